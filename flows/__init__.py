@@ -1,0 +1,1 @@
+"""What runs: Prefect flows, the search, the report and the `tuni` command."""

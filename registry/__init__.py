@@ -1,0 +1,1 @@
+"""What is kept: MLflow runs and models, the ledger, keys and pseudonyms."""
