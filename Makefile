@@ -1,0 +1,76 @@
+# Everything a newcomer or CI runs. `make help` lists it.
+# Needs make, bash and Python 3.11 or later as python3 (or PYTHON=/path/to/python).
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+# Nothing here may phone home, and no library may look for a hub while tests or the demo run.
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export HF_HUB_OFFLINE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install demo ui test lint types imports environment unit figures pins clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv with the command .venv/bin/tuni in it
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; install Python 3.11 or later, or say make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), and tuni needs Python 3.11 or later; say make PYTHON=/path/to/newer/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) cannot make environments; install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing into .venv: 2 to 5 minutes and 7 GB the first time, seconds after that (log: .venv/install.log)"
+	@log=.venv/install.log; start=$$SECONDS; \
+	( while sleep 10 >/dev/null 2>&1; do printf '  %4d s  %s\n' $$((SECONDS - start)) "$$(tail -n 1 $$log | sed 's/(from .*//' | cut -c 1-80)"; done ) & beat=$$!; \
+	trap 'kill $$beat 2>/dev/null || true' EXIT; \
+	$(BIN)/python -m pip install --progress-bar off --no-input -c constraints.txt -e '.[dev]' >$$log 2>&1 \
+	  || { grep -v '^WARNING: Location' $$log | tail -n 15 >&2; echo "make: the installation failed; all of it is in $$log" >&2; exit 1; }; \
+	echo "installed in $$((SECONDS - start)) s: $(BIN)/tuni"
+	@touch $@
+
+demo: $(STAMP) ## the whole job on a checkpoint with known members, then verdicts for a watch list
+	@TUNI_HOME="$(CURDIR)/.demo" $(BIN)/tuni demo
+
+ui: $(STAMP) ## MLflow's pages of the demo, on this machine alone
+	@TUNI_HOME="$(CURDIR)/.demo" $(BIN)/tuni ui
+
+test: lint types imports environment unit ## everything that CI runs
+
+lint: $(STAMP) ## style of code and of the image's recipe
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/hadolint docker/Dockerfile
+
+types: $(STAMP) ## mypy --strict on the three packages
+	@$(BIN)/mypy
+
+imports: $(STAMP) ## which package may import which
+	@$(BIN)/lint-imports --no-timing --cache-dir .import_linter_cache
+
+environment: $(STAMP) ## what is installed fits together
+	@$(BIN)/python -m pip check
+
+# One thread a worker: two workers on two cores, and sums that don't depend on the machine's load.
+unit: export OMP_NUM_THREADS := 1
+unit: $(STAMP) ## the tests alone; PYTEST_ARGS="-k name" picks some
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 10 --durations-min 10 -ra $(PYTEST_ARGS)
+
+figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
+	@$(BIN)/python benchmarks/figures.py
+
+pins: $(STAMP) ## write constraints.txt anew from what is installed
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude tuni-audit | grep -viE '^(nvidia-|cuda-|triton)' | LC_ALL=C sort -f; } >.venv/pins
+	@mv .venv/pins constraints.txt
+
+clean: ## remove what the targets above made, the environment and the demo included
+	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
