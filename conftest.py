@@ -1,4 +1,4 @@
-"""What holds for every test: no foreign network, and in CI no skip for want of an installed thing."""
+"""What holds for every test: no foreign network, and in CI no skip for want of a program."""
 
 import os
 import socket
@@ -40,7 +40,6 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"skipped although TUNI_REQUIRE_ALL=1: {report.longrepr}"
     return report
-
 
 
 def _require_all(environment: Mapping[str, str]) -> bool:

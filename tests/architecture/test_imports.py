@@ -1,0 +1,62 @@
+"""What an import brings with it, seen from a fresh interpreter."""
+
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = ("torch", "sklearn", "mlflow", "prefect", "optuna", "open_clip", "sqlalchemy", "pandas")
+
+
+def _run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+
+
+def _loaded_after(statement: str) -> set[str]:
+    done = _run(f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))")
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def _modules(package: str) -> list[str]:
+    folder = ROOT / package
+    return [found.name for found in pkgutil.walk_packages([str(folder)], f"{package}.")]
+
+
+@pytest.mark.parametrize("module", ["tuni.scoring", "tuni.verdicts", "tuni.bundle", "tuni.spec"])
+def test_a_bundle_is_read_and_scored_without_the_heavy_libraries(module):
+    assert not _loaded_after(f"import {module}") & set(HEAVY)
+
+
+def test_help_comes_without_the_heavy_libraries():
+    loaded = _loaded_after(
+        "import contextlib, io, sys\n"
+        "from flows.cli import main\n"
+        "sys.argv = ['tuni', '--help']\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main()"
+    )
+    assert not loaded & {*HEAVY, "matplotlib", "scipy"}
+
+
+def test_importing_does_nothing_but_define(tmp_path):
+    """No output, no file, no global random state, no handler on the root logger."""
+    modules = [name for package in ("tuni", "registry", "flows") for name in _modules(package)]
+    code = (
+        f"import importlib, logging, os, random, warnings\n"
+        f"import numpy\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        f"random.seed(5); expected = random.getstate()\n"
+        f"numpy.random.seed(5); drawn = numpy.random.get_state()[1].copy()\n"
+        f"for name in {modules!r}:\n"
+        f"    importlib.import_module(name)\n"
+        f"assert random.getstate() == expected, 'random'\n"
+        f"assert (numpy.random.get_state()[1] == drawn).all(), 'numpy.random'\n"
+        f"assert not os.listdir('.'), os.listdir('.')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
