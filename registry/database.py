@@ -1,0 +1,187 @@
+"""The ledger's database: engines, schema versions, foreign errors.
+
+The one law: an error of SQLAlchemy or a driver leaves this room as one of ours.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from registry.home import Home
+from registry.schema import VERSION_TABLE
+from tuni.errors import HomeError, RequestError
+
+_UPGRADE_LOCK = 0x74756E69  # any constant that our processes share ("tuni")
+_CONNECT_TIMEOUT_S = 5
+
+
+@contextmanager
+def database_errors(doing: str) -> Iterator[None]:
+    """Turn what SQLAlchemy raises into `HomeError`.
+
+    Args:
+        doing: What was tried, for the message, e.g. ``"read features"``.
+    """
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None)
+        if "full" in str(cause):
+            fix = "make room on the disk, then repeat the command"
+        elif "locked" in str(cause):
+            fix = "wait until the other tuni process is done, then repeat the command"
+        else:
+            fix = "see that the database runs, is reachable and undamaged (`tuni doctor`)"
+        raise HomeError(f"ledger: cannot {doing} ({type(cause or error).__name__})", fix) from error
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for a SQLite or Postgres URL; nothing is connected yet.
+
+    Raises:
+        RequestError: Not such a URL. The message never repeats it, since it may hold a password.
+    """
+    fix = "give sqlite:////absolute/path.db or postgresql://USER:PASSWORD@HOST/DATABASE"
+    try:
+        parsed = _with_driver(make_url(url))
+        if parsed is None:
+            raise RequestError("ledger: neither a SQLite nor a Postgres URL", fix)
+        lite = parsed.get_backend_name() == "sqlite"
+        options: dict[str, Any] = (  # Any: keyword arguments of two drivers
+            {}
+            if lite
+            else {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_S}}
+        )
+        # Parameters hold pseudonyms and ciphertexts: keep them out of error texts.
+        engine = create_engine(parsed, hide_parameters=True, **options)
+    except (ArgumentError, ImportError) as error:
+        raise RequestError("ledger: the database URL cannot be read", fix) from error
+    if lite:
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def prepare(engine: Engine, home: Home, *, upgrade: bool | None = None) -> None:
+    """Bring the schema to the version that this code knows, or refuse.
+
+    Args:
+        engine: The ledger's engine.
+        home: Its lock keeps two first uses apart.
+        upgrade: Whether an older schema is upgraded. None: on SQLite yes; on Postgres, which
+            other machines may share, no. An empty database is always set up.
+
+    Raises:
+        HomeError: Newer than this code, older and not to be upgraded, or out of reach.
+    """
+    lite = engine.dialect.name == "sqlite"
+    head, known = _known_revisions()
+    with database_errors("open the database"):
+        if _current(engine) == head:
+            return
+        with home.lock("ledger"), engine.begin() as connection:
+            if not lite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _UPGRADE_LOCK})
+            current = _revision(connection)
+            if not needs_upgrade(
+                current, head, known, allowed=lite if upgrade is None else upgrade
+            ):
+                return
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def needs_upgrade(
+    current: str | None, head: str | None, known: Collection[str], *, allowed: bool
+) -> bool:
+    """Whether a database's schema must be brought to ``head`` before use.
+
+    Args:
+        current: Revision of the database; None where it is empty.
+        head: Newest revision of this code.
+        known: All revisions of this code.
+        allowed: Whether an older schema may be upgraded.
+
+    Raises:
+        HomeError: A revision that this code does not know, or older and not allowed.
+    """
+    if current == head:
+        return False
+    if current is not None and current not in known:
+        raise HomeError(
+            f"ledger: schema {current} was made by a newer version of tuni; this one knows up to "
+            f"{head}",
+            "upgrade tuni (pip install --upgrade tuni-audit), or set TUNI_HOME to another folder",
+        )
+    if current is not None and not allowed:
+        raise HomeError(
+            f"ledger: schema {current} is older than {head}, which this version of tuni needs",
+            "when no other machine uses this database, open it once with upgrade=True "
+            "(registry.ledger.Ledger.open)",
+        )
+    return True
+
+
+def insert_ignore(engine: Engine, table: Any) -> Any:  # Any: the two dialects share no base type
+    """An insert that leaves rows alone which are already there."""
+    build = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+    return build(table).on_conflict_do_nothing()
+
+
+def _current(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return _revision(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision()
+
+
+def _known_revisions() -> tuple[str | None, set[str]]:
+    scripts = ScriptDirectory.from_config(_config())
+    return scripts.get_current_head(), {step.revision for step in scripts.walk_revisions()}
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "registry:migrations")
+    return config
+
+
+def _with_driver(url: URL) -> URL | None:
+    if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    return url if url.drivername == "sqlite" and url.database else None
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:  # Any: the driver's connection
+    # The driver begins transactions late and commits before DDL: a migration that is killed would
+    # leave half a schema. So we begin them ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # The timeout first: switching to WAL already needs the lock.
+    for pragma in (
+        "busy_timeout=10000",
+        "journal_mode=WAL",
+        "foreign_keys=ON",
+        "synchronous=NORMAL",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

@@ -1,0 +1,153 @@
+"""Features kept between runs, encrypted, under keyed pseudonyms.
+
+The one law: with the checkpoint and a dictionary of names a feature tells whose it is, so it is
+personal data: it lies encrypted, bound to its place, and a value that fails its check is an error,
+never a quiet recomputation.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from registry import schema
+from registry.database import database_errors, insert_ignore
+from registry.ledger import CHUNK, Ledger
+from tuni.errors import HomeError, UnusableScores
+from tuni.spec import canonical_json
+
+Columns = dict[str, NDArray[np.float32]]
+Layout = list[tuple[str, int]]
+
+
+class EncryptedFeatureCache:
+    """The ledger's features, as a `tuni.features.FeatureCache`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Read and write through an open ledger."""
+        self._ledger = ledger
+
+    def get(self, family_key: str, texts: Sequence[str]) -> dict[str, Columns]:
+        """Features of the texts that are known.
+
+        Args:
+            family_key: Names checkpoint, spec and family.
+            texts: Spelled as they were when they were put.
+
+        Returns:
+            Text to column to values, float32, shape ``(d,)`` each; unknown texts are absent.
+
+        Raises:
+            HomeError: A stored value was altered, or the database does not answer.
+        """
+        keys = self._ledger.keys
+        place = {(keys.pseudonym(text), keys.variant(text)): text for text in set(texts)}
+        pseudonyms = sorted({pseudonym for pseudonym, _ in place})
+        table = schema.features
+        found: dict[str, Columns] = {}
+        with database_errors("read features"), self._ledger.engine.connect() as connection:
+            known = _layout(connection, family_key)
+            if known is None:
+                return {}
+            layout, columns = known
+            query = select(table.c.pseudonym, table.c.variant, table.c.payload)
+            mine = table.c.layout == layout
+            for start in range(0, len(pseudonyms), CHUNK):
+                some = table.c.pseudonym.in_(pseudonyms[start : start + CHUNK])
+                for pseudonym, variant, payload in connection.execute(query.where(mine, some)):
+                    text = place.get((pseudonym, variant))
+                    if text is not None:
+                        where = _where(family_key, pseudonym, variant)
+                        found[text] = _unpack(keys.decrypt(payload, where), columns)
+        return found
+
+    def put(
+        self, family_key: str, texts: Sequence[str], columns: Mapping[str, NDArray[np.float32]]
+    ) -> None:
+        """Keep features; texts that are known already keep what they have.
+
+        Args:
+            family_key: Names checkpoint, spec and family.
+            texts: One per row, length n.
+            columns: Column to values, float32, shape ``(n, d)`` each.
+
+        Raises:
+            UnusableScores: A column's shape does not fit the texts.
+            HomeError: The family was kept with other columns, or the database does not answer.
+        """
+        for name, values in columns.items():
+            if values.ndim != 2 or len(values) != len(texts):
+                raise UnusableScores(
+                    f"features: column {name} has shape {values.shape}, expected ({len(texts)}, d)",
+                    "this is a fault in a feature family: please report it",
+                )
+        if not texts:
+            return
+        layout: Layout = [(name, columns[name].shape[1]) for name in sorted(columns)]
+        rows = np.concatenate([columns[name] for name, _ in layout], axis=1).astype("<f4")
+        engine = self._ledger.engine
+        with database_errors("write features"), engine.begin() as connection:
+            # The insert comes first: a transaction that begins with reading may not write later
+            # while another one writes (SQLITE_BUSY, without any wait).
+            connection.execute(
+                insert_ignore(engine, schema.feature_layouts),
+                {"family_key": family_key, "columns": canonical_json(layout)},
+            )
+            known = _layout(connection, family_key)
+            if known is None or known[1] != layout:
+                raise HomeError(
+                    "feature cache: these features were kept with other columns by another "
+                    "version of tuni",
+                    "use one version of tuni with this home, or set TUNI_HOME to another folder",
+                )
+            statement = insert_ignore(engine, schema.features)
+            for start in range(0, len(texts), CHUNK):
+                stop = min(start + CHUNK, len(texts))
+                sealed = [
+                    self._seal(family_key, known[0], texts[row], rows[row])
+                    for row in range(start, stop)
+                ]
+                connection.execute(statement, sealed)
+
+    def _seal(
+        self, family_key: str, layout: int, text: str, row: NDArray[np.float32]
+    ) -> dict[str, str | int | bytes]:
+        keys = self._ledger.keys
+        pseudonym, variant = keys.pseudonym(text), keys.variant(text)
+        payload = keys.encrypt(row.tobytes(), _where(family_key, pseudonym, variant))
+        return {
+            "layout": layout,
+            "pseudonym": pseudonym,
+            "variant": variant,
+            "payload": payload,
+        }
+
+
+def _layout(connection: Connection, family_key: str) -> tuple[int, Layout] | None:
+    table = schema.feature_layouts
+    query = select(table.c.id, table.c["columns"]).where(table.c.family_key == family_key)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return row[0], [(name, width) for name, width in json.loads(row[1])]
+
+
+def _unpack(payload: bytes, layout: Layout) -> Columns:
+    values = np.frombuffer(payload, dtype="<f4").astype(np.float32)
+    columns: Columns = {}
+    start = 0
+    for name, width in layout:
+        columns[name] = values[start : start + width]
+        start += width
+    if start != len(values):
+        raise HomeError(
+            "feature cache: a stored value has another length than its layout says",
+            "restore the ledger from a backup",
+        )
+    return columns
+
+
+def _where(family_key: str, pseudonym: str, variant: str) -> str:
+    return f"features 1 {family_key} {pseudonym} {variant}"

@@ -1,0 +1,268 @@
+"""The ledger: which checkpoint a name means, who took part in choosing, what was read when.
+
+The one law: a subject stands here as a keyed pseudonym only. Paths are bulk paths, and writing
+the same thing twice is writing it once.
+"""
+
+import hmac
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, select, text, update
+
+from registry import schema
+from registry.database import database_errors, insert_ignore, open_engine, prepare
+from registry.home import Home
+from registry.pseudonyms import Keys
+from tuni.errors import CheckpointError, HomeError
+from tuni.spec import canonical_json
+
+CHUNK = 500
+LOCK_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a set that may be looked at once.
+
+    Attributes:
+        job: Hash of the job that looked.
+        read_set: Name of the set, e.g. ``"labelled-test"``.
+        read_at: When, UTC.
+    """
+
+    job: str
+    read_set: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One alias that was moved to a version.
+
+    Attributes:
+        model: Registered model.
+        version: Version that the alias points to since then.
+        alias: ``champion``, ``challenger`` or ``previous``.
+        reason: Why.
+        moved_at: When, UTC.
+    """
+
+    model: str
+    version: int
+    alias: str
+    reason: str
+    moved_at: datetime
+
+
+class Ledger:
+    """An open ledger; use it as a context manager, or call `close`."""
+
+    def __init__(self, engine: Engine, home: Home, keys: Keys) -> None:
+        """Use `open` instead, which also checks schema and key."""
+        self.engine = engine
+        self.home = home
+        self.keys = keys
+
+    @classmethod
+    def open(cls, home: Home, url: str | None = None, *, upgrade: bool | None = None) -> Self:
+        """Open the ledger, set it up at first use, and check that the home's key is its key.
+
+        Args:
+            home: Gives the key and, where no URL is given, the place.
+            url: Database URL, SQLite or Postgres 15 and later; None is a file in the home.
+            upgrade: See `registry.database.prepare`.
+
+        Raises:
+            RequestError: The URL cannot be read.
+            HomeError: Database out of reach, schema of another version, or another key.
+        """
+        keys = Keys(home.key)  # before the file exists, so that a lost key is noticed
+        engine = open_engine(url or home.ledger_url)
+        try:
+            prepare(engine, home, upgrade=upgrade)
+            ledger = cls(engine, home, keys)
+            ledger._check_key()
+        except BaseException:
+            engine.dispose()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Give the database connections back."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        """The ledger itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def bind_checkpoint(
+        self, name: str, fingerprint: str, source: Mapping[str, str | None]
+    ) -> None:
+        """Bind a checkpoint's name to its weights, for good; where they lie may change.
+
+        Args:
+            name: Name of the registered model.
+            fingerprint: Of the checkpoint, 64 hexadecimal digits.
+            source: Where it was loaded from: keys ``folder``, ``architecture``, ``weights``.
+
+        Raises:
+            CheckpointError: The name is bound to other weights.
+        """
+        table = schema.checkpoints
+        place = canonical_json(dict(source))
+        values = {
+            "name": name,
+            "fingerprint": fingerprint,
+            "source": place,
+            "bound_at": datetime.now(UTC),
+        }
+        mine = (table.c.name == name) & (table.c.fingerprint == fingerprint)
+        with database_errors("bind the checkpoint"), self.engine.begin() as connection:
+            connection.execute(insert_ignore(self.engine, table), values)
+            connection.execute(update(table).where(mine).values(source=place))
+            bound = connection.scalar(select(table.c.fingerprint).where(table.c.name == name))
+        if bound != fingerprint:
+            raise CheckpointError(
+                f"checkpoint.name: {name!r} is bound to weights with fingerprint "
+                f"{str(bound)[:12]}, these have {fingerprint[:12]}",
+                "give these weights another name",
+            )
+
+    def find_checkpoint(self, fingerprint: str) -> dict[str, str | None] | None:
+        """Where a checkpoint was last loaded from, or None where it was never bound."""
+        table = schema.checkpoints
+        query = (
+            select(table.c.source)
+            .where(table.c.fingerprint == fingerprint)
+            .order_by(table.c.bound_at.desc())
+            .limit(1)
+        )
+        with database_errors("look up the checkpoint"), self.engine.connect() as connection:
+            source = connection.scalar(query)
+        if source is None:
+            return None
+        found: dict[str, str | None] = json.loads(source)
+        return found
+
+    def record_selection(self, model: str, version: int, texts: Sequence[str]) -> None:
+        """Remember which texts took part in choosing a version, as pseudonyms."""
+        rows = [
+            {"model": model, "version": version, "pseudonym": mark}
+            for mark in sorted({self.keys.pseudonym(one) for one in texts})
+        ]
+        statement = insert_ignore(self.engine, schema.selections)
+        with database_errors("record the selection"), self.engine.begin() as connection:
+            for start in range(0, len(rows), CHUNK):
+                connection.execute(statement, rows[start : start + CHUNK])
+
+    def selected_on(self, model: str, version: int, texts: Sequence[str]) -> frozenset[int]:
+        """Rows of ``texts`` that took part in choosing a version."""
+        table = schema.selections
+        marks = [self.keys.pseudonym(one) for one in texts]
+        distinct = sorted(set(marks))
+        mine = (table.c.model == model) & (table.c.version == version)
+        found: set[str] = set()
+        with database_errors("look up the selection"), self.engine.connect() as connection:
+            for start in range(0, len(distinct), CHUNK):
+                some = table.c.pseudonym.in_(distinct[start : start + CHUNK])
+                found |= set(connection.scalars(select(table.c.pseudonym).where(mine, some)))
+        return frozenset(row for row, mark in enumerate(marks) if mark in found)
+
+    def record_reading(self, job: str, read_set: str) -> None:
+        """Write down that a job looked at a set now."""
+        values = {"job": job, "read_set": read_set, "read_at": datetime.now(UTC)}
+        with database_errors("record the reading"), self.engine.begin() as connection:
+            connection.execute(schema.readings.insert(), values)
+
+    def readings(self, job: str) -> tuple[Reading, ...]:
+        """What a job looked at, oldest first."""
+        table = schema.readings
+        query = select(table).where(table.c.job == job).order_by(table.c.id)
+        with database_errors("list the readings"), self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return tuple(Reading(row.job, row.read_set, _utc(row.read_at)) for row in rows)
+
+    def record_move(self, model: str, version: int, alias: str, reason: str) -> None:
+        """Write down that an alias points to a version now."""
+        values = {
+            "model": model,
+            "version": version,
+            "alias": alias,
+            "reason": reason,
+            "moved_at": datetime.now(UTC),
+        }
+        with database_errors("record the promotion"), self.engine.begin() as connection:
+            connection.execute(schema.promotions.insert(), values)
+
+    def moves(self, model: str) -> tuple[Move, ...]:
+        """How the aliases of a model moved, oldest first."""
+        table = schema.promotions
+        query = select(table).where(table.c.model == model).order_by(table.c.id)
+        with database_errors("list the promotions"), self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            Move(row.model, row.version, row.alias, row.reason, _utc(row.moved_at)) for row in rows
+        )
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Hold a named lock that everybody with this ledger respects; a crash frees it.
+
+        On Postgres an advisory lock (other machines respect it too), on SQLite a lock file.
+
+        Raises:
+            HomeError: Somebody else held it for longer than a minute.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with self.home.lock(name, LOCK_TIMEOUT_S):
+                yield
+            return
+        connection = None
+        try:
+            with database_errors(f"take the lock {name}"):
+                connection = self.engine.connect()
+                connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+                    {"name": name},
+                )
+            yield
+        finally:
+            if connection is not None:
+                connection.close()  # ends the transaction, and with it the lock
+
+    def _check_key(self) -> None:
+        table = schema.settings
+        values = {"name": "key_check", "value": self.keys.check}
+        query = select(table.c.value).where(table.c.name == "key_check")
+        with database_errors("check the key"), self.engine.begin() as connection:
+            known = connection.scalar(query)
+        if known is None:
+            with database_errors("check the key"), self.engine.begin() as connection:
+                connection.execute(insert_ignore(self.engine, table), values)
+                known = connection.scalar(query)
+        if not hmac.compare_digest(str(known), self.keys.check):
+            raise HomeError(
+                f"key {self.home.key_file}: not the key that this ledger was written with",
+                "put the ledger's key file back from a backup, or copy it from the machine that "
+                "made the ledger; nothing was overwritten",
+            )
+
+
+def _utc(when: datetime) -> datetime:
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
