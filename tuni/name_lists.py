@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from itertools import chain, pairwise, zip_longest
 
+from tuni.name_words import COMMON
 from tuni.texts import canonical, clean_text, script_of
 
 # Per script, the locales that are looked up, the likeliest first; the first serves "script/*".
@@ -47,6 +48,8 @@ LOCALES: Mapping[str, tuple[str, ...]] = {
     "armenian": ("hy_AM",),
     "thai": ("th_TH",),
 }
+# A list by frequency rises half of the time; one sorted by a national alphabet nearly always.
+_ALPHABETICAL = 0.7
 _CASED = frozenset({"latin", "cyrillic", "greek", "armenian"})
 # Polish family names stand in attributes of their own; Faker's generic one is a placeholder.
 _OWN_LASTS = {"pl_PL": ("unisex_last_names", "male_last_names")}
@@ -60,7 +63,7 @@ class PartList:
 
     Attributes:
         parts: Usable parts, the most common first (`part_list` says how that is known).
-        weights: Share of each part in the population, same length; equal where Faker has none.
+        weights: Share of each part in the population, same length.
         known: Canonical form -> share, of all entries, those unfit for reuse included.
     """
 
@@ -73,11 +76,12 @@ class PartList:
 def part_list(script: str, locale: str, kind: str) -> PartList:
     """The given (``kind="first"``) or family (``"last"``) names of a locale.
 
-    Order: by Faker's weight where it has weights; else as listed, where the list is plainly not
-    alphabetical (such lists go by frequency); else by the number of locales of the same script
-    that list the part, then by a fixed hash. Where given names are listed by gender, the two
-    orders are interleaved. Dropped as unfit: parts with spaces, digits, stops or titles, or in
-    another script than the locale's.
+    Order: by Faker's weight where it has weights; else the shipped common names
+    (`tuni.name_words.COMMON`), then as listed where the list is plainly not alphabetical (such
+    lists go by frequency), else by the number of locales of the same script that list the part,
+    then by a fixed hash. Where given names are listed by gender, the two orders are interleaved.
+    Where Faker has no weights, a share falls with the rank as 1 / (rank + 10) (ours). Dropped as
+    unfit: parts with spaces, digits, stops or titles, or in another script than the locale's.
 
     Args:
         script: Key of `LOCALES`.
@@ -85,13 +89,15 @@ def part_list(script: str, locale: str, kind: str) -> PartList:
         kind: ``"first"`` or ``"last"``.
     """
     groups = _raw(script, locale, kind)
-    weight: dict[str, float] = {}
-    for group in groups:
-        for part, share in group.items():
-            weight[part] = weight.get(part, 0.0) + share
-    total = sum(weight.values())
     orders = [_ordered(script, kind, group) for group in groups]
-    merged = dict.fromkeys(part for tier in zip_longest(*orders) for part in tier if part)
+    head = COMMON.get(locale, ("", ""))[kind == "last"].split() if script != "kana" else []
+    merged = dict.fromkeys(head)
+    merged |= dict.fromkeys(part for tier in zip_longest(*orders) for part in tier if part)
+    if any(_has_weights(group) for group in groups):
+        weight = {part: sum(group.get(part, 0.0) for group in groups) for part in merged}
+    else:
+        weight = {part: 1 / (rank + 10) for rank, part in enumerate(merged)}
+    total = sum(weight.values())
     parts = tuple(part for part in merged if _usable(script, part))
     known: dict[str, float] = {}
     for part, share in weight.items():
@@ -125,17 +131,22 @@ def _weighted(entry: Mapping[str, float] | Iterable[str]) -> dict[str, float]:
     return weights
 
 
+def _has_weights(group: Mapping[str, float]) -> bool:
+    """Whether Faker tells common parts from rare ones."""
+    return len(set(group.values())) > 1
+
+
 def _ordered(script: str, kind: str, group: Mapping[str, float]) -> list[str]:
     """Parts of one gender, the most common first."""
     parts = list(group)
-    if len(set(group.values())) > 1:
+    if _has_weights(group):
         return sorted(parts, key=lambda part: (-group[part], part))
     keys = [canonical(part) for part in parts]
     rising = sum(left <= right for left, right in pairwise(keys))
-    if rising < 0.8 * (len(keys) - 1):
+    if rising < _ALPHABETICAL * (len(keys) - 1):
         return parts
     shared = _listings(script, kind)
-    return sorted(parts, key=lambda part: (-shared.get(canonical(part), 0), _hash(part)))
+    return sorted(parts, key=lambda part: (-shared[canonical(part)], _hash(part)))
 
 
 @cache
