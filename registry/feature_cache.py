@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from registry import schema
 from registry.database import database_errors, insert_ignore
 from registry.ledger import CHUNK, Ledger
+from registry.pseudonyms import Keys
 from tuni.errors import HomeError, UnusableScores
 from tuni.spec import canonical_json
 
@@ -25,9 +26,10 @@ Layout = list[tuple[str, int]]
 class EncryptedFeatureCache:
     """The ledger's features, as a `tuni.features.FeatureCache`."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Read and write through an open ledger."""
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, keys: Keys) -> None:
+        """Read and write through an open ledger, with the home's keys."""
+        self._engine = ledger.engine
+        self._keys = keys
 
     def get(self, family_key: str, texts: Sequence[str]) -> dict[str, Columns]:
         """Features of the texts that are known.
@@ -42,12 +44,12 @@ class EncryptedFeatureCache:
         Raises:
             HomeError: A stored value was altered, or the database does not answer.
         """
-        keys = self._ledger.keys
+        keys = self._keys
         place = {(keys.pseudonym(text), keys.variant(text)): text for text in set(texts)}
         pseudonyms = sorted({pseudonym for pseudonym, _ in place})
         table = schema.features
         found: dict[str, Columns] = {}
-        with database_errors("read features"), self._ledger.engine.connect() as connection:
+        with database_errors("read features"), self._engine.connect() as connection:
             known = _layout(connection, family_key)
             if known is None:
                 return {}
@@ -87,12 +89,11 @@ class EncryptedFeatureCache:
             return
         layout: Layout = [(name, columns[name].shape[1]) for name in sorted(columns)]
         rows = np.concatenate([columns[name] for name, _ in layout], axis=1).astype("<f4")
-        engine = self._ledger.engine
-        with database_errors("write features"), engine.begin() as connection:
+        with database_errors("write features"), self._engine.begin() as connection:
             # The insert comes first: a transaction that begins with reading may not write later
             # while another one writes (SQLITE_BUSY, without any wait).
             connection.execute(
-                insert_ignore(engine, schema.feature_layouts),
+                insert_ignore(self._engine, schema.feature_layouts),
                 {"family_key": family_key, "columns": canonical_json(layout)},
             )
             known = _layout(connection, family_key)
@@ -102,7 +103,7 @@ class EncryptedFeatureCache:
                     "version of tuni",
                     "use one version of tuni with this home, or set TUNI_HOME to another folder",
                 )
-            statement = insert_ignore(engine, schema.features)
+            statement = insert_ignore(self._engine, schema.features)
             for start in range(0, len(texts), CHUNK):
                 stop = min(start + CHUNK, len(texts))
                 sealed = [
@@ -114,7 +115,7 @@ class EncryptedFeatureCache:
     def _seal(
         self, family_key: str, layout: int, text: str, row: NDArray[np.float32]
     ) -> dict[str, str | int | bytes]:
-        keys = self._ledger.keys
+        keys = self._keys
         pseudonym, variant = keys.pseudonym(text), keys.variant(text)
         payload = keys.encrypt(row.tobytes(), _where(family_key, pseudonym, variant))
         return {

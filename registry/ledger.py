@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, func, select, text, update
 
 from registry import schema
 from registry.database import database_errors, insert_ignore, open_engine, prepare
@@ -70,11 +70,14 @@ class Ledger:
         self.keys = keys
 
     @classmethod
-    def open(cls, home: Home, url: str | None = None, *, upgrade: bool | None = None) -> Self:
+    def open(
+        cls, home: Home, keys: Keys, url: str | None = None, *, upgrade: bool | None = None
+    ) -> Self:
         """Open the ledger, set it up at first use, and check that the home's key is its key.
 
         Args:
-            home: Gives the key and, where no URL is given, the place.
+            home: Gives locks and, where no URL is given, the place.
+            keys: The home's keys, got before the ledger exists: a lost key is noticed by that.
             url: Database URL, SQLite or Postgres 15 and later; None is a file in the home.
             upgrade: See `registry.database.prepare`.
 
@@ -82,7 +85,6 @@ class Ledger:
             RequestError: The URL cannot be read.
             HomeError: Database out of reach, schema of another version, or another key.
         """
-        keys = Keys(home.key)  # before the file exists, so that a lost key is noticed
         engine = open_engine(url or home.ledger_url)
         try:
             prepare(engine, home, upgrade=upgrade)
@@ -109,6 +111,17 @@ class Ledger:
     ) -> None:
         """Close."""
         self.close()
+
+    def describe(self) -> str:
+        """One line for people: what kind of database, and how much it holds."""
+        counts = {}
+        with database_errors("count the rows"), self.engine.connect() as connection:
+            for table in (schema.checkpoints, schema.features):
+                counts[table.name] = connection.scalar(select(func.count()).select_from(table))
+        return (
+            f"{self.engine.dialect.name}, {counts['checkpoints']} checkpoints, "
+            f"{counts['features']} encrypted feature rows"
+        )
 
     def bind_checkpoint(
         self, name: str, fingerprint: str, source: Mapping[str, str | None]

@@ -7,12 +7,14 @@ purpose says nothing for another.
 import hashlib
 import hmac
 import os
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from registry.home import Home
 from tuni.errors import HomeError
 from tuni.texts import canonical
 
@@ -34,6 +36,15 @@ class Keys:
         self._split = _derive(master, "split")
         self._check = _derive(master, "check")
         self._cipher = AESGCM(_derive(master, "encryption"))
+
+    @classmethod
+    def load(cls, home: Home) -> Self:
+        """The keys of a home, whose key file is made at first use.
+
+        Raises:
+            HomeError: The key file cannot be used, see `Home.key`.
+        """
+        return cls(home.key)
 
     @property
     def split_key(self) -> bytes:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 
 from registry.home import Home
 from registry.ledger import Ledger
+from registry.pseudonyms import Keys
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def ledger(home: Home) -> Iterator[Ledger]:
-    with Ledger.open(home) as opened:
+    with Ledger.open(home, Keys.load(home)) as opened:
         yield opened
 
 
@@ -71,5 +72,5 @@ def postgres() -> Iterator[Callable[[], str]]:
 def any_ledger(request: pytest.FixtureRequest, home: Home) -> Iterator[Ledger]:
     """A ledger on each database that we promise."""
     url = request.getfixturevalue("postgres")() if request.param == "postgres" else None
-    with Ledger.open(home, url) as opened:
+    with Ledger.open(home, Keys.load(home), url) as opened:
         yield opened

@@ -6,6 +6,7 @@ import pytest
 
 from registry.home import Home
 from registry.ledger import Ledger
+from registry.pseudonyms import Keys
 from tuni.errors import HomeError
 
 
@@ -49,10 +50,10 @@ def test_key_of_another_length_is_refused_and_left_alone(home: Home) -> None:
 
 
 def test_lost_key_beside_a_ledger_is_an_error_and_no_new_one_is_made(home: Home) -> None:
-    Ledger.open(home).close()
+    Ledger.open(home, Keys.load(home)).close()
     home.key_file.unlink()
     with pytest.raises(HomeError, match="missing, but"):
-        Ledger.open(home)
+        Ledger.open(home, Keys.load(home))
     assert not home.key_file.exists()
 
 

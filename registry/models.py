@@ -1,0 +1,356 @@
+"""The registry of detectors: register, pull, promote, roll back. One model per checkpoint.
+
+The one law: once a model has a champion it always has exactly one. An alias is moved in one
+transaction and never removed to be set again; ``previous`` is written before ``champion``.
+
+What a crash or another machine can do in between: MLflow itself keeps an alias on one version, so
+two simultaneous promotions end with one champion, one of the two. A lock that everybody with this
+ledger respects keeps ``previous`` right as well. A promotion that was cut short leaves the old
+champion, at worst as its own ``previous``; the same command completes it.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.connection import configure
+from registry.home import Home
+from registry.ledger import Ledger
+from registry.model_folder import write_model_folder
+from registry.pseudonyms import Keys
+from registry.pulling import fetch_bundle
+from registry.versions import (
+    ALIASES,
+    Alias,
+    RegisteredModel,
+    RegisteredVersion,
+    check_model_name,
+    moment,
+)
+from tuni.bundle import bundle_digest, read_bundle
+from tuni.errors import BundleError, ModelNotFound, RequestError
+
+if TYPE_CHECKING:  # MLflow reads its environment while it is imported: `configure` comes first
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow uses both for it
+
+
+class ModelStore:
+    """Registered detectors of one tracking store."""
+
+    def __init__(
+        self, home: Home, tracking_uri: str | None = None, ledger: Ledger | None = None
+    ) -> None:
+        """Prepare the store; nothing is connected yet.
+
+        Args:
+            home: Keeps the embedded store, pulled bundles and locks.
+            tracking_uri: A remote tracking server; None is the store in the home.
+            ledger: Where promotions are recorded; None opens the home's own when one happens.
+        """
+        self.tracking = configure(home, tracking_uri)
+        self._home = home
+        self._ledger = ledger
+
+    def list(self) -> tuple[RegisteredModel, ...]:
+        """All registered models, by name."""
+        client = self.tracking.client()
+        found: list[RegisteredModel] = []
+        token: str | None = ""
+        with self.tracking.errors("list the models"):
+            while token is not None:
+                page = client.search_registered_models(page_token=token or None)
+                for model in page:
+                    aliases = {key: int(value) for key, value in model.aliases.items()}
+                    found.append(
+                        RegisteredModel(model.name, len(_versions(client, model.name)), aliases)
+                    )
+                token = page.token or None
+        return tuple(sorted(found, key=lambda model: model.name))
+
+    def versions(self, name: str) -> tuple[RegisteredVersion, ...]:
+        """All versions of a model, newest first; none where the model does not exist."""
+        client = self.tracking.client()
+        with self.tracking.errors("list the versions"):
+            found = _versions(client, check_model_name(name))
+        return tuple(_plain(version) for version in found)
+
+    def show(self, name: str, reference: str | int = "champion") -> RegisteredVersion:
+        """One version, by number or alias.
+
+        Raises:
+            ModelNotFound: There is no such model, version or alias.
+        """
+        return self._find(self.tracking.client(), name, reference)
+
+    def champion(self, name: str) -> RegisteredVersion | None:
+        """The champion, or None where the model has none or does not exist."""
+        try:
+            return self.show(name, "champion")
+        except ModelNotFound:
+            return None
+
+    def find_version(self, name: str, tag: str, value: str) -> RegisteredVersion | None:
+        """The newest version whose tag has this value, or None."""
+        same = (version for version in self.versions(name) if version.tags.get(tag) == value)
+        return next(same, None)
+
+    def register(
+        self,
+        name: str,
+        bundle: Path,
+        *,
+        tags: Mapping[str, str],
+        description: str = "",
+        run_id: str | None = None,
+    ) -> RegisteredVersion:
+        """Store a bundle as a model and make it the next version; no alias moves.
+
+        Args:
+            name: Checkpoint's name.
+            bundle: Folder that `tuni.bundle.write_bundle` wrote.
+            tags: On the version; ``digest`` and ``fingerprint`` are added.
+            description: For people.
+            run_id: The run that made it; the model stands on that run's page.
+
+        Raises:
+            BundleError: The bundle is damaged.
+            TrackingError: The store did not take it; no version was made.
+        """
+        from mlflow.entities import LoggedModelOutput
+        from mlflow.exceptions import MlflowException
+
+        check_model_name(name)
+        content = read_bundle(bundle)
+        marks = {
+            **tags,
+            "digest": bundle_digest(bundle),
+            "fingerprint": content.fingerprint,
+        }
+        client = self.tracking.client()
+        with (
+            self.tracking.errors("register the detector"),
+            tempfile.TemporaryDirectory(prefix="tuni-") as scratch,
+        ):
+            experiment = (
+                client.get_run(run_id).info.experiment_id if run_id else self.tracking.experiment()
+            )
+            model = client.create_logged_model(experiment, name, run_id, tags=marks)
+            folder = write_model_folder(bundle, Path(scratch), model.model_id, run_id)
+            client.log_model_artifacts(model.model_id, str(folder))
+            client.finalize_logged_model(model.model_id, "READY")
+            if run_id:
+                client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+            try:
+                client.create_registered_model(name, description=f"Detector for {name}")
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            version = client.create_model_version(
+                name,
+                source=f"models:/{model.model_id}",
+                run_id=run_id,
+                tags=marks,
+                description=description,
+                model_id=model.model_id,
+            )
+        return _plain(version)
+
+    def pull(
+        self, name: str, reference: str | int = "champion", folder: Path | None = None
+    ) -> Path:
+        """Fetch a version's bundle; only its two data files, nothing that could run.
+
+        Args:
+            name: Registered model.
+            reference: Version or alias; an alias is resolved once.
+            folder: A folder to make; None keeps it in the home, where it is found again.
+
+        Returns:
+            The folder with the checked bundle.
+
+        Raises:
+            ModelNotFound: There is no such version.
+            BundleError: It is not what was registered, or the folder is there already.
+        """
+        version = self.show(name, reference)
+        digest = version.tags.get("digest")
+        if digest is None:
+            raise BundleError(
+                f"model {name} {version.version}: has no digest, so tuni did not register it",
+                "choose another version: tuni models list",
+            )
+        place = folder or self._home.bundles / name / str(version.version)
+        if folder is None and place.is_dir():
+            try:
+                read_bundle(place, digest)
+            except BundleError as error:
+                raise BundleError(error.problem, f"delete {place}, it is fetched anew") from error
+            return place
+        if place.exists():
+            raise BundleError(f"folder {place}: is there already", "name a new folder")
+        fetch_bundle(self.tracking, name, version.version, digest, place)
+        return place
+
+    def promote(self, name: str, reference: str | int, reason: str) -> RegisteredVersion:
+        """Make a version champion; the champion so far becomes ``previous``.
+
+        Args:
+            name: Registered model.
+            reference: Version or alias.
+            reason: Why; a tag on both versions.
+        """
+        with self._moving(name) as (client, ledger):
+            version = self._find(client, name, reference).version
+            old = self._alias(client, name, "champion")
+            if old is not None and old.version != version:
+                self._move(client, ledger, name, "previous", old.version, f"replaced: {reason}")
+            if old is None or old.version != version:
+                self._move(client, ledger, name, "champion", version, reason)
+            else:
+                client.set_model_version_tag(name, str(version), "reason", reason)
+            self._clear(client, name, "challenger", version)
+            return self._find(client, name, version)
+
+    def challenge(self, name: str, reference: str | int, reason: str) -> RegisteredVersion:
+        """Make a version ``challenger``: kept beside the champion, which stays.
+
+        Raises:
+            RequestError: It is the champion.
+        """
+        with self._moving(name) as (client, ledger):
+            version = self._find(client, name, reference)
+            if "champion" in version.aliases:
+                raise RequestError(
+                    f"model {name} {version.version}: is the champion, not a challenger",
+                    "promote another version first: tuni models promote",
+                )
+            self._move(client, ledger, name, "challenger", version.version, reason)
+            return self._find(client, name, version.version)
+
+    def rollback(self, name: str, reason: str) -> RegisteredVersion:
+        """Make ``previous`` champion again; the champion becomes ``challenger``.
+
+        Nothing is ``previous`` afterwards, so that a second rollback, or one of two at once, is
+        refused instead of bringing back what was just rolled back.
+
+        Raises:
+            ModelNotFound: There is no champion, or nothing to go back to.
+        """
+        with self._moving(name) as (client, ledger):
+            bad = self._find(client, name, "champion")
+            good = self._alias(client, name, "previous")
+            if good is None or good.version == bad.version:
+                raise ModelNotFound(
+                    f"model {name}: no previous champion to go back to",
+                    f"name the version: tuni models promote {name}@VERSION --reason …",
+                )
+            self._move(client, ledger, name, "champion", good.version, reason)
+            self._move(client, ledger, name, "challenger", bad.version, f"rolled back: {reason}")
+            self._clear(client, name, "previous", good.version)
+            return self._find(client, name, good.version)
+
+    def delete(self, name: str, version: int) -> None:
+        """Delete a version that no alias points to.
+
+        Raises:
+            RequestError: An alias points to it; MLflow would drop the alias without a word.
+        """
+        with self._moving(name) as (client, _):
+            found = self._find(client, name, version)
+            if found.aliases:
+                raise RequestError(
+                    f"model {name} {version}: is {', '.join(found.aliases)}",
+                    "move the alias to another version first: tuni models promote",
+                )
+            client.delete_model_version(name, str(version))
+
+    @contextmanager
+    def _moving(self, name: str) -> "Iterator[tuple[MlflowClient, Ledger]]":
+        check_model_name(name)
+        client = self.tracking.client()
+        ledger = self._ledger or Ledger.open(self._home, Keys.load(self._home))
+        try:
+            with ledger.exclusive(f"model-{name}"), self.tracking.errors("move an alias"):
+                yield client, ledger
+        finally:
+            if self._ledger is None:
+                ledger.close()
+
+    def _move(
+        self,
+        client: "MlflowClient",
+        ledger: Ledger,
+        name: str,
+        alias: Alias,
+        version: int,
+        reason: str,
+    ) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client.set_registered_model_alias(name, alias, str(version))
+        except MlflowException:
+            # Two processes that make the same alias: one gets an IntegrityError (MLflow 3.17).
+            time.sleep(0.1)
+            client.set_registered_model_alias(name, alias, str(version))
+        client.set_model_version_tag(name, str(version), "reason", reason)
+        ledger.record_move(name, version, alias, reason)
+
+    def _clear(self, client: "MlflowClient", name: str, alias: Alias, version: int) -> None:
+        found = self._alias(client, name, alias)
+        if found is not None and found.version == version:
+            client.delete_registered_model_alias(name, alias)
+
+    def _alias(self, client: "MlflowClient", name: str, alias: Alias) -> RegisteredVersion | None:
+        try:
+            return self._find(client, name, alias)
+        except ModelNotFound:
+            return None
+
+    def _find(self, client: "MlflowClient", name: str, reference: str | int) -> RegisteredVersion:
+        from mlflow.exceptions import MlflowException
+
+        check_model_name(name)
+        with self.tracking.errors("look up the model"):
+            try:
+                if str(reference).isdecimal():
+                    return _plain(client.get_model_version(name, str(reference)))
+                return _plain(client.get_model_version_by_alias(name, str(reference)))
+            except MlflowException as error:
+                if error.error_code not in _ABSENT:
+                    raise
+        fix = "see what there is: tuni models list"
+        if reference == "champion":
+            fix = f"make one with `tuni run`, or: tuni models promote {name}@VERSION --reason …"
+        raise ModelNotFound(f"model {name}: no {reference} in {self.tracking.address}", fix)
+
+
+def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
+    found: list[ModelVersion] = []
+    token: str | None = ""
+    while token is not None:
+        page = client.search_model_versions(
+            f"name='{name}'", max_results=1000, page_token=token or None
+        )
+        found += page
+        token = page.token or None
+    return sorted(found, key=lambda version: -int(version.version))
+
+
+def _plain(version: "ModelVersion") -> RegisteredVersion:
+    order: dict[str, int] = {alias: rank for rank, alias in enumerate(ALIASES)}
+    return RegisteredVersion(
+        name=version.name,
+        version=int(version.version),
+        aliases=tuple(sorted(version.aliases, key=lambda one: order.get(one, len(order)))),
+        tags=dict(version.tags),
+        description=version.description or "",
+        run_id=version.run_id or None,
+        created_at=moment(version.creation_timestamp),
+    )

@@ -1,0 +1,169 @@
+"""The registered detector as MLflow loads it: `mlflow.pyfunc.load_model`, `mlflow models serve`.
+
+The one law: the verdicts are those of `tuni score` for the same list. This module is named as the
+loader in every registered model: its `_load_pyfunc` must stay importable under this name.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from registry.feature_cache import EncryptedFeatureCache
+from registry.home import Home
+from registry.ledger import Ledger
+from registry.pseudonyms import Keys
+from tuni.bundle import Bundle, read_bundle
+from tuni.errors import CheckpointError, RequestError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tuni.target import Target
+
+# Columns of a verdict and MLflow's names of their types, in order.
+VERDICT_COLUMNS: Mapping[str, str] = {
+    "text": "string",
+    "score": "double",
+    "p_decoy": "double",
+    "p_gibberish": "double",
+    "q_value": "double",
+    "verdict": "string",
+    "operating_point": "double",
+    "flags": "string",
+    "model_version": "string",
+    "fingerprint": "string",
+}
+# What `model_config` may override; MLflow drops keys that a model does not name.
+DEFAULTS: Mapping[str, str | bool | None] = {
+    "checkpoint": None,
+    "architecture": None,
+    "weights": None,
+    "home": None,
+    "device": "cpu",
+    "list_decoys": True,
+}
+
+
+class ServedDetector:
+    """A bundle that gives verdicts; the checkpoint is loaded at the first request."""
+
+    def __init__(
+        self, bundle: Bundle, name: str, version: int | None, config: Mapping[str, object]
+    ) -> None:
+        """Hold a bundle.
+
+        Args:
+            bundle: What was registered.
+            name: Registered model, or ``""``.
+            version: Registered version, or None where it was loaded past the registry.
+            config: See `DEFAULTS`.
+        """
+        self.bundle = bundle
+        self._name = name
+        self._version = version
+        self._config = config
+        self._target: Target | None = None
+        self._turn = threading.Lock()  # a server calls from many threads
+
+    def predict(
+        self, model_input: "pd.DataFrame", params: Mapping[str, object] | None = None
+    ) -> "pd.DataFrame":
+        """Verdicts for the texts of a list.
+
+        Args:
+            model_input: A frame with a column ``text``; the list is judged as a whole.
+            params: Not used; MLflow hands it over.
+
+        Returns:
+            One row per text, in order, with the columns of `VERDICT_COLUMNS`.
+
+        Raises:
+            RequestError: There is no column ``text``.
+            TextError: A text cannot be scored; rows are named, texts are not.
+            CheckpointError: The audited checkpoint is not found.
+            FingerprintMismatch: The given checkpoint is not the bundle's.
+        """
+        import pandas as pd
+
+        from tuni.audit import JudgeOptions, judge
+
+        if "text" not in model_input:
+            raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
+        texts = ["" if pd.isna(value) else str(value) for value in model_input["text"]]
+        options = JudgeOptions(list_decoys=bool(self._config["list_decoys"]))
+        home = self._home()
+        keys = Keys.load(home)
+        with self._turn, Ledger.open(home, keys) as ledger:
+            if self._target is None:
+                self._target = self._load(ledger)
+            selected: frozenset[int] = frozenset()
+            if self._version is not None:
+                selected = ledger.selected_on(self._name, self._version, texts)
+            verdicts = judge(
+                self.bundle,
+                self._target,
+                texts,
+                options,
+                model_version="" if self._version is None else str(self._version),
+                selected_on=selected,
+                cache=EncryptedFeatureCache(ledger, keys),
+            )
+        return pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
+
+    def _home(self) -> Home:
+        # The one place outside flows/settings.py that reads the environment: MLflow's server
+        # starts this module, and nobody builds settings for it.
+        return Home.open(Path(str(self._config["home"] or os.environ.get("TUNI_HOME", "~/.tuni"))))
+
+    def _load(self, ledger: Ledger) -> "Target":
+        from tuni.target import load_target
+
+        given = {
+            "folder": self._config["checkpoint"] or os.environ.get("TUNI_CHECKPOINT"),
+            "architecture": self._config["architecture"],
+            "weights": self._config["weights"],
+        }
+        source = given if any(given.values()) else ledger.find_checkpoint(self.bundle.fingerprint)
+        if source is None:
+            raise CheckpointError(
+                f"checkpoint: this home knows none with fingerprint {self.bundle.fingerprint[:12]}",
+                "name its folder: model_config={'checkpoint': FOLDER}, or the variable "
+                "TUNI_CHECKPOINT",
+            )
+        folder, weights = source.get("folder"), source.get("weights")
+        architecture = source.get("architecture")
+        return load_target(
+            Path(str(folder)) if folder else None,
+            architecture=str(architecture) if architecture else None,
+            weights=Path(str(weights)) if weights else None,
+            device=str(self._config["device"]),
+            precision=self.bundle.feature_spec.precision,
+        )
+
+
+def _load_pyfunc(path: str, model_config: Mapping[str, object] | None = None) -> ServedDetector:
+    """Load a registered detector; MLflow calls this.
+
+    Args:
+        path: Folder of the bundle.
+        model_config: See `DEFAULTS`.
+
+    Raises:
+        BundleError: The bundle is damaged or was altered.
+    """
+    folder = Path(path)
+    name, version = _registered(folder)
+    return ServedDetector(read_bundle(folder), name, version, {**DEFAULTS, **(model_config or {})})
+
+
+def _registered(folder: Path) -> tuple[str, int | None]:
+    """Name and version that MLflow writes beside a model which it fetched from a registry."""
+    import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
+
+    note = folder.parent.parent / "registered_model_meta"
+    if not note.is_file():
+        return "", None
+    content = yaml.safe_load(note.read_text(encoding="utf-8"))
+    return str(content["model_name"]), int(content["model_version"])
