@@ -6,7 +6,7 @@ for, and each locale only once.
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -64,11 +64,13 @@ class PartList:
     Attributes:
         parts: Usable parts, the most common first (`part_list` says how that is known).
         weights: Share of each part in the population, same length.
+        genders: 0 where only the male list holds the part, 1 only the female, 2 otherwise.
         known: Canonical form -> share, of all entries, those unfit for reuse included.
     """
 
     parts: tuple[str, ...]
     weights: tuple[float, ...]
+    genders: tuple[int, ...]
     known: Mapping[str, float]
 
 
@@ -103,7 +105,8 @@ def part_list(script: str, locale: str, kind: str) -> PartList:
     for part, share in weight.items():
         key = canonical(part)
         known[key] = known.get(key, 0.0) + share / total
-    return PartList(parts, tuple(weight[part] / total for part in parts), known)
+    shares = tuple(weight[part] / total for part in parts)
+    return PartList(parts, shares, tuple(_gender(part, groups) for part in parts), known)
 
 
 @cache
@@ -112,13 +115,12 @@ def _raw(script: str, locale: str, kind: str) -> tuple[dict[str, float], ...]:
     provider = import_module(f"faker.providers.person.{locale}").Provider
     stem = f"{kind}_kana_names" if script == "kana" else f"{kind}_names"
     if kind == "last" and locale in _OWN_LASTS:
-        attributes: Sequence[str] = _OWN_LASTS[locale]
-    else:
-        attributes = (f"{stem}_male", f"{stem}_female")
-    found = [getattr(provider, name, None) for name in attributes]
-    if not all(found):
-        found = [getattr(provider, stem)]
-    return tuple(_weighted(entry) for entry in found if entry)
+        names = chain.from_iterable(getattr(provider, name) for name in _OWN_LASTS[locale])
+        return (_weighted(names),)
+    attributes: tuple[str, ...] = (f"{stem}_male", f"{stem}_female")
+    if not all(hasattr(provider, name) for name in attributes):
+        attributes = (stem,)
+    return tuple(_weighted(getattr(provider, name)) for name in attributes)
 
 
 def _weighted(entry: Mapping[str, float] | Iterable[str]) -> dict[str, float]:
@@ -129,6 +131,12 @@ def _weighted(entry: Mapping[str, float] | Iterable[str]) -> dict[str, float]:
         if cleaned := clean_text(part):
             weights[cleaned] = max(weights.get(cleaned, 0.0), float(share))
     return weights
+
+
+def _gender(part: str, groups: tuple[dict[str, float], ...]) -> int:
+    """0, 1 or 2 as `PartList.genders` says."""
+    holders = [index for index, group in enumerate(groups) if part in group]
+    return holders[0] if len(groups) == 2 and len(holders) == 1 else 2
 
 
 def _has_weights(group: Mapping[str, float]) -> bool:

@@ -37,6 +37,7 @@ from tuni.spec import NeighbourParts
 from tuni.texts import canonical, clean_text, script_of
 
 UNKNOWN = "*"
+REFERENCE_PARTS = 12  # 8 neighbours of each kind and spares
 COMMON_RANK = 300  # ours: the head of a list of 50 to 4,000 parts
 
 
@@ -122,6 +123,18 @@ def reference_parts(stratum: str, n: int) -> NeighbourParts:
     script, locale = _served(stratum)
     firsts, lasts = (part_list(script, locale, kind).parts[:n] for kind in ("first", "last"))
     return NeighbourParts(stratum, firsts, lasts)
+
+
+def all_reference_parts(n: int = REFERENCE_PARTS) -> tuple[NeighbourParts, ...]:
+    """`reference_parts` of every stratum with lists of its own, and of ``"*"`` for all others.
+
+    Args:
+        n: Parts of each kind per stratum.
+    """
+    strata = ["*"]
+    for script, locales in LOCALES.items():
+        strata += [f"{script}/{locale}" for locale in (UNKNOWN, *locales)]
+    return tuple(reference_parts(stratum, n) for stratum in strata)
 
 
 def is_common(name: Name) -> bool:
