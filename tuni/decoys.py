@@ -211,20 +211,24 @@ def lone_parts(pool: PartPool, n: int, seed: int, forbidden: AbstractSet[str]) -
         for entry in pool.strata.values():
             sizes[entry.name] = sizes.get(entry.name, 0) + entry.size
     streams = {name: _lone_stream(name, pool, rng.spawn(1)[0]) for name in sizes}
-    return _shared_out(n, sizes, streams, _Taken(forbidden, pool.own), rng)
+    return _shared_out(n, sizes, streams, _Taken(forbidden, pool.own, lone=True), rng)
 
 
 class _Taken:
-    """What has come out or must not."""
+    """What has come out or must not; decoys have two parts, or one where ``lone``."""
 
-    def __init__(self, forbidden: AbstractSet[str], own: AbstractSet[str]) -> None:
-        self._forbidden, self._own = forbidden, own
+    def __init__(
+        self, forbidden: AbstractSet[str], own: AbstractSet[str], *, lone: bool = False
+    ) -> None:
+        self._forbidden, self._own, self._lone = forbidden, own, lone
         self._out: set[str] = set()
 
     def admits(self, text: str) -> bool:
         """Whether a text is new and allowed; it counts as taken then."""
         key = canonical(text)
         if key in self._out or key in self._own or key in self._forbidden or refusal(text):
+            return False
+        if self._lone != (parse_name(text).last == ""):
             return False
         self._out.add(key)
         return True

@@ -92,7 +92,7 @@ def _draw(layout: _Layout, n: int, rng: np.random.Generator, taken: set[str]) ->
         first, last = firsts.parts[row], lasts.parts[column]
         text = Name(first, last, joiner, family_first, locale, script).text
         key = canonical(text)
-        if key not in taken and refusal(text) is None:
+        if key not in taken and refusal(text) is None and parse_name(text).last:
             taken.add(key)
             fresh.append(text)
     return fresh

@@ -190,6 +190,8 @@ def _family_start(words: list[str]) -> int:
     start = len(words) - 1
     while start > 0 and keys[start] in SUFFIXES:
         start -= 1
+    if start == 0:
+        start = len(words) - 1  # "Ada Jr."
     while start > 1 and _is_particle(words[start - 1], keys[start - 1]):
         start -= 1
     if start > 2 and words[start - 1] in CONNECTORS:

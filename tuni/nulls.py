@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuni.errors import RequestError, TooFewTexts
+from tuni.names import parse_name
 from tuni.texts import MAX_CHARACTERS, canonical, clean_text, refusal
 
 # No signs that build HTML entities, special tokens, quotes or separators of tables.
@@ -90,7 +91,8 @@ def gibberish(
             if len(chosen) == n:
                 return tuple(chosen.values())
             text = " ".join(pool[index] for index in row)
-            _keep(text, chosen, forbidden)
+            if parse_name(text).last:  # "von x8$k" has one part, and so no neighbours
+                _keep(text, chosen, forbidden)
     return _all_or_error(n, chosen)
 
 

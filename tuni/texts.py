@@ -6,6 +6,7 @@ splits, pseudonyms); a text that `refusal` names a reason for is never encoded.
 
 import html
 import unicodedata
+from functools import lru_cache
 
 MAX_CHARACTERS = 200
 
@@ -138,6 +139,7 @@ def _fold(text: str) -> str:
     return clean_text(unicodedata.normalize("NFKC", folded))
 
 
+@lru_cache(maxsize=4096)
 def _character_refusal(character: str) -> str | None:
     """Why one character is refused, or None."""
     if character in _BIDI:

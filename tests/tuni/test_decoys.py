@@ -164,6 +164,13 @@ def test_lone_decoys_have_one_part_in_the_scripts_of_the_lone_texts() -> None:
     assert Counter(parse_name(text).script for text in decoys) == {"latin": 100, "kana": 100}
 
 
+def test_no_lone_decoy_falls_apart_into_two_parts() -> None:
+    pool = PartPool.of(["Mary Beth Evans", "Anna Maria de la Cruz", "欧阳娜娜", "Madonna", "王"])
+    decoys = lone_parts(pool, 100, 0, NOTHING)
+    assert len(decoys) == 100
+    assert not {parse_name(text).last for text in decoys} - {""}
+
+
 def test_faker_decoys_have_the_token_lengths_and_locales_of_the_list() -> None:
     def words(some):
         return [len(text) // 4 for text in some]

@@ -34,6 +34,7 @@ WORDS = [
         ("Sarah Michelle Gellar", "Sarah Michelle", "Gellar"),
         ("Robert Downey Jr.", "Robert", "Downey Jr."),
         ("Sammy Davis, Jr.", "Sammy", "Davis, Jr."),
+        ("Ada Jr.", "Ada", "Jr."),
         ("Thurston Howell III", "Thurston", "Howell III"),
         ("Julia Louis-Dreyfus", "Julia", "Louis-Dreyfus"),
         ("Catherine O'Hara", "Catherine", "O'Hara"),

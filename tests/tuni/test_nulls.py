@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuni.errors import RequestError, TooFewTexts
+from tuni.names import parse_name
 from tuni.nulls import GibberishSpec, gibberish
 from tuni.texts import canonical, refusal
 
@@ -22,6 +23,11 @@ def test_gibberish_is_distinct_usable_and_repeatable(n: int, parts: int, seed: i
 def test_another_seed_gives_other_texts() -> None:
     spec = GibberishSpec()
     assert set(gibberish(50, spec, 0, frozenset())) != set(gibberish(50, spec, 1, frozenset()))
+
+
+def test_gibberish_of_several_parts_has_a_given_and_a_family_part() -> None:
+    spec = GibberishSpec(alphabet="voniajr", min_length=2, max_length=3)
+    assert all(parse_name(text).last for text in gibberish(3000, spec, 0, frozenset()))
 
 
 def test_forbidden_texts_never_come_out() -> None:
