@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing into .venv: 2 to 5 minutes and 7 GB the first time, seconds after that (log: .venv/install.log)"
 	@log=.venv/install.log; start=$$SECONDS; \
-	( while sleep 10 >/dev/null 2>&1; do printf '  %4d s  %s\n' $$((SECONDS - start)) "$$(tail -n 1 $$log | sed 's/(from .*//' | cut -c 1-80)"; done ) & beat=$$!; \
+	( while sleep 10 >/dev/null 2>&1; do printf '  %4d s  %s\n' $$((SECONDS - start)) "$$(grep -E '^ *(Collecting|Building|Installing|Successfully)' $$log | tail -n 1 | cut -c 1-70)"; done ) & beat=$$!; \
 	trap 'kill $$beat 2>/dev/null || true' EXIT; \
 	$(BIN)/python -m pip install --progress-bar off --no-input -c constraints.txt -e '.[dev]' >$$log 2>&1 \
 	  || { grep -v '^WARNING: Location' $$log | tail -n 15 >&2; echo "make: the installation failed; all of it is in $$log" >&2; exit 1; }; \
@@ -55,7 +55,7 @@ types: $(STAMP) ## mypy --strict on the three packages
 	@$(BIN)/mypy
 
 imports: $(STAMP) ## which package may import which
-	@$(BIN)/lint-imports --no-timing --cache-dir .import_linter_cache
+	@$(BIN)/lint-imports --no-logo --cache-dir .import_linter_cache
 
 environment: $(STAMP) ## what is installed fits together
 	@$(BIN)/python -m pip check
