@@ -304,7 +304,7 @@ def _calibration(arrays: dict[str, NDArray[Any]], name: str) -> Floats:
     values: Floats = arrays.pop(name)
     if values.dtype != np.float64 or values.ndim != 1 or not len(values):
         _refuse(f"{name} is not a list of float64 scores")
-    if not np.isfinite(values).all() or (np.diff(values) < 0).any():
+    if not np.isfinite(values).all() or (values[1:] < values[:-1]).any():
         _refuse(f"{name} is not finite or not ascending")
     return values
 

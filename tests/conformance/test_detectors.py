@@ -91,8 +91,8 @@ def model(spec: DetectorSpec, nulls: Nulls) -> ArrayModel:
     return fit_detector(spec, nulls, seed=0)
 
 
-def rows(table: Table, chosen: object) -> Table:
-    return {name: values[chosen] for name, values in table.items()}  # type: ignore[index]
+def rows(table: Table, chosen: NDArray[np.intp] | slice) -> Table:
+    return {name: values[chosen] for name, values in table.items()}
 
 
 def test_every_kind_is_in_this_suite() -> None:
@@ -165,9 +165,10 @@ def test_a_feature_that_is_not_finite_is_refused_by_row(
 def test_absurd_features_are_refused_not_ranked(model: ArrayModel) -> None:
     table = {name: values.astype(np.float64) * 1e200 for name, values in texts(5, 4).items()}
     try:
-        assert np.isfinite(score(model, table)).all()
-    except UnusableScores as error:
-        assert "not finite" in str(error)
+        scores = score(model, table)
+    except UnusableScores:
+        return
+    assert np.isfinite(scores).all()
 
 
 def test_a_bundle_keeps_every_bit_of_the_scores(model: ArrayModel, tmp_path: Path) -> None:
