@@ -258,8 +258,7 @@ def fit_autoencoder(seen: Floats, numbers: Mapping[str, float], seed: int) -> Au
     width, bottleneck = int(numbers["width"]), int(numbers["bottleneck"])
     sizes = (seen.shape[1], width, bottleneck, width, seen.shape[1])
     weights = tuple(
-        torch.randn(out, into, generator=draw).div_(into**0.5)
-        for into, out in pairwise(sizes)
+        torch.randn(out, into, generator=draw).div_(into**0.5) for into, out in pairwise(sizes)
     )
     biases = tuple(torch.zeros(out) for out in sizes[1:])
     coder = Autoencoder(weights, biases)
