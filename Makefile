@@ -15,6 +15,8 @@ STAMP := .venv/.installed
 export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export HF_HUB_OFFLINE := 1
+# Matplotlib keeps a list of fonts; not in the home of whoever runs this.
+export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help install demo ui test lint types imports environment unit figures pins clean
