@@ -5,7 +5,9 @@ cannot be had is refused, because its hidden states would not be what the featur
 """
 
 import copy
+import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +23,7 @@ from torch.nn import functional
 from tuni.checkpoint import Checkpoint, shapes_match
 from tuni.errors import CheckpointError, TextError
 from tuni.target import TextOutput
+from tuni.text_tower import plain_blocks, run_plain
 
 # Generic texts of several lengths; nobody's names.
 _SELF_CHECK = (
@@ -57,15 +60,17 @@ class OpenClipTarget:
                 or the device cannot be used.
         """
         model = _build(checkpoint, precision)
-        text = getattr(model, "text", model)
+        text: Any = getattr(model, "text", model)  # Any: torch types attributes loosely
         if not hasattr(text, "transformer") or not hasattr(text, "positional_embedding"):
             raise _unsupported_tower()
-        self._model: Any = model  # Any: torch types attributes of modules as Tensor | Module
+        self._model: Any = model
         self._text: Any = text
         self._tokenizer = SimpleTokenizer(
             context_length=model.context_length,
             **(checkpoint.model_cfg["text_cfg"].get("tokenizer_kwargs") or {}),
         )
+        # Texts are counted, then tokenised, under the same prompts by several families.
+        self._encode = lru_cache(maxsize=1 << 17)(self._tokenizer.encode)
         self._specials = frozenset(self._tokenizer.all_special_ids)
         self._pool = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", None)
         self._preprocess = image_transform_v2(
@@ -75,7 +80,9 @@ class OpenClipTarget:
         self._image_size = int(checkpoint.preprocess_cfg["size"])
         self._embed_dim = int(checkpoint.model_cfg["embed_dim"])
         self._device, self._dtype = torch.device("cpu"), torch.float32
-        self._trimmed = True
+        # Only a causal tower can leave out what comes after, or share what comes before.
+        blocks = text.transformer.resblocks
+        self._plain = text.attn_mask is not None and plain_blocks(blocks)
         self._trimmed = self._check_text_tower()
         self._to(device, precision)
 
@@ -121,11 +128,11 @@ class OpenClipTarget:
 
     def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text with start and end token, uncut."""
-        return np.array([len(self._tokenizer.encode(text)) + 2 for text in texts], dtype=np.int64)
+        return np.array([len(self._encode(text)) + 2 for text in texts], dtype=np.int64)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids, padded to the longest of the batch; nothing is ever cut."""
-        rows = [self._tokenizer.encode(text) for text in texts]
+        rows = [self._encode(text) for text in texts]
         start, end = self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
         # open_clip reads these words inside a text as the real marks, which would end it there.
         if special := [i for i, row in enumerate(rows) if self._specials.intersection(row)]:
@@ -151,21 +158,15 @@ class OpenClipTarget:
         found: Tensor = self._text.token_embedding(ids)
         return found.float()
 
-    def forward_text(self, x: Tensor, ids: Tensor, layers: int = 0) -> TextOutput:
+    def forward_text(self, x: Tensor, ids: Tensor, layers: int = 0, shared: int = 0) -> TextOutput:
         """Run the text tower from token embeddings; differentiable in ``x``."""
         text, length = self._text, x.shape[1]
-        rows = torch.arange(len(ids), device=ids.device)
         ends = self._ends(ids)
-        mask = text.attn_mask
-        if mask is not None:
-            mask = mask[:length, :length].to(self._dtype)
         x = x.to(self._dtype) + text.positional_embedding[:length].to(self._dtype)
-        hidden: list[Tensor] = []
-        first = self.layers - 1 - layers
-        for number, block in enumerate(text.transformer.resblocks):
-            x = block(x, attn_mask=mask)
-            if number >= first:
-                hidden.append(x[rows, ends])
+        if self._plain:
+            hidden = run_plain(text.transformer.resblocks, x, ends, shared, layers)
+        else:
+            hidden = self._run_blocks(x, ends, layers)
         last = text.ln_final(hidden[-1])
         if isinstance(text.text_projection, nn.Module):
             last = text.text_projection(last)
@@ -184,6 +185,19 @@ class OpenClipTarget:
         """One picture as the model expects it."""
         pixels: Tensor = self._preprocess(image)
         return pixels
+
+    def _run_blocks(self, x: Tensor, ends: Tensor, layers: int) -> list[Tensor]:
+        """Residual stream at the ends after the last blocks, for towers of other blocks."""
+        mask = self._text.attn_mask
+        if mask is not None:
+            mask = mask[: x.shape[1], : x.shape[1]].to(self._dtype)
+        rows = torch.arange(len(x), device=x.device)
+        read: list[Tensor] = []
+        for number, block in enumerate(self._text.transformer.resblocks):
+            x = block(x, attn_mask=mask)
+            if number >= self.layers - 1 - layers:
+                read.append(x[rows, ends])
+        return read
 
     def _ends(self, ids: Tensor) -> Tensor:
         """Position whose state is the text's: the end token, or the last one of a full context."""
@@ -206,6 +220,9 @@ class OpenClipTarget:
         raise _unsupported_tower()
 
     def _to(self, device: str, precision: Literal["fp32", "bf16"]) -> None:
+        if device.startswith("cuda"):
+            # cuBLAS reads it once, at its start; without it equal runs may differ in last bits.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         try:
             self._device = torch.device(device)
             self._model.to(self._device)

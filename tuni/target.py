@@ -90,13 +90,15 @@ class Target(Protocol):
         """Token embeddings before positions are added, float32, shape ``(n, L, width)``."""
         ...
 
-    def forward_text(self, x: Tensor, ids: Tensor, layers: int = 0) -> TextOutput:
+    def forward_text(self, x: Tensor, ids: Tensor, layers: int = 0, shared: int = 0) -> TextOutput:
         """Run the text tower from token embeddings; differentiable in ``x``.
 
         Args:
             x: Token embeddings before positions, shape ``(n, L, width)``.
             ids: The token ids, shape ``(n, L)``; they only say where each text ends.
             layers: How many hidden layers before the last one to return as well.
+            shared: Leading positions whose embeddings are equal in all rows (a prompt's beginning)
+                and which need no gradient; a causal tower computes them once.
         """
         ...
 
