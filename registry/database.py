@@ -63,6 +63,11 @@ def open_engine(url: str) -> Engine:
         )
         # Parameters hold pseudonyms and ciphertexts: keep them out of error texts.
         engine = create_engine(parsed, hide_parameters=True, **options)
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            "ledger: the driver for Postgres is not installed",
+            "pip install 'tuni-audit[postgres]'",
+        ) from error
     except (ArgumentError, ImportError) as error:
         raise RequestError("ledger: the database URL cannot be read", fix) from error
     if lite:

@@ -5,6 +5,7 @@ nothing that runs, nothing of this machine and nobody's name.
 """
 
 import shutil
+import warnings
 from pathlib import Path
 
 from registry.serving import DEFAULTS, VERDICT_COLUMNS
@@ -29,21 +30,30 @@ def write_model_folder(bundle: Path, folder: Path, model_id: str, run_id: str | 
     Returns:
         The model's folder, below ``folder``.
     """
-    import pandas as pd
-    from mlflow import pyfunc
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-
     # Copied first, so that MLflow sees a neutral name and no file but these two.
     data = folder / BUNDLE_FOLDER
     data.mkdir()
     for name in BUNDLE_FILES:
         shutil.copyfile(bundle / name, data / name)
+    with warnings.catch_warnings():
+        # MLflow 3.17 warns about type hints of its own while it is imported, and calls pandas 3.1
+        # in a deprecated way: nothing that a reader could act upon.
+        warnings.simplefilter("ignore")
+        _save(data, folder / "model", model_id, run_id)
+    return folder / "model"
+
+
+def _save(data: Path, folder: Path, model_id: str, run_id: str | None) -> None:
+    import mlflow.pyfunc
+    import pandas as pd
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
     outputs: list[ColSpec | TensorSpec] = [
         ColSpec(DataType[kind], name) for name, kind in VERDICT_COLUMNS.items()
     ]
-    pyfunc.save_model(
-        path=str(folder / "model"),
+    mlflow.pyfunc.save_model(
+        path=str(folder),
         loader_module="registry.serving",
         data_path=str(data),
         # Without an artifact_path, which would be absolute and is read by nothing.
@@ -53,4 +63,3 @@ def write_model_folder(bundle: Path, folder: Path, model_id: str, run_id: str | 
         pip_requirements=[f"tuni-audit=={__version__}"],
         model_config=dict(DEFAULTS),
     )
-    return folder / "model"

@@ -321,7 +321,8 @@ class ModelStore:
             try:
                 if str(reference).isdecimal():
                     return _plain(client.get_model_version(name, str(reference)))
-                return _plain(client.get_model_version_by_alias(name, str(reference)))
+                if reference != "latest":  # the newest one is nobody's choice
+                    return _plain(client.get_model_version_by_alias(name, str(reference)))
             except MlflowException as error:
                 if error.error_code not in _ABSENT:
                     raise
