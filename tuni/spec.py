@@ -122,7 +122,7 @@ class InversionSpec:
     prompt: str = "a photo of {}"
     restarts: int = 2
     steps: int = 20
-    learning_rate: float = 0.1
+    learning_rate: float = 0.3
     start_resolution: int | None = None
     total_variation: float = 0.0
     augmentations: int = 0
