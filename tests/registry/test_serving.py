@@ -1,0 +1,206 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from registry.home import Home
+from registry.ledger import Ledger
+from registry.models import ModelStore
+from registry.pseudonyms import Keys
+from registry.serving import VERDICT_COLUMNS, _load_pyfunc
+from tuni.array_model import ArrayModel
+from tuni.audit import JudgeOptions, judge
+from tuni.bundle import Bundle, Scorer, read_bundle, write_bundle
+from tuni.errors import CheckpointError, FingerprintMismatch, RequestError, TextError
+from tuni.names import reference_parts
+from tuni.spec import FeatureSpec, NeighbourParts, NoiseSpec
+from tuni.target import Target
+
+pytestmark = [
+    # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.
+    pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning"),
+    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
+]
+
+TEXTS = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Ada Lovelace"]
+NAME = "served"
+QUICK = {"list_decoys": False}
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle for the small checkpoint."""
+    common = reference_parts("latin/*", 8)
+    scorer = Scorer(
+        model=ArrayModel("feature", ("noise",), {"sign": 1.0}),
+        decoy_scores=np.linspace(0.0, 12.0, 400),
+        gibberish_scores=np.linspace(0.0, 9.0, 400),
+        quantum=1e-6,
+    )
+    made = Bundle(
+        checkpoint=NAME,
+        fingerprint=tiny_target.fingerprint,
+        kind="name",
+        feature_spec=FeatureSpec(
+            parts=(NeighbourParts("*", common.firsts, common.lasts),),
+            hidden=None,
+            noise=NoiseSpec(draws=2, neighbours=1),
+            jacobian=None,
+        ),
+        pair=scorer,
+        single=None,
+        operating_point=0.05,
+        seed=1,
+        settings={},
+        evidence={},
+        versions={},
+    )
+    folder = tmp_path_factory.mktemp("bundle") / "bundle"
+    write_bundle(made, folder)
+    return folder
+
+
+@pytest.fixture
+def store(shared_home: Home, bundle: Path) -> ModelStore:
+    """The embedded store with the bundle as champion."""
+    store = ModelStore(shared_home)
+    if store.champion(NAME) is None:
+        version = store.register(NAME, bundle, tags={"job": "j"})
+        store.promote(NAME, version.version, "first")
+    return store
+
+
+@pytest.fixture
+def known(store: ModelStore, tiny_target: Target, tiny_folder: Path) -> Iterator[Ledger]:
+    """The home's ledger, which knows where the checkpoint lies."""
+    home = store.tracking.home
+    with Ledger.open(home, Keys.load(home)) as ledger:
+        ledger.bind_checkpoint(NAME, tiny_target.fingerprint, {"folder": str(tiny_folder)})
+        yield ledger
+
+
+def expected(bundle: Path, target: Target, options: JudgeOptions) -> pd.DataFrame:
+    """What `tuni score` would say."""
+    verdicts = judge(read_bundle(bundle), target, TEXTS, options, model_version="1")
+    return pd.DataFrame(verdicts.records())
+
+
+def test_loaded_model_gives_the_verdicts_of_the_audit(
+    store: ModelStore, known: Ledger, bundle: Path, tiny_target: Target
+) -> None:
+    import mlflow
+
+    home = str(store.tracking.home.root)
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion", model_config={"home": home})
+    found = model.predict(pd.DataFrame({"text": TEXTS, "other": 1}))
+    pd.testing.assert_frame_equal(found, expected(bundle, tiny_target, JudgeOptions()))
+    assert list(found.columns) == list(VERDICT_COLUMNS)
+    assert [column.name for column in model.metadata.signature.outputs.inputs] == list(found)
+    assert model.metadata.signature.inputs.input_names() == ["text"]
+
+
+def test_served_model_gives_the_verdicts_of_the_audit(
+    store: ModelStore, known: Ledger, bundle: Path, tiny_target: Target, tiny_folder: Path
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+    command += ["-m", f"models:/{NAME}@champion", "--port", str(port), "--host", "127.0.0.1"]
+    settings = {
+        "TUNI_HOME": str(store.tracking.home.root),
+        "TUNI_CHECKPOINT": str(tiny_folder),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",  # it calls uvicorn by name
+        "MLFLOW_PYFUNC_INFERENCE_CONFIG": json.dumps(QUICK),
+    }
+    log = store.tracking.home.root / "serve.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, env=os.environ | settings, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/ping", timeout=5).close()
+                break
+            except (urllib.error.URLError, OSError):
+                assert server.poll() is None, log.read_text()
+                time.sleep(0.5)
+        body = json.dumps({"dataframe_records": [{"text": text} for text in TEXTS]}).encode()
+        request = urllib.request.Request(
+            f"{address}/invocations", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=300) as answer:
+            rows = json.load(answer)["predictions"]
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    wanted = expected(bundle, tiny_target, JudgeOptions(list_decoys=False))
+    assert rows == wanted.to_dict("records")
+    assert not any(text in log.read_text() for text in TEXTS)
+
+
+def test_text_that_took_part_in_choosing_is_flagged(store: ModelStore, known: Ledger) -> None:
+    import mlflow
+
+    known.record_selection(NAME, 1, ["GRACE  HOPPER"])
+    config = {"home": str(store.tracking.home.root), **QUICK}
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}/1", model_config=config)
+    found = model.predict(pd.DataFrame({"text": TEXTS}))
+    assert ["selected_on" in flags.split() for flags in found["flags"]] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_bundle_loaded_past_the_registry_has_no_version(
+    bundle: Path, home: Home, tiny_folder: Path
+) -> None:
+    config = {"home": str(home.root), "checkpoint": str(tiny_folder), **QUICK}
+    found = _load_pyfunc(str(bundle), config).predict(pd.DataFrame({"text": TEXTS}))
+    assert set(found["model_version"]) == {""}
+
+
+def test_checkpoint_that_nobody_knows_is_asked_for(bundle: Path, home: Home) -> None:
+    model = _load_pyfunc(str(bundle), {"home": str(home.root), **QUICK})
+    with pytest.raises(CheckpointError, match="TUNI_CHECKPOINT"):
+        model.predict(pd.DataFrame({"text": TEXTS}))
+
+
+def test_other_weights_are_refused(
+    bundle: Path, home: Home, make_folder: Callable[..., Path]
+) -> None:
+    config = {"home": str(home.root), "checkpoint": str(make_folder(seed=1)), **QUICK}
+    with pytest.raises(FingerprintMismatch):
+        _load_pyfunc(str(bundle), config).predict(pd.DataFrame({"text": TEXTS}))
+
+
+@pytest.mark.parametrize("bad", ["", None, "Zebulon\x07Quagmire"])
+def test_text_that_cannot_be_scored_is_named_by_its_row(
+    bundle: Path, home: Home, tiny_folder: Path, bad: str | None
+) -> None:
+    config = {"home": str(home.root), "checkpoint": str(tiny_folder), **QUICK}
+    model = _load_pyfunc(str(bundle), config)
+    with pytest.raises(TextError, match="row 2") as caught:
+        model.predict(pd.DataFrame({"text": ["Ada Lovelace", bad]}))
+    assert "Zebulon" not in str(caught.value)
+
+
+def test_frame_without_texts_is_refused(bundle: Path, home: Home) -> None:
+    model = _load_pyfunc(str(bundle), {"home": str(home.root)})
+    with pytest.raises(RequestError, match="no column text"):
+        model.predict(pd.DataFrame({"name": TEXTS}))
