@@ -165,7 +165,8 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _load_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return dict(load_file(path))
+        # Copies: the loaded tensors are a map of the file, and would change or crash with it.
+        return {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path.name}: truncated, or not a safetensors file", "copy or save the file again"
@@ -174,21 +175,20 @@ def _load_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _load_torch(path: Path) -> dict[str, Tensor]:
     """Tensors that torch saved; archives of programs and pickled objects are refused."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise CheckpointError(
-                    f"{path.name}: a TorchScript archive, which is a program",
-                    "convert it to safetensors once, on a machine where it may run",
-                )
+    if _is_program(path):
+        raise CheckpointError(
+            f"{path.name}: a TorchScript archive, which is a program",
+            "convert it to safetensors once, on a machine where it may run",
+        )
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # by a path's ending torch would choose another reader
+            found = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path.name}: holds pickled objects or code, not only tensors",
             "save the plain state dict as safetensors; pickles are never run here",
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path.name}: truncated, or not a file that torch saved", "copy the file again"
         ) from error
@@ -206,6 +206,15 @@ def _load_torch(path: Path) -> dict[str, Tensor]:
     if not all(isinstance(value, Tensor) for value in tensors.values()):
         raise CheckpointError(f"{path.name}: not only tensors", "save the model's state dict")
     return tensors
+
+
+def _is_program(path: Path) -> bool:
+    """Whether a file is an archive that TorchScript would run."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
 
 
 def _fingerprint(

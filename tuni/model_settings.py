@@ -107,20 +107,27 @@ def _check_value(name: str, key: str, value: object) -> None:
     fix = "use the settings that the model was trained with"
     if isinstance(value, float) and not (math.isfinite(value) and abs(value) <= 1e4):
         raise CheckpointError(f"{name}: {value} is out of bounds", fix)
-    if key in LIMITS and value is not None:
-        listed = key in ("layers", "image_size") and isinstance(value, list)
+    if key in LIMITS and not (key == "patch_size" and value is None):  # ResNets have none
+        lengths = {"layers": 4, "image_size": 2}  # blocks of a ResNet's stages, height and width
+        listed = isinstance(value, list) and len(value) == lengths.get(key)
         sizes = value if listed and isinstance(value, list) else [value]
-        if not sizes or not all(type(size) is int and 0 < size <= LIMITS[key] for size in sizes):
+        if not all(type(size) is int and 0 < size <= LIMITS[key] for size in sizes):
             raise CheckpointError(f"{name}: expected 1 to {LIMITS[key]}, not {value!r:.40}", fix)
     if key == "image_size" and isinstance(value, list) and len(set(value)) != 1:
         raise CheckpointError(f"{name}: only square images are supported", fix)
     if key in ("output_tokens", "embed_cls") and value:
         raise CheckpointError(f"{name}: only plain CLIP text and image towers are supported", fix)
-    allowed = {"tokenizer_kwargs": {"clean"}, "norm_kwargs": {"eps"}, "act_kwargs": {"approximate"}}
-    if key in allowed and value is not None:
+    if key in _TABLES and value is not None:
         if not isinstance(value, dict):
             raise CheckpointError(f"{name}: not a table", fix)
-        known_keys(value, allowed[key], name)
+        known_keys(value, _TABLES[key], name)
+        for inner, allowed in _TABLES[key].items():
+            if inner in value and not (
+                type(value[inner]) is float and 0 < value[inner] < 1
+                if allowed is None
+                else value[inner] in allowed
+            ):
+                raise CheckpointError(f"{name}.{inner}: not a value that open_clip knows", fix)
     elif isinstance(value, dict) and key not in ("vision_cfg", "text_cfg"):
         raise CheckpointError(f"{name}: not a plain value", fix)
 
@@ -142,6 +149,12 @@ def _check_divisible(vision: Mapping[str, Any], text: Mapping[str, Any]) -> None
         )
 
 
+# Tables inside a tower's settings: words that a key may have, or None for a number in (0, 1).
+_TABLES: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
+    "tokenizer_kwargs": {"clean": ("lower", "canonicalize", "whitespace")},
+    "norm_kwargs": {"eps": None},
+    "act_kwargs": {"approximate": ("none", "tanh")},
+}
 _SIZES = ("image_size", "patch_size")
 
 

@@ -1,0 +1,68 @@
+"""Small random-weight checkpoints that many tests share."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from open_clip.model import CLIP, CustomTextCLIP
+from safetensors.torch import save_file
+
+from tuni.target import Target, load_target
+
+TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
+VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}
+PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "resize_mode": "squash"}
+
+
+def tiny_settings(**changes: Any) -> dict[str, Any]:
+    """open_clip's settings of a small CLIP; ``text_cfg`` and ``vision_cfg`` are merged."""
+    text = TEXT | changes.pop("text_cfg", {})
+    vision = changes.pop("vision_cfg", VISION)
+    return {"embed_dim": 32, "vision_cfg": vision, "text_cfg": text} | changes
+
+
+def save_tiny(folder: Path, settings: Mapping[str, Any], seed: int = 0) -> Path:
+    """Write a checkpoint with random weights as open_clip does; the global seed is left alone."""
+    arguments = dict(settings)
+    kind = CustomTextCLIP if arguments.pop("custom_text", False) else CLIP
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = kind(**arguments)
+        for name, tensor in model.state_dict().items():
+            # open_clip starts some weights at zero, which would hide a mistake.
+            if name.endswith(("bn3.weight", "bias")):
+                tensor.normal_(0.1, 0.1)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"model_cfg": settings, "preprocess_cfg": PREPROCESS}
+    (folder / "open_clip_config.json").write_text(json.dumps(config), encoding="utf-8")
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "open_clip_model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a checkpoint folder from changes to the small settings."""
+    made = 0
+
+    def make(seed: int = 0, **changes: Any) -> Path:
+        nonlocal made
+        made += 1
+        return save_tiny(tmp_path / f"checkpoint{made}", tiny_settings(**changes), seed)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ViT checkpoint in open_clip's folder format; do not write into it."""
+    return save_tiny(tmp_path_factory.mktemp("tiny") / "checkpoint", tiny_settings())
+
+
+@pytest.fixture(scope="session")
+def tiny_target(tiny_folder: Path) -> Target:
+    """That checkpoint, loaded."""
+    return load_target(tiny_folder)
