@@ -141,7 +141,7 @@ def extract(
     with _deterministic(target):
         for family in asked:
             paired = neighbours and family in NEIGHBOURED
-            key = f"{target.fingerprint}:{spec.family_hash(family)}:{'n' if paired else 'r'}"
+            key = family_key(target, spec, family, paired=paired)
             known = dict(cache.get(key, distinct)) if cache else {}
             todo = [text for text in distinct if text not in known]
             work = FamilyWork(target, spec, family, bank, progress, paired)
@@ -155,6 +155,11 @@ def extract(
             for name in known[distinct[0]]:
                 columns[name] = np.stack([known[text][name] for text in distinct])[order]
     return FeatureTable(tuple(texts), columns)
+
+
+def family_key(target: Target, spec: FeatureSpec, family: Family, *, paired: bool) -> str:
+    """Cache key of a family's columns: equal keys and texts mean equal columns."""
+    return f"{target.fingerprint}:{spec.family_hash(family)}:{'n' if paired else 'r'}"
 
 
 def _refuse(texts: Sequence[str], *, pairs_only: bool) -> None:

@@ -142,7 +142,8 @@ class OpenClipTarget:
             )
         if long := [i for i, row in enumerate(rows) if len(row) + 2 > self.context_length]:
             raise TextError(
-                f"texts: longer than the {self.context_length} tokens in {_rows(long)}",
+                f"texts: longer than the {self.context_length} tokens of the model "
+                f"in {_rows(long)}",
                 "shorten the text, or leave it out",
             )
         longest = max((len(row) + 2 for row in rows), default=2)
