@@ -20,6 +20,7 @@ from tuni.errors import CheckpointError, RequestError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tuni.audit import JudgeOptions
     from tuni.target import Target
 
 # Columns of a verdict and MLflow's names of their types, in order.
@@ -36,13 +37,15 @@ VERDICT_COLUMNS: Mapping[str, str] = {
     "fingerprint": "string",
 }
 # What `model_config` may override; MLflow drops keys that a model does not name.
-DEFAULTS: Mapping[str, str | bool | None] = {
+DEFAULTS: Mapping[str, str | int | bool | None] = {
     "checkpoint": None,
     "architecture": None,
     "weights": None,
     "home": None,
     "device": "cpu",
     "list_decoys": True,
+    "decoys": None,
+    "dependence": "bh",
 }
 
 
@@ -80,19 +83,19 @@ class ServedDetector:
             One row per text, in order, with the columns of `VERDICT_COLUMNS`.
 
         Raises:
-            RequestError: There is no column ``text``.
+            RequestError: There is no column ``text``, or `model_config` holds a wrong value.
             TextError: A text cannot be scored; rows are named, texts are not.
             CheckpointError: The audited checkpoint is not found.
             FingerprintMismatch: The given checkpoint is not the bundle's.
         """
         import pandas as pd
 
-        from tuni.audit import JudgeOptions, judge
+        from tuni.audit import judge
 
         if "text" not in model_input:
             raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
         texts = ["" if pd.isna(value) else str(value) for value in model_input["text"]]
-        options = JudgeOptions(list_decoys=bool(self._config["list_decoys"]))
+        options = self._options()
         home = self._home()
         keys = Keys.load(home)
         with self._turn, Ledger.open(home, keys) as ledger:
@@ -111,6 +114,20 @@ class ServedDetector:
                 cache=EncryptedFeatureCache(ledger, keys),
             )
         return pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
+
+    def _options(self) -> "JudgeOptions":
+        from tuni.audit import JudgeOptions
+
+        count, dependence = self._config["decoys"], self._config["dependence"]
+        if not (count is None or (isinstance(count, int) and count > 0)):
+            raise RequestError("model_config.decoys: not a number of texts", "give 2000, or None")
+        if dependence not in ("bh", "by"):
+            raise RequestError("model_config.dependence: neither bh nor by", "give bh or by")
+        return JudgeOptions(
+            list_decoys=bool(self._config["list_decoys"]),
+            decoy_count=count,
+            dependence="bh" if dependence == "bh" else "by",
+        )
 
     def _home(self) -> Home:
         # The one place outside flows/settings.py that reads the environment: MLflow's server

@@ -18,7 +18,7 @@ from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.pseudonyms import Keys
-from registry.serving import VERDICT_COLUMNS, _load_pyfunc
+from registry.serving import DEFAULTS, VERDICT_COLUMNS, _load_pyfunc
 from tuni.array_model import ArrayModel
 from tuni.audit import JudgeOptions, judge
 from tuni.bundle import Bundle, Scorer, read_bundle, write_bundle
@@ -101,10 +101,11 @@ def test_loaded_model_gives_the_verdicts_of_the_audit(
 ) -> None:
     import mlflow
 
-    home = str(store.tracking.home.root)
-    model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion", model_config={"home": home})
+    config = {"home": str(store.tracking.home.root), "decoys": 100, "dependence": "by"}
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}@champion", model_config=config)
     found = model.predict(pd.DataFrame({"text": TEXTS, "other": 1}))
-    pd.testing.assert_frame_equal(found, expected(bundle, tiny_target, JudgeOptions()))
+    wanted = expected(bundle, tiny_target, JudgeOptions(decoy_count=100, dependence="by"))
+    pd.testing.assert_frame_equal(found, wanted)
     assert list(found.columns) == list(VERDICT_COLUMNS)
     assert [column.name for column in model.metadata.signature.outputs.inputs] == list(found)
     assert model.metadata.signature.inputs.input_names() == ["text"]
@@ -198,6 +199,21 @@ def test_text_that_cannot_be_scored_is_named_by_its_row(
     with pytest.raises(TextError, match="row 2") as caught:
         model.predict(pd.DataFrame({"text": ["Ada Lovelace", bad]}))
     assert "Zebulon" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"decoys": 0}, {"decoys": "many"}, {"dependence": "x"}])
+def test_setting_of_another_kind_is_refused(
+    bundle: Path, home: Home, wrong: dict[str, object]
+) -> None:
+    model = _load_pyfunc(str(bundle), {"home": str(home.root), **wrong})
+    with pytest.raises(RequestError, match="model_config"):
+        model.predict(pd.DataFrame({"text": TEXTS}))
+
+
+def test_options_not_given_are_those_of_the_audit() -> None:
+    given = JudgeOptions()
+    mine = (DEFAULTS["list_decoys"], DEFAULTS["decoys"], DEFAULTS["dependence"])
+    assert mine == (given.list_decoys, given.decoy_count, given.dependence)
 
 
 def test_frame_without_texts_is_refused(bundle: Path, home: Home) -> None:
