@@ -73,6 +73,8 @@ class Bundle:
         settings: What was asked for; JSON, without any text of a subject.
         evidence: Measured power, gates and the like; JSON, without any text of a subject.
         versions: Of the libraries that made it.
+        bank: Unit embeddings of the generic pictures that the detector's features need, shape
+            ``(count, embed_dim)``, float64; None where they need none.
     """
 
     checkpoint: str
@@ -86,6 +88,12 @@ class Bundle:
     settings: Mapping[str, JSON]
     evidence: Mapping[str, JSON]
     versions: Mapping[str, str]
+    bank: Floats | None = None
+
+    def __post_init__(self) -> None:
+        """Make the bank read-only."""
+        if self.bank is not None:
+            object.__setattr__(self, "bank", read_only(self.bank))
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:
@@ -114,7 +122,10 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
         "single": None if bundle.single is None else _describe(bundle.single, "single", arrays),
         "operating_point": float(bundle.operating_point),
         "seed": bundle.seed,
+        "bank": bundle.bank is not None,
     }
+    if bundle.bank is not None:
+        arrays["bank"] = _contiguous(bundle.bank)
     for name in ("settings", "evidence", "versions"):
         body[name] = _plain_json(getattr(bundle, name), name)
     payload = save(arrays)
@@ -278,6 +289,7 @@ def _build(body: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Bundle:
         settings=MappingProxyType(_of(body["settings"], dict)),
         evidence=MappingProxyType(_of(body["evidence"], dict)),
         versions=MappingProxyType(_of(body["versions"], dict)),
+        bank=_bank(arrays) if _of(body["bank"], bool) else None,
     )
     if not 0 < bundle.operating_point < 1:
         _refuse("operating_point is outside (0, 1)")
@@ -286,6 +298,13 @@ def _build(body: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Bundle:
     if arrays:
         _refuse(f"{len(arrays)} arrays belong to nothing")
     return bundle
+
+
+def _bank(arrays: dict[str, NDArray[Any]]) -> Floats:
+    values: Floats = arrays.pop("bank")
+    if values.dtype != np.float64 or values.ndim != 2 or not np.isfinite(values).all():
+        _refuse("bank is not a finite table of float64 embeddings")
+    return values
 
 
 def _build_scorer(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Scorer:

@@ -162,6 +162,18 @@ class FeatureSpec:
         return tuple(name for name in order if getattr(self, name) is not None)
 
     @property
+    def prompts(self) -> tuple[str, ...]:
+        """Every template of the spec, each once."""
+        found: list[str] = []
+        for part in (self.hidden, self.noise, self.jacobian):
+            found += part.prompts if part else ()
+        if self.geometry:
+            found += self.geometry.many_prompts
+        if self.inversion:
+            found.append(self.inversion.prompt)
+        return tuple(dict.fromkeys(found))
+
+    @property
     def hash(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
         return digest(asdict(self))
@@ -235,3 +247,28 @@ def _build(kind: Any, value: Any) -> Any:  # Any: walks over arbitrary annotatio
     if type(value) is not kind:
         raise TypeError(kind)
     return value
+
+
+def family_of(column: str) -> Family:
+    """The family that a feature column, also one written ``base~lambda``, belongs to.
+
+    Raises:
+        SpecMismatch: No family has such a column.
+    """
+    base = column.partition("~")[0]
+    for prefix, family in _FAMILY_PREFIXES:
+        if base == prefix or base.startswith((prefix + ".", prefix + "_")):
+            return family
+    raise SpecMismatch(
+        f"feature column {column!r}: unknown",
+        "name one that docs/method.md lists, such as 'hidden.0' or 'jacobian_relative~0.375'",
+    )
+
+
+_FAMILY_PREFIXES: tuple[tuple[str, Family], ...] = (
+    ("hidden", "hidden"),
+    ("noise", "noise"),
+    ("jacobian", "jacobian"),
+    ("geometry", "geometry"),
+    ("inversion", "inversion"),
+)

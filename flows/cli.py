@@ -1,0 +1,198 @@
+"""The `tuni` command: each verb parses, calls one function, shows the result.
+
+Nothing heavy is imported before a verb needs it, so that help is immediate.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flows.cli_models import models
+from flows.show import results, say
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+app = typer.Typer(
+    name="tuni",
+    help="Was this person's data in the training set of a CLIP model? Evidence from text alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(models, name="models")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+@app.command(epilog="Example: tuni run audit.toml")
+def run(
+    request: Annotated[Path, typer.Argument(help="Request file (TOML); see docs/guide.md.")],
+    estimate_only: Annotated[
+        bool, typer.Option("--estimate-only", help="Print what it would cost, and stop.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Search, calibrate, evaluate and register a detector for one checkpoint.
+
+    Stopped at any moment, the same command goes on where it was.
+    """
+    from flows.estimate import estimate
+    from flows.job import shared_jobs
+    from flows.run import run_request
+    from flows.settings import read_request
+
+    _settings()
+    asked = read_request(request)
+    with shared_jobs():
+        cost = estimate(asked)
+        if estimate_only:
+            results(cost.record(), cost.text(), as_json=as_json)
+            return
+        say(cost.text())
+        outcome = run_request(asked)
+    results(outcome.record(), outcome.text(), as_json=as_json)
+    if outcome.withheld:
+        raise typer.Exit(3)
+
+
+@app.command(
+    epilog="Example: tuni score --checkpoint ours-vit-b-32 --subjects people.csv --out verdicts.csv"
+)
+def score(
+    checkpoint: Annotated[str, typer.Option(help="Name of the registered checkpoint.")],
+    subjects: Annotated[Path, typer.Option(help="CSV with a column text; others pass through.")],
+    out: Annotated[Path, typer.Option(help="Verdicts (CSV).")],
+    version: Annotated[
+        str, typer.Option(help="Alias or version number of the detector.")
+    ] = "champion",
+    folder: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder, if not the one of `tuni run`.")
+    ] = None,
+    list_decoys: Annotated[
+        bool, typer.Option(help="Also rank each text among decoys of the list's own name parts.")
+    ] = True,
+    decoys: Annotated[
+        int | None,
+        typer.Option(min=200, max=1_000_000, help="List decoys; default 5 a text, 2,000-20,000."),
+    ] = None,
+    dependence: Annotated[
+        Literal["bh", "by"],
+        typer.Option(help="q-values: Benjamini-Hochberg or -Yekutieli."),
+    ] = "bh",
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Write rows that cannot be scored with the reason.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Give a verdict for each text of a list with a registered detector."""
+    from flows.score import ScoreRequest, score_file
+
+    outcome = score_file(
+        ScoreRequest(
+            checkpoint=checkpoint,
+            subjects=subjects,
+            out=out,
+            version=version,
+            folder=folder,
+            list_decoys=list_decoys,
+            decoys=decoys,
+            dependence=dependence,
+            skip_bad=skip_bad,
+        ),
+        _settings(),
+    )
+    results(outcome.record(), outcome.text(), as_json=as_json)
+    if outcome.withheld:
+        raise typer.Exit(3)
+
+
+@app.command("testbed", epilog="Example: tuni testbed --size demo --seed 1 --out my-testbed")
+def make_testbed(
+    out: Annotated[Path, typer.Option(help="Folder to make; must not exist.")],
+    size: Annotated[
+        Literal["full", "demo", "test"], typer.Option(help="How much is drawn and trained.")
+    ] = "full",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of people, pictures and training.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a small CLIP whose members are known, to check claims against."""
+    from flows.demo import write_testbed
+
+    outcome = write_testbed(out, size, seed, _settings())
+    results(outcome.record(), outcome.text(), as_json=as_json)
+
+
+@app.command(epilog="Example: tuni demo")
+def demo(as_json: Json = False) -> None:
+    """Do the whole job on a small testbed and compare the verdicts with the truth."""
+    from flows.demo import run_demo
+
+    outcome = run_demo(_settings())
+    results(outcome.record(), outcome.text(), as_json=as_json)
+
+
+@app.command(epilog="Example: tuni ui --port 5000")
+def ui(
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on loopback.")] = 5000,
+) -> None:
+    """Serve the MLflow pages of this home on loopback, until interrupted."""
+    from flows.ui import serve_ui
+
+    serve_ui(_settings(), port)
+
+
+@app.command(epilog="Example: tuni doctor --json")
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, which devices there are and whether the home is sound."""
+    from flows.doctor import examine
+
+    report = examine(_settings())
+    results(report.record(), report.text(), as_json=as_json)
+    if not report.sound:
+        raise typer.Exit(1)
+
+
+def _settings() -> "Settings":
+    from flows.console import ConsoleProgress, current_progress
+    from flows.environment import prepare
+    from flows.settings import Settings
+    from registry.home import Home
+
+    settings = Settings()
+    Home.open(settings.home)  # before anything writes there
+    prepare(settings.home)
+    current_progress.set(ConsoleProgress())
+    return settings
+
+
+def main() -> None:
+    """Run the command and turn every outcome into an exit code and one clear sentence."""
+    from tuni.errors import ClaimWithheld, InputError, TuniError
+
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        _stop(str(error), 2)
+    except ClaimWithheld as error:
+        _stop(str(error), 3)
+    except TuniError as error:
+        _stop(str(error), 1)
+    except KeyboardInterrupt:
+        _stop("interrupted; the same command goes on where this one stopped", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _stop(message: str, code: int) -> None:
+    if "--json" in sys.argv:
+        problem, _, fix = message.partition("\n  fix: ")
+        sys.stdout.write(json.dumps({"error": problem, "fix": fix or None, "exit": code}) + "\n")
+    sys.stderr.write(f"tuni: {message}\n")
+    sys.exit(code)

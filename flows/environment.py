@@ -1,0 +1,37 @@
+"""What Prefect must be told before it is imported: our home, no telemetry, a quiet terminal."""
+
+import logging
+import os
+from pathlib import Path
+
+
+def prepare(home: Path) -> None:
+    """Set Prefect's environment for this process, where the user has not set it himself.
+
+    Without PREFECT_API_URL a flow starts an embedded server, whose database lies in the home.
+    """
+    defaults = {
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+        "PREFECT_CLI_WRAP_LINES": "false",
+        "DO_NOT_TRACK": "1",
+        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def log_to(folder: Path) -> None:
+    """Write the project's own log lines to one file of the home; nothing goes to the terminal."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder / "tuni.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    for package in ("tuni", "registry", "flows"):
+        logger = logging.getLogger(package)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logger.addHandler(handler)

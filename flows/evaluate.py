@@ -1,0 +1,340 @@
+"""The flow that measures the calibrated detector on labelled texts nobody chose it on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from prefect import flow, task
+
+from flows.calibrate import DRAFT, FINAL, fit_nulls
+from flows.charts import draw_charts
+from flows.describe import describe
+from flows.guard import guarded
+from flows.job import CHOICE, EVALUATION, Job, open_job
+from flows.report_facts import Gate
+from flows.settings import Request
+from flows.space import default_detector, paper_detector
+from flows.tracked import job_run
+from tuni.audit import JudgeOptions, Verdicts, families_of, judge
+from tuni.bundle import Bundle, read_bundle, write_bundle
+from tuni.detector_spec import DetectorSpec
+from tuni.detectors import fit_detector
+from tuni.evaluation import Evaluation
+from tuni.evaluation import evaluate as measure
+from tuni.intervals import Rate, share
+from tuni.null_check import null_check
+from tuni.roc import auc, tpr_at
+from tuni.scoring import Floats, has_votes, score
+from tuni.seeds import derive_seed
+from tuni.texts import canonical
+from tuni.verdicts import conformal_p, quantise
+
+JSON = dict[str, Any]  # Any: JSON values
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What is kept of an evaluation; JSON, aggregates only.
+
+    Attributes:
+        detector: The chosen detector, in words.
+        asked: What was asked, one sentence.
+        sentence: What was found, one sentence.
+        withheld: Why no claim may be made from the detector, or None.
+        gates: The checks.
+        headline: Figures by MLflow name.
+        evaluation: `Evaluation.to_dict`, or None without labels.
+        compared: Other detectors on the same texts, by name.
+        charts: Figures of the report: section, title, caption, alt, and file in the job's folder.
+    """
+
+    detector: str
+    asked: str
+    sentence: str
+    withheld: str | None
+    gates: tuple[Gate, ...]
+    headline: Mapping[str, float]
+    evaluation: JSON | None
+    compared: tuple[JSON, ...]
+    charts: tuple[JSON, ...]
+
+    @classmethod
+    def from_dict(cls, value: JSON) -> "Evaluated":
+        """Read what `asdict` gave."""
+        gates = tuple(Gate(**gate) for gate in value["gates"])
+        lists = {name: tuple(value[name]) for name in ("compared", "charts")}
+        return cls(**{**value, **lists, "gates": gates})
+
+
+@flow(name="evaluate", flow_run_name="evaluate {request.checkpoint.name}", log_prints=False)
+@guarded
+def evaluate(request: Request) -> str:
+    """Measure power, false accusations and gates on labelled-test; write the final bundle.
+
+    Returns:
+        The digest of the bundle, evidence included.
+    """
+    return evaluate_bundle(request)
+
+
+@task(name="measure power, false accusations and gates")
+@guarded
+def evaluate_bundle(request: Request) -> str:
+    """Measure once and keep the result; each reading of labelled-test is written down."""
+    job = open_job(request)
+    bundle = read_bundle(job.folder / DRAFT)
+    kept = job.kept(EVALUATION)
+    if kept is None:
+        job.ledger.record_reading(job.hash, "labelled_test")
+        kept = asdict(evaluate_job(job, bundle))
+        job.keep(EVALUATION, kept)
+    evaluated = Evaluated.from_dict(kept)
+    with job_run(job) as run:
+        run.log_params(_params(job, evaluated))
+        run.log_metrics(evaluated.headline)
+        run.log_json("request.json", job.logged_request())
+        run.log_json("evaluation.json", kept)
+        run.log_json("choice.json", job.kept(CHOICE))
+        for chart in evaluated.charts:
+            run.log_file(job.folder / chart["file"], "figures")
+    return write_bundle(replace(bundle, evidence=_evidence(evaluated)), job.folder / FINAL)
+
+
+def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
+    """All figures of one calibrated detector."""
+    families = families_of(bundle.pair.model)
+    scorer = bundle.pair
+    check = quantise(
+        score(scorer.model, job.features.table("decoy_check", families)), scorer.quantum
+    )
+    decoys = null_check(
+        conformal_p(check, scorer.decoy_scores), len(scorer.decoy_scores), bundle.operating_point
+    )
+    gates = [
+        Gate(
+            "decoys against decoys",
+            decoys.valid,
+            f"{_told(decoys.rejected)} of decoys kept aside have p <= {bundle.operating_point:g}; "
+            "this can only find errors of the program",
+        )
+    ]
+    gibberish_p = conformal_p(scorer.gibberish_scores, scorer.decoy_scores)
+    headline = {
+        "decoy_fpr": decoys.rejected.value,
+        "gibberish_fpr": float((gibberish_p <= bundle.operating_point).mean()),
+    }
+    measured: Evaluation | None = None
+    compared: list[JSON] = []
+    groups: dict[str, Floats] = {
+        "decoys": scorer.decoy_scores,
+        "gibberish": scorer.gibberish_scores,
+    }
+    if job.has_test_labels:
+        verdicts = judge_labelled_test(job, bundle)
+        measured = _measure(job, bundle, verdicts)
+        gates += _label_gates(measured, verdicts)
+        headline |= _headline(measured)
+        compared = compare(job, bundle)
+        scores = np.array([row.score for row in verdicts.rows])
+        members = job.test_members
+        groups = {"members": scores[members], "non-members": scores[~members], **groups}
+    withheld = [gate.sentence for gate in gates if gate.passed is False]
+    detector = job.chosen_detector()
+    return Evaluated(
+        detector=describe(detector),
+        asked=_asked(job),
+        sentence=_sentence(measured),
+        withheld="; ".join(withheld) or None,
+        gates=tuple(gates),
+        headline=headline,
+        evaluation=measured.to_dict() if measured else None,
+        compared=tuple(compared),
+        charts=tuple(draw_charts(job, groups, measured, bundle.operating_point)),
+    )
+
+
+def judge_labelled_test(job: Job, bundle: Bundle) -> Verdicts:
+    """Verdicts for labelled-test exactly as `tuni score` would give them for that list."""
+    return judge(
+        bundle,
+        job.target,
+        job.sets.labelled_test,
+        JudgeOptions(),
+        cache=job.cache,
+        progress=job.progress,
+    )
+
+
+def score_labelled_test(job: Job, bundle: Bundle) -> Floats:
+    """Scores of labelled-test by any bundle of this checkpoint, such as the champion's."""
+    return np.array([row.score for row in judge_labelled_test(job, bundle).rows])
+
+
+def compare(job: Job, bundle: Bundle) -> list[JSON]:
+    """The chosen detector, the default H and the paper's configuration on the same texts."""
+    rows = []
+    asked: dict[str, DetectorSpec | None] = {
+        "chosen": job.chosen_detector(),
+        "default H (ours)": default_detector(job.spec),
+        "the paper's configuration": paper_detector(job.spec),
+    }
+    members = job.test_members
+    seed = derive_seed(job.request.compute.seed, "fit")
+    for name, detector in asked.items():
+        if detector is None:
+            continue
+        model = bundle.pair.model
+        if name != "chosen":
+            model = fit_detector(detector, fit_nulls(job, detector), seed)
+        scores = score(model, job.features.table("labelled_test", families_of(model)))
+        row: JSON = {
+            "name": name,
+            "detector": describe(detector),
+            "auc": auc(scores[members], scores[~members]),
+        }
+        at = tpr_at(scores[members], scores[~members], 0.05)
+        row["tpr_at_nonmember_fpr_5pct"] = asdict(at) if at else None
+        if detector.kind == "vote":
+            votes = has_votes(model, scores)
+            row["own_rule_found"] = asdict(share(votes[members]))
+            row["own_rule_nonmember_fpr"] = asdict(share(votes[~members]))
+        rows.append(row)
+    return rows
+
+
+def _measure(job: Job, bundle: Bundle, verdicts: Verdicts) -> Evaluation:
+    keys = [canonical(text) for text in job.sets.labelled_test]
+    scores = np.array([row.score for row in verdicts.rows])
+    return measure(
+        job.sets.labelled_test,
+        job.test_members,
+        scores,
+        np.array([row.p_decoy for row in verdicts.rows]),
+        conformal_p(scores, bundle.pair.decoy_scores),
+        bundle.pair.decoy_scores,
+        operating_point=bundle.operating_point,
+        seed=derive_seed(job.request.compute.seed, "evaluation"),
+        captions=[job.captions.get(key) for key in keys],
+        groups=[job.groups.get(key, "") for key in keys],
+    )
+
+
+def _label_gates(measured: Evaluation, verdicts: Verdicts) -> list[Gate]:
+    null, blind = measured.null, measured.blind
+    gates = [
+        Gate(
+            "strangers against decoys",
+            null.valid,
+            f"{_told(null.rejected)} of known non-members have p <= {null.nominal:g} against the "
+            f"calibration decoys; if the p-values are valid, so many or more come up with "
+            f"probability {null.validity_p:.2g}",
+        )
+    ]
+    if blind is None:
+        gates.append(Gate("blind", None, "too few labelled texts to compare with their spelling"))
+    else:
+        gates.append(
+            Gate(
+                "blind",
+                not blind.tripped,
+                f"a classifier that sees the spelling alone reaches AUC {blind.blind_auc:.2f}, "
+                f"the detector {blind.detector_auc:.2f} (difference {blind.low:+.2f} to "
+                f"{blind.high:+.2f})",
+            )
+        )
+    check = verdicts.check
+    if check is not None and check.checked:
+        gates.append(
+            Gate(
+                "decoys against list",
+                not check.tripped,
+                f"the labelled texts can be told from their decoys by spelling with AUC "
+                f"{check.auc:.2f} (bound {check.bound:.2f})",
+            )
+        )
+    return gates
+
+
+def _headline(measured: Evaluation) -> dict[str, float]:
+    figures = {
+        "test_auc": measured.auc,
+        "test_auc_low": measured.auc_interval.low,
+        "test_auc_high": measured.auc_interval.high,
+        "test_found": measured.found.value,
+        "test_found_low": measured.found.low,
+        "test_found_high": measured.found.high,
+        "nonmember_fpr": measured.nonmember_fpr.value,
+        "nonmember_fpr_low": measured.nonmember_fpr.low,
+        "nonmember_fpr_high": measured.nonmember_fpr.high,
+        "null_validity_p": measured.null.validity_p,
+        "test_accuracy": measured.accuracy.value,
+    }
+    for at, rate in measured.tpr_at_nonmember_fpr:
+        if rate is not None:
+            figures[f"tpr_at_nonmember_fpr_{at * 100:g}pct".replace(".", "_")] = rate.value
+    if measured.precision is not None:
+        figures["test_precision"] = measured.precision.value
+    for entry in measured.by_captions:
+        figures[f"found_with_{entry.captions}_captions"] = entry.found.value
+    for word, rate in measured.groups:
+        if word.isidentifier():
+            figures[f"nonmember_fpr_{word}"] = rate.value
+    if measured.blind is not None:
+        figures["blind_auc"] = measured.blind.blind_auc
+    return figures
+
+
+def _asked(job: Job) -> str:
+    labels = sum(job.members.values())
+    parts = [f"Asked: does {job.request.checkpoint.name} know names that it was trained on?"]
+    if job.members:
+        parts.append(f"{labels} known members and {len(job.members) - labels} non-members")
+    if job.listed:
+        parts.append(f"an unlabelled list of {len(job.listed)}")
+    given = " and ".join(parts[1:]) or "no labels and no list"
+    return f"{parts[0]} Given: {given}; objective of the search: {job.objective}."
+
+
+def _sentence(measured: Evaluation | None) -> str:
+    if measured is None:
+        return "Power is unknown: no labelled texts were kept aside to measure it on."
+    return (
+        f"Of known members {_told(measured.found)} were found at p <= "
+        f"{measured.operating_point:g}, of known non-members {_told(measured.nonmember_fpr)} got "
+        f"the same finding; AUC {measured.auc:.3f} ({measured.auc_interval.low:.3f} to "
+        f"{measured.auc_interval.high:.3f})."
+    )
+
+
+def _told(rate: Rate) -> str:
+    return f"{rate.hits} of {rate.n} ({rate.value:.1%}, {rate.low:.1%} to {rate.high:.1%})"
+
+
+def _evidence(evaluated: Evaluated) -> JSON:
+    measured = evaluated.evaluation or {}
+    return {
+        "detector": evaluated.detector,
+        "found": measured.get("found"),
+        "nonmember_fpr": measured.get("nonmember_fpr"),
+        "by_captions": measured.get("by_captions"),
+        "gates": {gate.name: gate.passed for gate in evaluated.gates},
+        "withheld": evaluated.withheld,
+    }
+
+
+def _params(job: Job, evaluated: Evaluated) -> JSON:
+    request = job.request
+    return {
+        "checkpoint": request.checkpoint.name,
+        "objective": job.objective,
+        "detector": evaluated.detector,
+        "trials": request.search.trials,
+        "operating_point": request.operating_point,
+        "decoy_source": request.nulls.source,
+        "seed": request.compute.seed,
+        "families": " ".join(job.spec.families),
+        "labelled": len(job.members),
+        "listed": len(job.listed),
+        "decoys_for_calibration": len(job.sets.decoy_calibration),
+    }

@@ -1,0 +1,399 @@
+"""One job: the request opened on this machine, its texts, its features, its folder.
+
+Everything a flow needs is found again from the request alone, so each flow can run by itself,
+after a restart or on another day, and nothing of it travels through Prefect.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from flows.console import current_progress
+from flows.job_features import JobFeatures
+from flows.settings import Request, Settings
+from registry.connection import Tracking, configure
+from registry.feature_cache import EncryptedFeatureCache
+from registry.home import Home
+from registry.ledger import Ledger
+from registry.models import ModelStore
+from registry.pseudonyms import Keys
+from tuni import __version__
+from tuni.bank import Bank, load_bank
+from tuni.detector_spec import DetectorSpec
+from tuni.errors import HomeError, RequestError
+from tuni.names import all_reference_parts
+from tuni.nulls import GibberishSpec
+from tuni.progress import SILENT, Progress
+from tuni.sets import NullSizes, TextSets, make_sets
+from tuni.spec import (
+    FeatureSpec,
+    GeometrySpec,
+    InversionSpec,
+    JacobianSpec,
+    NoiseSpec,
+    digest,
+)
+from tuni.split import Split
+from tuni.tables import Labelled, read_labelled, read_subjects
+from tuni.target import Target, load_target
+from tuni.texts import PROMPTS_8, PROMPTS_24, canonical
+
+# A parameter that moves no result must not make a new job of it.
+_NOT_IN_HASH = {"device", "threads"}
+CHOICE, EVALUATION, OUTCOME, REPORT = (
+    "choice.json", "evaluation.json", "outcome.json", "report.html",
+)  # fmt: skip
+
+_shared: ContextVar["dict[Request, Job] | None"] = ContextVar("_shared", default=None)
+
+
+@contextmanager
+def shared_jobs() -> Iterator[None]:
+    """Let all stages inside the block share what is loaded: checkpoint, texts, features."""
+    if _shared.get() is not None:
+        yield
+        return
+    jobs: dict[Request, Job] = {}
+    token = _shared.set(jobs)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        for job in jobs.values():
+            job.close()
+
+
+def open_job(request: Request) -> "Job":
+    """The job of a request, with this machine's settings and the terminal's progress."""
+    jobs = _shared.get()
+    if jobs is not None and request in jobs:
+        return jobs[request]
+    job = Job(request, Settings(), current_progress.get())
+    if jobs is not None:
+        jobs[request] = job
+    return job
+
+
+class Job:
+    """A request, opened.
+
+    Args:
+        request: What is asked, with absolute paths.
+        settings: Where this machine keeps things.
+        progress: Draws the stages.
+    """
+
+    def __init__(self, request: Request, settings: Settings, progress: Progress = SILENT) -> None:
+        self.request = request
+        self.settings = settings
+        self.progress = progress
+        self.home = Home.open(settings.home)
+        if request.compute.threads:
+            torch.set_num_threads(request.compute.threads)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The home's keys."""
+        return Keys.load(self.home)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The home's ledger, set up at first use."""
+        return Ledger.open(self.home, self.keys)
+
+    @cached_property
+    def tracking(self) -> Tracking:
+        """MLflow, in the home or on a server."""
+        return configure(self.home, self.settings.tracking_uri)
+
+    @cached_property
+    def target(self) -> Target:
+        """The audited checkpoint, bound to its name."""
+        table = self.request.checkpoint
+        target = load_target(
+            table.folder,
+            architecture=table.architecture,
+            weights=table.weights,
+            device=self.request.compute.device,
+            precision=self.request.features.precision,
+        )
+        source = table.model_dump(mode="json", exclude={"name"})
+        self.ledger.bind_checkpoint(table.name, target.fingerprint, source)
+        return target
+
+    @cached_property
+    def labelled(self) -> Labelled | None:
+        """The labelled texts, or None."""
+        path = self.request.subjects.labelled
+        return None if path is None else read_labelled(path)
+
+    @cached_property
+    def listed(self) -> tuple[str, ...]:
+        """The unlabelled list, or nothing."""
+        path = self.request.subjects.list_
+        return () if path is None else read_subjects(path).texts
+
+    @cached_property
+    def bank(self) -> Bank | None:
+        """Embeddings of the generic pictures, or None."""
+        folder = self.request.bank.images
+        if folder is None or not self.request.features.geometry:
+            return None
+        return load_bank(self.target, folder)
+
+    @cached_property
+    def spec(self) -> FeatureSpec:
+        """All that is extracted, for the largest setting of the search."""
+        asked = self.request.features
+        seed = self.request.compute.seed
+        return FeatureSpec(
+            parts=all_reference_parts(),
+            precision=asked.precision,
+            batch=asked.batch,
+            noise=NoiseSpec(seed=seed) if asked.stability else None,
+            jacobian=JacobianSpec(seed=seed) if asked.stability else None,
+            geometry=GeometrySpec(
+                few_prompts=PROMPTS_8,
+                many_prompts=PROMPTS_24,
+                bank_digest=self.bank.digest if self.bank else None,
+            )
+            if asked.geometry
+            else None,
+            inversion=InversionSpec(
+                restarts=asked.inversion_restarts, steps=asked.inversion_steps, seed=seed
+            )
+            if asked.inversion
+            else None,
+        )
+
+    @property
+    def room(self) -> int:
+        """Tokens that the longest prompt leaves for a text."""
+        prompts = {prompt.format("x") for prompt in self.spec.prompts}
+        return self.target.context_length - int(self.target.token_counts(sorted(prompts)).max()) + 1
+
+    @cached_property
+    def sets(self) -> TextSets:
+        """Every text of the job in exactly one set."""
+        asked = self.request.nulls
+        low, high = asked.gibberish_length
+        # A random character is about a token: a short context holds shorter gibberish.
+        high = min(high, max(2, self.room // 2 - 1))
+        gibberish = GibberishSpec(min_length=min(low, high), max_length=high)
+        if asked.alphabet:
+            gibberish = replace(gibberish, alphabet=asked.alphabet)
+        return make_sets(
+            self.labelled,
+            self.listed,
+            sizes=NullSizes(
+                gibberish=asked.gibberish,
+                decoy_fit=asked.decoy_fit,
+                decoy_search=asked.decoy_search,
+                decoy_calibration=asked.decoy_calibration,
+                decoy_check=asked.decoy_check,
+            ),
+            gibberish_spec=gibberish,
+            split=Split(self.keys.split_key),
+            seed=self.request.compute.seed,
+            source=asked.source,
+            own_decoys=() if asked.decoys is None else read_subjects(asked.decoys).texts,
+            token_length=lambda texts: self.target.token_counts(texts).tolist(),
+            locale=asked.locale,
+        )
+
+    @cached_property
+    def members(self) -> dict[str, bool]:
+        """Label of each labelled text, by canonical text."""
+        if self.labelled is None:
+            return {}
+        return {
+            canonical(text): member
+            for text, member in zip(self.labelled.texts, self.labelled.members, strict=True)
+        }
+
+    @cached_property
+    def captions(self) -> dict[str, int | None]:
+        """Training captions of each labelled text where the table knows them."""
+        if self.labelled is None:
+            return {}
+        return {
+            canonical(text): count
+            for text, count in zip(self.labelled.texts, self.labelled.captions, strict=True)
+        }
+
+    @cached_property
+    def groups(self) -> dict[str, str]:
+        """Named group of each labelled text, by canonical text."""
+        if self.labelled is None:
+            return {}
+        return {
+            canonical(text): group
+            for text, group in zip(self.labelled.texts, self.labelled.groups, strict=True)
+        }
+
+    @property
+    def objective(self) -> str:
+        """What the search maximises; ``"none"`` where there is nothing to search on."""
+        asked = self.request.search.objective
+        counts = [sum(self.members.values()), sum(not member for member in self.members.values())]
+        if asked == "labelled" and min(counts) < 20:
+            raise RequestError(
+                f"search.objective: 'labelled' needs 20 members and 20 non-members in "
+                f"subjects.labelled, it has {counts[0]} and {counts[1]}",
+                "add labels, or take 'label-free' with a list, or leave 'auto'",
+            )
+        if asked == "label-free" and len(self.listed) < 40:
+            raise RequestError(
+                f"search.objective: 'label-free' needs 40 texts in subjects.list, it has "
+                f"{len(self.listed)}",
+                "give a longer list, or leave 'auto'",
+            )
+        if asked != "auto":
+            return asked
+        if min(counts) >= 20:
+            return "labelled"
+        return "label-free" if len(self.listed) >= 40 else "none"
+
+    @property
+    def searched(self) -> tuple[str, ...]:
+        """The sets whose features a search needs."""
+        nulls = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale", "decoy_search")
+        judged = {
+            "labelled": ("labelled_dev",),
+            "label-free": ("list_search", "list_judge", "control", "labelled_dev"),
+            "none": (),
+        }[self.objective]
+        return (*nulls, *(name for name in judged if getattr(self.sets, name)))
+
+    @cached_property
+    def hash(self) -> str:
+        """Name of the job: equal for equal settings, file contents, weights and code version.
+
+        The digests of the lists are keyed with the home's key, so that nobody who reads the hash
+        can confirm a guessed list.
+        """
+        asked = self.request.model_dump(mode="json", exclude={"checkpoint", "subjects", "bank"})
+        asked["compute"] = {
+            key: value for key, value in asked["compute"].items() if key not in _NOT_IN_HASH
+        }
+        asked["nulls"].pop("decoys")
+        subjects = self.request.subjects
+        files = {
+            name: None if path is None else self.keys.content_digest(path.read_bytes())
+            for name, path in (
+                ("labelled", subjects.labelled),
+                ("list", subjects.list_),
+                ("decoys", self.request.nulls.decoys),
+            )
+        }
+        return digest(
+            {
+                "request": asked,
+                "name": self.request.checkpoint.name,
+                "kind": subjects.kind,
+                "fingerprint": self.target.fingerprint,
+                "spec": self.spec.hash,
+                "files": files,
+                "version": __version__,
+            }
+        )[:32]
+
+    @cached_property
+    def folder(self) -> Path:
+        """The job's own folder in the home; holds settings and figures, never a text."""
+        folder = self.home.jobs / self.hash
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeError(f"home: {folder} cannot be made", "check rights and space") from error
+        return folder
+
+    @cached_property
+    def cache(self) -> EncryptedFeatureCache:
+        """Features already extracted, encrypted in the ledger."""
+        return EncryptedFeatureCache(self.ledger, self.keys)
+
+    @cached_property
+    def features(self) -> JobFeatures:
+        """Features of the job's sets."""
+        return JobFeatures(self)
+
+    def prepare(self) -> None:
+        """Open everything that the job reads, so that bad input is told before work begins."""
+        _ = (self.labelled, self.listed, self.target, self.bank, self.objective, self.sets)
+
+    @property
+    def has_test_labels(self) -> bool:
+        """Whether labelled-test holds members and non-members."""
+        return bool(self.test_members.any()) and not self.test_members.all()
+
+    @property
+    def test_members(self) -> NDArray[np.bool_]:
+        """Labels of labelled-test, in its order."""
+        found = [self.members[canonical(text)] for text in self.sets.labelled_test]
+        return np.array(found, dtype=bool)
+
+    def is_registered(self) -> bool:
+        """Whether the same inputs have already given a registered version."""
+        if self.kept(OUTCOME) is None:
+            return False
+        store = ModelStore(self.home, self.settings.tracking_uri, self.ledger)
+        return store.find_version(self.request.checkpoint.name, "job", self.hash) is not None
+
+    def close(self) -> None:
+        """Give the ledger's connections back."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+    def chosen_detector(self) -> DetectorSpec:
+        """What the search chose.
+
+        Raises:
+            RequestError: The search of this job has not ended.
+        """
+        choice = self.kept(CHOICE)
+        if choice is None:
+            raise RequestError(
+                "request: no detector was chosen for it yet", "let the flow `search` end first"
+            )
+        return DetectorSpec.from_json(choice["detector"])
+
+    def keep(self, name: str, value: object) -> None:
+        """Write one JSON file of the job, whole or not at all."""
+        self.keep_text(name, json.dumps(value, indent=1, sort_keys=True))
+
+    def keep_text(self, name: str, content: str) -> None:
+        """Write one text file of the job, whole or not at all."""
+        path = self.folder / name
+        temporary = path.with_suffix(".tmp")
+        try:
+            temporary.write_text(content, encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            raise HomeError(f"home: {path} cannot be written", "check rights and space") from error
+
+    def logged_request(self) -> dict[str, Any]:  # Any: JSON values
+        """The request without the paths of this machine."""
+        return self.request.model_dump(
+            mode="json",
+            exclude={
+                "checkpoint": {"folder", "weights"},
+                "subjects": {"labelled", "list_"},
+                "bank": {"images"},
+                "nulls": {"decoys"},
+            },
+        )
+
+    def kept(self, name: str) -> Any:  # Any: JSON
+        """Read what `keep` wrote, or None."""
+        path = self.folder / name
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

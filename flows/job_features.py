@@ -1,0 +1,110 @@
+"""Features of a job's sets: extracted together, kept encrypted, sliced by set."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuni.family_work import NEIGHBOURED
+from tuni.features import extract, family_key
+from tuni.sets import COSTLY_GIBBERISH
+from tuni.spec import Family
+
+if TYPE_CHECKING:
+    from flows.job import Job
+
+COSTLY_DECOYS = 300  # fit decoys that also get the families beside hidden states (ours)
+
+
+class JobFeatures:
+    """Extracts features of the job's sets, and holds those already seen in memory."""
+
+    def __init__(self, job: "Job") -> None:
+        """Start with nothing in memory; the cache in the ledger may know all."""
+        self.job = job
+        self._tables: dict[tuple[str, Family], dict[str, NDArray[np.float32]]] = {}
+
+    def table(
+        self, name: str, families: Collection[Family] | None = None
+    ) -> dict[str, NDArray[np.float32]]:
+        """Feature columns of one set; costly ones of long null sets hold its first rows only.
+
+        Args:
+            name: A field of `TextSets`.
+            families: Families to extract; None is all of the spec.
+
+        Returns:
+            Arrays of shape ``(m, d)``, m at most the size of the set.
+        """
+        self.load((name,), families)
+        columns: dict[str, NDArray[np.float32]] = {}
+        for family in self._asked(families):
+            columns |= self._tables[name, family]
+        return columns
+
+    def load(self, names: Sequence[str], families: Collection[Family] | None = None) -> None:
+        """Extract sets together, so that name parts which they share are encoded once."""
+        for neighbours, family, plan in self.plan(names, families):
+            texts = [text for _, rows in plan for text in rows]
+            found = self._extract(texts, family, neighbours=neighbours)
+            start = 0
+            for name, rows in plan:
+                part = {key: array[start : start + len(rows)] for key, array in found.items()}
+                start += len(rows)
+                # Later plans of a set extend its columns without neighbours to all rows.
+                self._tables[name, family] = self._tables.get((name, family), {}) | part
+
+    def plan(
+        self, names: Sequence[str], families: Collection[Family] | None = None
+    ) -> list[tuple[bool, Family, list[tuple[str, tuple[str, ...]]]]]:
+        """What `load` has to extract: whether with neighbours, family, and texts by set."""
+        steps: list[tuple[bool, Family, list[tuple[str, tuple[str, ...]]]]] = []
+        for family in self._asked(families):
+            missing = [name for name in names if (name, family) not in self._tables]
+            plans: dict[bool, list[tuple[str, tuple[str, ...]]]] = {True: [], False: []}
+            for name in missing:
+                paired = family in NEIGHBOURED and not name.startswith("single")
+                plans[paired].append((name, self._rows(name, family)))
+            if family == "hidden" and "gibberish_fit" in missing:
+                # Neighbours of thousands of random parts would cost more than all decoys do.
+                plans[False].append(("gibberish_fit", self.job.sets.gibberish_fit))
+            steps += [(paired, family, plan) for paired, plan in plans.items() if plan]
+        return steps
+
+    def cached(self, family: Family, texts: Sequence[str], *, paired: bool) -> set[str]:
+        """Those of some texts whose columns of a family are in the cache."""
+        return set(
+            self.job.cache.get(
+                family_key(self.job.target, self.job.spec, family, paired=paired), texts
+            )
+        )
+
+    def _asked(self, families: Collection[Family] | None) -> list[Family]:
+        return [name for name in self.job.spec.families if families is None or name in families]
+
+    def _rows(self, name: str, family: Family) -> tuple[str, ...]:
+        texts: tuple[str, ...] = getattr(self.job.sets, name)
+        if family == "inversion" and not name.startswith(("labelled", "list")):
+            return texts[: self.job.request.features.inversion_texts]
+        if name == "gibberish_fit":
+            return texts[:COSTLY_GIBBERISH]
+        if name == "decoy_fit" and family != "hidden":
+            return texts[:COSTLY_DECOYS]
+        return texts
+
+    def _extract(
+        self, texts: Sequence[str], family: Family, *, neighbours: bool
+    ) -> Mapping[str, NDArray[np.float32]]:
+        if not texts:
+            return {}
+        return extract(
+            self.job.target,
+            texts,
+            self.job.spec,
+            families=(family,),
+            neighbours=neighbours,
+            bank=self.job.bank,
+            cache=self.job.cache,
+            progress=self.job.progress,
+        ).columns

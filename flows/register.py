@@ -1,0 +1,122 @@
+"""The stage that registers a bundle and decides which alias it gets, with the reason on it."""
+
+from dataclasses import dataclass
+
+from prefect import task
+
+from flows.calibrate import FINAL
+from flows.evaluate import Evaluated, score_labelled_test
+from flows.guard import guarded
+from flows.job import EVALUATION, OUTCOME, Job, open_job
+from flows.page import write_page
+from flows.settings import Request
+from flows.tracked import job_run
+from registry.models import ModelStore
+from registry.versions import RegisteredVersion
+from tuni.bundle import read_bundle
+from tuni.comparison import non_inferiority
+from tuni.seeds import derive_seed
+from tuni.spec import canonical_json
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which alias a version gets.
+
+    Attributes:
+        champion: Whether it becomes champion; else it is kept as challenger.
+        reason: Why, one sentence.
+    """
+
+    champion: bool
+    reason: str
+
+
+@task(name="register the detector and decide on the champion")
+@guarded
+def register_bundle(request: Request) -> int:
+    """Register the job's bundle, once, and move the aliases; returns the version."""
+    job = open_job(request)
+    evaluated = Evaluated.from_dict(job.kept(EVALUATION))
+    store = ModelStore(job.home, job.settings.tracking_uri, job.ledger)
+    name = request.checkpoint.name
+    version = store.find_version(name, "job", job.hash)
+    with job_run(job, last=True) as run:
+        if version is None:
+            version = store.register(
+                name,
+                job.folder / FINAL,
+                tags=_tags(job, evaluated),
+                description=evaluated.sentence,
+                run_id=run.run_id,
+            )
+        texts = [*job.sets.labelled_dev, *job.sets.list_search, *job.sets.list_judge]
+        job.ledger.record_selection(name, version.version, texts)
+        if "reason" not in version.tags:
+            decision = decide(job, store, evaluated)
+            move = store.promote if decision.champion else store.challenge
+            version = move(name, version.version, decision.reason)
+        alias = version.aliases[0] if version.aliases else "none"
+        job.keep(OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)})
+        page = write_page(job, evaluated, f"{version.version} ({alias})")
+        run.log_file(page)
+        run.set_tags({"version_registered": str(version.version), "alias": alias})
+        run.set_note(
+            f"{evaluated.asked} {evaluated.sentence} Registered as version {version.version} "
+            f"({alias}): {_reason(version)}."
+        )
+    return version.version
+
+
+def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
+    """Champion where the gates pass and it is not inferior to the champion so far.
+
+    Both are scored on the same labelled-test; with too few labels to tell, the champion stays.
+    """
+    failed = [gate.name for gate in evaluated.gates if gate.passed is False]
+    if failed:
+        return Decision(False, f"gates failed: {', '.join(failed)}")
+    champion = store.champion(job.request.checkpoint.name)
+    if champion is None:
+        return Decision(True, "first detector of this checkpoint, gates passed")
+    old = read_bundle(store.pull(champion.name, champion.version))
+    new = read_bundle(job.folder / FINAL)
+    if not job.has_test_labels:
+        return Decision(False, "no labelled texts to compare it with the champion on")
+    members = job.test_members
+    verdict = non_inferiority(
+        score_labelled_test(job, old),
+        score_labelled_test(job, new),
+        members,
+        derive_seed(job.request.compute.seed, "promotion"),
+        job.request.gates.non_inferiority,
+    )
+    figures = (
+        f"AUC {verdict.challenger_auc:.3f} against the champion's {verdict.champion_auc:.3f} on "
+        f"{verdict.members} + {verdict.nonmembers} texts, difference "
+        f"{verdict.low:+.3f} to {verdict.high:+.3f}, margin {verdict.margin:g}"
+    )
+    if verdict.decision == "non-inferior":
+        return Decision(True, f"not inferior to version {champion.version}: {figures}")
+    words = {"inferior": "inferior to", "cannot tell": "too few labels to compare with"}
+    return Decision(False, f"{words[verdict.decision]} version {champion.version}: {figures}")
+
+
+def _reason(version: RegisteredVersion) -> str:
+    return version.tags.get("reason", "")
+
+
+def _tags(job: Job, evaluated: Evaluated) -> dict[str, str]:
+    return {
+        "job": job.hash,
+        "spec": job.spec.hash,
+        "objective": job.objective,
+        "detector": evaluated.detector,
+        "gates": canonical_json(
+            {
+                gate.name: {True: "passed", False: "failed", None: "not run"}[gate.passed]
+                for gate in evaluated.gates
+            }
+        ),
+        **{name: f"{value:.4f}" for name, value in evaluated.headline.items()},
+    }

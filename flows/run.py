@@ -1,0 +1,122 @@
+"""The whole job: search, calibrate, evaluate, register; each stage finds the last one's result."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from flows.calibrate import calibrate
+from flows.evaluate import Evaluated, evaluate
+from flows.guard import guarded
+from flows.job import EVALUATION, OUTCOME, REPORT, open_job, shared_jobs
+from flows.register import register_bundle
+from flows.search import search
+from flows.settings import Request
+
+
+@flow(name="run", flow_run_name="run {request.checkpoint.name}", log_prints=False)
+@guarded
+def run(request: Request) -> int:
+    """Search, calibrate, evaluate and register a detector for one checkpoint.
+
+    Unchanged inputs register nothing: the version that they gave before is returned.
+
+    Args:
+        request: Paths and settings; texts stay in the files that it names.
+
+    Returns:
+        The registered version.
+    """
+    with shared_jobs():
+        search(request)
+        calibrate(request)
+        evaluate(request)
+        return register_bundle(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job came to.
+
+    Attributes:
+        name: Registered model.
+        version: Registered version.
+        alias: ``"champion"``, ``"challenger"`` or ``"none"``.
+        reason: Why that alias.
+        unchanged: Whether the same inputs had given this version before.
+        evaluated: Measured figures and gates.
+        report: The report page.
+    """
+
+    name: str
+    version: int
+    alias: str
+    reason: str
+    unchanged: bool
+    evaluated: Evaluated
+    report: Path
+
+    @property
+    def withheld(self) -> str | None:
+        """Why no claim may be made from the detector, or None."""
+        return self.evaluated.withheld
+
+    def record(self) -> dict[str, Any]:  # Any: JSON values
+        """One JSON object."""
+        return {
+            "model": self.name,
+            "version": self.version,
+            "alias": self.alias,
+            "reason": self.reason,
+            "unchanged": self.unchanged,
+            "detector": self.evaluated.detector,
+            "found": self.evaluated.sentence,
+            "withheld": self.withheld,
+            "figures": dict(self.evaluated.headline),
+            "gates": {gate.name: gate.passed for gate in self.evaluated.gates},
+            "report": str(self.report),
+        }
+
+    def text(self) -> str:
+        """A few lines for people."""
+        lines = [
+            f"{self.name} version {self.version} is {self.alias}: {self.reason}",
+            f"  detector: {self.evaluated.detector}",
+            f"  {self.evaluated.sentence}",
+        ]
+        marks = {True: "passed", False: "FAILED", None: "not run"}
+        lines += [
+            f"  gate {gate.name}: {marks[gate.passed]}. {gate.sentence}"
+            for gate in self.evaluated.gates
+        ]
+        if self.withheld:
+            lines.append(f"  claim withheld: {self.withheld}")
+        if self.unchanged:
+            lines.append("  the inputs are unchanged, nothing new was registered")
+        lines.append(f"  report: {self.report}")
+        return "\n".join(lines)
+
+
+def run_request(request: Request) -> Outcome:
+    """Do the job, or find that it is done, and say what came of it.
+
+    Raises:
+        InputError: The request, a file or the checkpoint cannot be used.
+        EnvironmentFault: The home, the registry or this program failed.
+    """
+    job = open_job(request)
+    job.prepare()
+    unchanged = job.is_registered()
+    if not unchanged:
+        run(request)
+    outcome = job.kept(OUTCOME)
+    return Outcome(
+        name=request.checkpoint.name,
+        version=outcome["version"],
+        alias=outcome["alias"],
+        reason=outcome["reason"],
+        unchanged=unchanged,
+        evaluated=Evaluated.from_dict(job.kept(EVALUATION)),
+        report=job.folder / REPORT,
+    )

@@ -1,0 +1,141 @@
+"""The flow that looks for a detector: features once, many trials, one cross-fitted choice."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from prefect import flow, task
+
+from flows.describe import describe
+from flows.guard import guarded
+from flows.job import CHOICE, Job, open_job
+from flows.settings import Request
+from flows.space import default_detector, paper_detector
+from flows.tracked import job_run
+from flows.trials import Trial, Trials, importance, run_trials
+from tuni.choice import Choice, cross_fitted_choice
+from tuni.label_free import LabelFreeChoice, label_free_choice
+from tuni.seeds import derive_seed
+from tuni.split import Split
+
+JSON = dict[str, Any]  # Any: JSON values
+
+
+@flow(name="search", flow_run_name="search {request.checkpoint.name}", log_prints=False)
+@guarded
+def search(request: Request) -> str:
+    """Try detectors on the search sets and choose one; the default H stays unless beaten.
+
+    Returns:
+        Hash of the chosen detector, which is written in the job's folder.
+    """
+    extract_features(request)
+    return try_detectors(request)
+
+
+@task(name="extract features of nulls, labels and list")
+@guarded
+def extract_features(request: Request) -> int:
+    """Fill the encrypted cache with what the search needs; returns the number of texts."""
+    job = open_job(request)
+    if job.objective == "none" or job.kept(CHOICE):
+        return 0
+    trials = Trials(job)
+    return sum(len(next(iter(table.values()))) for table in trials.judged.values() if table)
+
+
+@task(name="try detectors and choose")
+@guarded
+def try_detectors(request: Request) -> str:
+    """Run the study to its end and keep the choice."""
+    job = open_job(request)
+    kept = job.kept(CHOICE)
+    if kept is None:
+        kept = choose(job)
+        job.keep(CHOICE, kept)
+    return str(kept["hash"])
+
+
+def choose(job: Job) -> JSON:
+    """Run the study and judge its winner against the default; returns what is kept of it."""
+    default = default_detector(job.spec)
+    if job.objective == "none":
+        return {
+            "detector": default.to_json(),
+            "hash": default.hash,
+            "objective": "none",
+            "reason": "neither labels nor a list to search on: the default detector is taken",
+            "judgement": None,
+            "trials": [],
+            "importance": {},
+        }
+    trials = Trials(job)
+    with job_run(job) as run:
+
+        def logged(trial: Trial) -> None:
+            run.log_trial(
+                trial.index,
+                trial.name,
+                trial.params,
+                {"objective": trial.objective, "seconds": trial.seconds, **trial.metrics},
+            )
+
+        done = run_trials(job, trials, logged)
+    judgement = _judge(job, trials, done)
+    chosen = next(trial for trial in done if trial.index == judgement.chosen)
+    return {
+        "detector": chosen.detector.to_json(),
+        "hash": chosen.detector.hash,
+        "objective": job.objective,
+        "reason": judgement.reason,
+        "judgement": asdict(judgement),
+        "trials": [_summary(trial, chosen, job) for trial in done],
+        "importance": importance(job),
+    }
+
+
+def _judge(job: Job, trials: Trials, done: Sequence[Trial]) -> Choice | LabelFreeChoice:
+    hashes = {trial.detector.hash: trial.index for trial in reversed(done)}
+    distinct = {trial.index: trial for trial in done if hashes[trial.detector.hash] == trial.index}
+    default = hashes[default_detector(job.spec).hash]
+    margin = job.request.search.margin
+    if job.objective == "labelled":
+        split = Split(job.keys.split_key)
+        fractions = [split.fraction(text, "choice") for text in job.sets.labelled_dev]
+        return cross_fitted_choice(
+            {index: trial.scores["labelled_dev"] for index, trial in distinct.items()},
+            trials.members,
+            fractions,
+            default,
+            derive_seed(job.request.compute.seed, "choice"),
+            margin=margin,
+        )
+    halves = {index: trials.halves(trial.scores) for index, trial in distinct.items()}
+    decoys = len(next(iter(distinct.values())).scores["decoy_search"])
+    return label_free_choice(
+        halves,
+        default,
+        decoys // 2,
+        margin=margin,
+        nominal=job.request.operating_point,
+    )
+
+
+def _summary(trial: Trial, chosen: Trial, job: Job) -> JSON:
+    paper = paper_detector(job.spec)
+    role = "other"
+    if trial.detector.hash == chosen.detector.hash:
+        role = "chosen"
+    elif trial.detector.hash == default_detector(job.spec).hash:
+        role = "default"
+    elif paper is not None and trial.detector.hash == paper.hash:
+        role = "paper"
+    return {
+        "index": trial.index,
+        "name": trial.name,
+        "words": describe(trial.detector),
+        "role": role,
+        "objective": trial.objective,
+        "metrics": dict(trial.metrics),
+        "hash": trial.detector.hash,
+    }

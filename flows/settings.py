@@ -1,0 +1,258 @@
+"""The request of a job and the settings of the machine: one typed object each.
+
+Only this module reads the environment. A request holds paths and settings, never texts, so it
+can be a parameter of a Prefect flow, which Prefect stores in clear.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tuni.errors import RequestError
+
+CHECKPOINT_NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+
+
+def _expand(value: Any) -> Any:  # Any: whatever stands in the TOML file
+    return Path(value).expanduser() if isinstance(value, str) else value
+
+
+UserPath = Annotated[Path, BeforeValidator(_expand)]
+
+
+class _Table(BaseModel):
+    """A table of the request file; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CheckpointTable(_Table):
+    """Which model is audited."""
+
+    name: str = Field(
+        pattern=CHECKPOINT_NAME,
+        description="Name of the registered model; bound to the weights it was first used with.",
+    )
+    folder: UserPath | None = Field(
+        None, description="Folder with open_clip_config.json and open_clip_model.safetensors."
+    )
+    architecture: str | None = Field(
+        None, description="open_clip architecture name, together with `weights`."
+    )
+    weights: UserPath | None = Field(
+        None, description="Weights file for `architecture` (safetensors, or a weights-only .pt)."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        named = (self.folder is not None, self.architecture is not None, self.weights is not None)
+        if named not in ((True, False, False), (False, True, True)):
+            raise ValueError("give either `folder`, or `architecture` together with `weights`")
+        return self
+
+
+class SubjectsTable(_Table):
+    """Whose texts are searched on and evaluated with."""
+
+    kind: Literal["name"] = Field("name", description="Kind of text that identifies a person.")
+    labelled: UserPath | None = Field(
+        None, description="CSV with text,member (0/1): people known to be in the data or not."
+    )
+    list_: UserPath | None = Field(
+        None, alias="list", description="CSV with a column text: unlabelled people of interest."
+    )
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class BankTable(_Table):
+    """Generic pictures for the text-geometry family."""
+
+    images: UserPath | None = Field(
+        None, description="Folder of pictures that show none of the subjects."
+    )
+
+
+class NullsTable(_Table):
+    """The texts that no training set holds. All sizes are ours, not the paper's."""
+
+    source: Literal["recombination", "faker", "file"] = Field(
+        "recombination", description="Where decoys come from."
+    )
+    decoys: UserPath | None = Field(
+        None, description="CSV with a column text: your own decoys, for source = 'file'."
+    )
+    locale: str = Field(
+        "en_US",
+        pattern=r"^[a-z]{2}_[A-Z]{2}$",
+        description="Locale of the reference names where there are no texts to recombine.",
+    )
+    gibberish: int = Field(5000, ge=500, le=50_000, description="Gibberish texts to fit on.")
+    alphabet: str | None = Field(
+        None, min_length=10, max_length=200, description="Characters of gibberish; None is ours."
+    )
+    gibberish_length: tuple[int, int] = Field(
+        (3, 10), description="Shortest and longest part of a gibberish text, in characters."
+    )
+    decoy_fit: int = Field(1000, ge=200, le=20_000, description="Decoys detectors are fitted on.")
+    decoy_search: int = Field(500, ge=100, le=20_000, description="Decoys the search judges with.")
+    decoy_calibration: int = Field(
+        2000, ge=200, le=100_000, description="Decoys that p-values are taken against."
+    )
+    decoy_check: int = Field(300, ge=50, le=20_000, description="Decoys of the null check.")
+
+    @model_validator(mode="after")
+    def _file_named(self) -> Self:
+        if (self.source == "file") != (self.decoys is not None):
+            raise ValueError("`decoys` goes with source = 'file', and only with it")
+        low, high = self.gibberish_length
+        if not 1 <= low <= high <= 40:
+            raise ValueError("`gibberish_length` needs 1 <= shortest <= longest <= 40")
+        return self
+
+
+class FeaturesTable(_Table):
+    """What is extracted. Every number is ours, not the paper's."""
+
+    inversion: bool = Field(True, description="The paper's image inversion (the costly family).")
+    inversion_restarts: int = Field(2, ge=2, le=64, description="Restarts per text (n).")
+    inversion_steps: int = Field(20, ge=1, le=2000, description="Steps per restart (m).")
+    inversion_texts: int = Field(
+        200, ge=50, le=5000, description="Texts per null set that are inverted; the rest are not."
+    )
+    geometry: bool = Field(True, description="Prompt agreement, and the bank where there is one.")
+    stability: bool = Field(True, description="Noise and Jacobian stability; needs gradients.")
+    batch: int = Field(256, ge=8, le=4096, description="Sequences per forward pass.")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="Type of the forward passes.")
+
+
+class SearchTable(_Table):
+    """How the detector is looked for."""
+
+    trials: int = Field(60, ge=1, le=5000, description="Detectors to try.")
+    minutes: float | None = Field(None, gt=0, description="Stop the search after this long.")
+    objective: Literal["auto", "labelled", "label-free", "none"] = Field(
+        "auto",
+        description="auto: labelled with at least 20 + 20 labels, else label-free with a list.",
+    )
+    margin: float = Field(
+        0.02, ge=0, le=1, description="By how much a trial must beat the default detector H."
+    )
+
+
+class GatesTable(_Table):
+    """What a bundle must hold to become champion."""
+
+    nonmember_fpr_confidence: float = Field(
+        0.99,
+        gt=0.5,
+        lt=1,
+        description="Confidence at which a realised rate above the nominal one fails the gate.",
+    )
+    non_inferiority: float = Field(
+        0.02, ge=0, le=1, description="AUC that a new champion may lose to the old one."
+    )
+
+
+class ComputeTable(_Table):
+    """Where it runs; moves no verdict but `seed`."""
+
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of all draws.")
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="Torch device.")
+    threads: int | None = Field(None, ge=1, le=256, description="Torch threads; None is all.")
+
+
+class Request(_Table):
+    """One job: from a checkpoint and lists of names to a registered detector."""
+
+    checkpoint: CheckpointTable
+    subjects: SubjectsTable = SubjectsTable()
+    bank: BankTable = BankTable()
+    nulls: NullsTable = NullsTable()
+    features: FeaturesTable = FeaturesTable()
+    search: SearchTable = SearchTable()
+    gates: GatesTable = GatesTable()
+    compute: ComputeTable = ComputeTable()
+    operating_point: float = Field(
+        0.05, ge=0.001, le=0.2, description="p at or below which a text gets a finding."
+    )
+
+
+class Settings(BaseSettings):
+    """Settings of the machine, from the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="TUNI_", frozen=True, extra="ignore")
+
+    home: UserPath = Field(
+        Path("~/.tuni").expanduser(), description="Where everything is kept (TUNI_HOME)."
+    )
+    tracking_uri: str | None = Field(
+        None, description="MLflow server (TUNI_TRACKING_URI); None keeps a store in the home."
+    )
+    checkpoint: UserPath | None = Field(
+        None, description="Checkpoint folder for scoring (TUNI_CHECKPOINT)."
+    )
+
+
+def read_request(path: Path) -> Request:
+    """Read a request file; relative paths in it are relative to the file.
+
+    Raises:
+        RequestError: No such file, not TOML, or a key is unknown, missing or of a wrong value.
+            All mistakes are named at once.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RequestError(f"request: no file {path}", "name an existing TOML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(
+            f"request: {path} cannot be read ({type(error).__name__})", "give a UTF-8 text file"
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise RequestError(f"request: {path} is not TOML: {error}", "mend that line") from error
+    try:
+        return absolute(Request.model_validate(content), path.resolve().parent)
+    except ValidationError as error:
+        raise RequestError(_problems(error), "see docs/guide.md for every key") from error
+
+
+def absolute(request: Request, base: Path) -> Request:
+    """The same request with every path absolute, relative ones taken from ``base``."""
+    tables: dict[str, _Table] = {}
+    for name in ("checkpoint", "subjects", "bank", "nulls"):
+        table: _Table = getattr(request, name)
+        moved = {
+            key: base / value
+            for key in type(table).model_fields
+            if isinstance(value := getattr(table, key), Path)
+        }
+        tables[name] = table.model_copy(update=moved)
+    return request.model_copy(update=tables)
+
+
+def _problems(error: ValidationError) -> str:
+    lines = []
+    for item in error.errors(include_url=False, include_input=False):
+        place = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "unknown key" + _nearest(item["loc"])
+        lines.append(f"{place or 'request'}: {message}")
+    return "request: " + "; ".join(lines)
+
+
+def _nearest(loc: tuple[int | str, ...]) -> str:
+    model: type[BaseModel] = Request
+    for part in loc[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None or not isinstance(field.annotation, type):
+            return ""
+        model = field.annotation
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+    return f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"
