@@ -1,10 +1,10 @@
 """Texts under prompt templates, in passes whose shapes don't depend on the company.
 
 The one law: a pass holds sequences of one exact length whose text stands at the same positions,
-filled up with repeats to one of a few fixed sizes. Measured on CPU (float32, x86-64, towers of
-width 64 to 512): hidden states, embeddings and gradients of a text are then bit-equal whatever
-else is in the call and wherever in the pass it stands; on a GPU, other threads or other widths
-the last bits may move (by 1e-6).
+filled up with repeats to one of a few fixed sizes. Measured on a CPU (x86-64, float32, towers of
+width 64 to 768, 1 and 2 threads): hidden states and gradients of a text are then bit-equal
+whatever else is in the call, wherever in the pass it stands and whichever size the pass has. On
+another machine or a GPU the company may move last bits (about 1e-6); scores are quantised for it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from torch import Tensor
 from tuni.errors import TextError
 from tuni.target import Target
 
-_SMALLEST_PASS = 16  # smaller ones moved last bits where two threads share a pass
+_SMALLEST_PASS = 16  # passes of 1 and 7 moved last bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,8 @@ from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor
 from torch.nn import functional
 
+_ALIGNED = 16  # float32 numbers in 64 bytes
+
 
 def plain_blocks(blocks: Any) -> bool:  # Any: torch types attributes as Tensor | Module
     """Whether all blocks are open_clip's default ones, which `run_plain` can follow."""
@@ -85,7 +87,22 @@ def _advance(block: Any, x: Tensor, key: Tensor, value: Tensor, seen: Tensor) ->
         block.ln_1(x), attention.in_proj_weight[:width], None if bias is None else bias[:width]
     )
     query = query.view(*x.shape[:2], attention.num_heads, -1).transpose(1, 2)
-    mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+    mixed = _attend(query, key, value, seen)
     x = x + block.ls_1(attention.out_proj(mixed.transpose(1, 2).reshape(x.shape)))
     advanced: Tensor = x + block.ls_2(block.mlp(block.ln_2(x)))
     return advanced
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor) -> Tensor:
+    """Attention of a few positions, ``(n, heads, q, head_width)`` from ``(n, heads, k, ..)``.
+
+    Keys are padded to a multiple of 16, so that every small matrix starts at a 64-byte boundary:
+    torch's fused kernel, whose buffers do not, gave the same row other last bits at other places
+    of a batch as soon as two threads ran. It is no faster at these lengths.
+    """
+    pad = -key.shape[2] % _ALIGNED
+    key, value = (functional.pad(tensor, (0, 0, 0, pad)) for tensor in (key, value))
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    scores = scores.masked_fill(~functional.pad(seen, (0, pad)), float("-inf"))
+    weights: Tensor = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
+    return weights @ value

@@ -68,9 +68,18 @@ def test_passes_have_few_shapes_and_cover_every_row(tiny_target, texts, batch):
     spans(tiny_target, texts, "{}", batch)
 
 
-def test_a_texts_bits_do_not_depend_on_the_company(tiny_target):
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_a_texts_bits_do_not_depend_on_the_company(tiny_target, threads):
     rng = np.random.default_rng(0)
-    texts = [f"Name{i % 10} Other{i // 10 % 10}" for i in range(200)]
+    firsts, lasts = ("Ada", "Eleonora", "Xq", "Dietrich"), ("Roe", "Abercrombie", "van der Zyl")
+    texts = [f"{firsts[i % 4]} {i % 23} {lasts[i % 3]}" for i in range(200)]
 
     def states(order, batch):
         found = np.zeros((len(texts), tiny_target.width), dtype=np.float32)
