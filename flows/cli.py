@@ -160,19 +160,21 @@ def doctor(as_json: Json = False) -> None:
 
 def _settings() -> "Settings":
     from flows.console import ConsoleProgress, current_progress
-    from flows.environment import prepare
+    from flows.environment import log_to, prepare
     from flows.settings import Settings
     from registry.home import Home
 
     settings = Settings()
     Home.open(settings.home)  # before anything writes there
     prepare(settings.home)
+    log_to(settings.home / "logs")
     current_progress.set(ConsoleProgress())
     return settings
 
 
 def main() -> None:
     """Run the command and turn every outcome into an exit code and one clear sentence."""
+    from flows.guard import report_fault
     from tuni.errors import ClaimWithheld, InputError, TuniError
 
     try:
@@ -188,6 +190,13 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:  # the one place where a fault of ours becomes a sentence
+        report_fault(error, "tuni")
+        _stop(
+            f"{type(error).__name__}, a fault of this program\n  fix: see logs/tuni.log in the "
+            "home, and report it with the frames there",
+            1,
+        )
 
 
 def _stop(message: str, code: int) -> None:

@@ -16,7 +16,8 @@ def prepare(home: Path) -> None:
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-        "PREFECT_CLI_WRAP_LINES": "false",
+        # On a busy machine its embedded server needs more than the 20 s that Prefect allows.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "DO_NOT_TRACK": "1",
         "MPLCONFIGDIR": str(home / "matplotlib"),
         "TOKENIZERS_PARALLELISM": "false",

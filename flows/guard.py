@@ -27,11 +27,16 @@ def guarded(body: Callable[P, R]) -> Callable[P, R]:
         except TuniError as error:
             raise type(error)(*error.args) from None
         except Exception as error:
-            frames = "".join(traceback.format_tb(error.__traceback__))
-            log.error("%s in %s\n%s", type(error).__name__, body.__name__, frames)
+            report_fault(error, body.__name__)
             raise EnvironmentFault(
                 f"{body.__name__}: {type(error).__name__}, a fault of this program",
                 "see the log in the home's folder logs/, and report it with the frames there",
             ) from None
 
     return wrapped
+
+
+def report_fault(error: BaseException, place: str) -> None:
+    """Log the type and the frames of a foreign exception, never its message."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    log.error("%s in %s\n%s", type(error).__name__, place, frames)

@@ -29,7 +29,7 @@ from registry.pseudonyms import Keys
 from tuni import __version__
 from tuni.bank import Bank, load_bank
 from tuni.detector_spec import DetectorSpec
-from tuni.errors import HomeError, RequestError
+from tuni.errors import HomeError, PictureError, RequestError
 from tuni.names import all_reference_parts
 from tuni.nulls import GibberishSpec
 from tuni.progress import SILENT, Progress
@@ -47,6 +47,7 @@ from tuni.tables import Labelled, read_labelled, read_subjects
 from tuni.target import Target, load_target
 from tuni.texts import PROMPTS_8, PROMPTS_24, canonical
 
+BANK_RANKS = (4, 16)  # ours
 # A parameter that moves no result must not make a new job of it.
 _NOT_IN_HASH = {"device", "threads"}
 CHOICE, EVALUATION, OUTCOME, REPORT = (
@@ -165,6 +166,7 @@ class Job:
                 few_prompts=PROMPTS_8,
                 many_prompts=PROMPTS_24,
                 bank_digest=self.bank.digest if self.bank else None,
+                bank_ranks=self._bank_ranks(),
             )
             if asked.geometry
             else None,
@@ -180,6 +182,19 @@ class Job:
         """Tokens that the longest prompt leaves for a text."""
         prompts = {prompt.format("x") for prompt in self.spec.prompts}
         return self.target.context_length - int(self.target.token_counts(sorted(prompts)).max()) + 1
+
+    def _bank_ranks(self) -> tuple[int, ...]:
+        """Numbers of principal axes that the bank's pictures suffice for."""
+        if self.bank is None:
+            return BANK_RANKS
+        ranks = tuple(rank for rank in BANK_RANKS if rank < self.bank.count)
+        if not ranks:
+            raise PictureError(
+                f"bank.images: {self.bank.count} distinct pictures, at least {BANK_RANKS[0] + 1} "
+                "are needed",
+                "add generic pictures that show none of the subjects, or leave [bank] out",
+            )
+        return ranks
 
     @cached_property
     def sets(self) -> TextSets:
