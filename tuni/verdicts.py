@@ -1,0 +1,244 @@
+"""From scores to p-values, q-values and words; NumPy alone, so that serving stays light.
+
+The one law: nothing here may make an accusation easier than the calibration decoys allow.
+Ties count against an accusation, and a score that is not a number is refused, since ranked it
+would be the strongest evidence of all.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tuni.errors import RequestError, TooFewTexts, UnusableScores
+
+Floats = NDArray[np.float64]
+
+EVIDENCE = "evidence consistent with training membership"
+NO_EVIDENCE = "no evidence at this power"
+WITHHELD = "withheld"
+
+# Share of the scores' spread that one grid step is (ours): far above the noise that other
+# company in a batch makes (about 1e-6), far below the gap between two calibration decoys.
+GRID_SHARE = 1e-4
+# A step never falls below this share of the largest score, where the last bits live (ours).
+GRID_FLOOR = 2.0**-44
+
+
+def finite(values: ArrayLike, name: str, *, minimum: int = 0) -> Floats:
+    """Returns the values as one flat array of doubles, all of them finite.
+
+    Args:
+        values: Shape (n,); numbers or booleans.
+        name: What the array holds, for the message.
+        minimum: Fewest values that will do.
+
+    Returns:
+        Shape (n,).
+
+    Raises:
+        UnusableScores: Not one-dimensional, too short, or a value is not finite.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1:
+        raise UnusableScores(
+            f"{name}: came in shape {array.shape}, expected one value per text",
+            "pass a flat array",
+        )
+    if len(array) < minimum:
+        raise UnusableScores(
+            f"{name}: {len(array)} values, expected at least {minimum}",
+            "pass more texts",
+        )
+    bad = np.flatnonzero(~np.isfinite(array))
+    if len(bad):
+        raise UnusableScores(
+            f"{name}: {len(bad)} of {len(array)} values are not finite, first in row {bad[0] + 1}",
+            "check the checkpoint and the features of that row",
+        )
+    return array
+
+
+def quantum(scores: ArrayLike) -> float:
+    """Grid step for scores: the power of two next to 1e-4 of their spread (ours).
+
+    The spread is the interquartile range over 1.349, or the standard deviation where more than
+    half of the scores are equal. A power of two makes rounding to the grid exact.
+
+    Args:
+        scores: Calibration scores, shape (m,), m >= 1.
+
+    Returns:
+        The step, above 0.
+
+    Raises:
+        UnusableScores: Empty or not finite.
+    """
+    values = finite(scores, "calibration scores", minimum=1)
+    largest = float(np.abs(values).max())
+    if largest == 0.0:
+        return GRID_FLOOR
+    unit = values / largest  # no overflow in the spread of huge scores
+    quarter, three_quarters = np.quantile(unit, [0.25, 0.75])
+    spread = float(three_quarters - quarter) / 1.349 or float(unit.std())
+    share = max(GRID_SHARE * spread, GRID_FLOOR)
+    exponent = round(math.log2(share) + math.log2(largest))
+    return math.ldexp(1.0, max(exponent, -1022))
+
+
+def quantise(scores: ArrayLike, quantum: float) -> Floats:
+    """Scores rounded to the nearest multiple of the grid step.
+
+    Args:
+        scores: Shape (n,).
+        quantum: The step, as `quantum` gives it.
+
+    Returns:
+        Shape (n,); keeps the order, never adds one.
+
+    Raises:
+        UnusableScores: A score is not finite, or the step is not above 0.
+    """
+    values = finite(scores, "scores")
+    if not (math.isfinite(quantum) and quantum > 0.0):
+        raise UnusableScores("quantum: not a number above 0", "calibrate again")
+    with np.errstate(over="ignore"):
+        steps = values / quantum
+    on_grid = np.rint(np.where(np.isfinite(steps), steps, 0.0)) * quantum
+    # Too large for a grid this fine: the score's own last bit is coarser than the step.
+    return np.where(np.isfinite(steps), on_grid, values) + 0.0
+
+
+def conformal_p(scores: ArrayLike, calibration: ArrayLike) -> Floats:
+    """Share of calibration scores at least as high as each score, itself counted.
+
+    p = (1 + #{calibration >= score}) / (m + 1) (Vovk, Gammerman and Shafer 2005). Valid where a
+    text and the calibration decoys are exchangeable: P(p <= a) <= a.
+
+    Args:
+        scores: Shape (n,); higher is nearer to "trained on". Quantised by the caller.
+        calibration: Scores of decoys kept out of the fit, shape (m,), m >= 1, on the same grid.
+
+    Returns:
+        p in [1 / (m + 1), 1], shape (n,); a tie counts against an accusation.
+
+    Raises:
+        UnusableScores: An array is misshapen or not finite, or there is no calibration score.
+    """
+    values = finite(scores, "scores")
+    decoys = np.sort(finite(calibration, "calibration scores", minimum=1))
+    at_least = len(decoys) - np.searchsorted(decoys, values, side="left")
+    return np.asarray((1.0 + at_least) / (1.0 + len(decoys)), dtype=np.float64)
+
+
+def require_resolution(n_calibration: int, operating_point: float) -> None:
+    """Refuse an operating point that no p-value can reach.
+
+    Args:
+        n_calibration: Calibration decoys.
+        operating_point: Nominal rate in (0, 1).
+
+    Raises:
+        RequestError: The operating point is not in (0, 1).
+        TooFewTexts: 1 / (n_calibration + 1) lies above the operating point.
+    """
+    if not 0.0 < operating_point < 1.0:
+        raise RequestError(
+            f"operating point: {operating_point} is not between 0 and 1", "use 0.05, say"
+        )
+    needed = math.ceil(1.0 / operating_point - 1.0 - 1e-9)
+    if n_calibration < needed:
+        raise TooFewTexts(
+            f"calibration decoys: {n_calibration}, but an operating point of {operating_point} "
+            f"needs at least {needed}",
+            "ask for more decoys or for a larger operating point",
+        )
+
+
+def benjamini_hochberg(p: ArrayLike) -> Floats:
+    """q-values of a list (Benjamini and Hochberg 1995).
+
+    With the larger of two p-values no theorem covers the false discovery rate; it is simulated
+    and stated as measured.
+
+    Args:
+        p: Shape (n,), each in [0, 1].
+
+    Returns:
+        q in [0, 1], shape (n,), in the order given; q <= a marks the discoveries at level a.
+
+    Raises:
+        UnusableScores: A value is not finite or outside [0, 1].
+    """
+    return _step_up(p, dependence=1.0)
+
+
+def benjamini_yekutieli(p: ArrayLike) -> Floats:
+    """q-values of a list under any dependence (Benjamini and Yekutieli 2001).
+
+    Args:
+        p: Shape (n,), each in [0, 1].
+
+    Returns:
+        q in [0, 1], shape (n,), in the order given.
+
+    Raises:
+        UnusableScores: A value is not finite or outside [0, 1].
+    """
+    n = len(finite(p, "p-values"))
+    return _step_up(p, dependence=float(np.sum(1.0 / np.arange(1, n + 1))))
+
+
+def smallest_findable(n_list: int, n_decoys: int, level: float = 0.05) -> int:
+    """How many members a list must hold at least before q-values can name any of them.
+
+    No p-value is below 1 / (n_decoys + 1), so that k members reach q <= level only where
+    n_list / (k (n_decoys + 1)) <= level (ours, from the step-up rule).
+
+    Args:
+        n_list: Texts in the list, at least 1.
+        n_decoys: Calibration decoys, at least 1.
+        level: False discovery rate in (0, 1).
+
+    Returns:
+        k in [1, n_list], or n_list + 1 where even a list of members alone would name none.
+    """
+    first = max(1, math.floor(n_list / (level * (n_decoys + 1))) - 1)
+    smallest_p = 1.0 / (1.0 + n_decoys)
+    for k in range(first, n_list + 1):
+        if smallest_p * n_list / k <= level:  # the same arithmetic as in `_step_up`
+            return k
+    return n_list + 1
+
+
+def verdict_words(p: ArrayLike, operating_point: float) -> list[str]:
+    """The verdict about each text: about the text, not about the person.
+
+    Args:
+        p: Shape (n,), each in [0, 1].
+        operating_point: Rate of strangers that may get the same verdict, in (0, 1).
+
+    Returns:
+        `EVIDENCE` where p <= operating point, else `NO_EVIDENCE`.
+
+    Raises:
+        UnusableScores: A value is not finite or outside [0, 1].
+    """
+    return [EVIDENCE if value <= operating_point else NO_EVIDENCE for value in _p_values(p)]
+
+
+def _p_values(p: ArrayLike) -> Floats:
+    values = finite(p, "p-values")
+    if len(values) and (values.min() < 0.0 or values.max() > 1.0):
+        raise UnusableScores("p-values: outside 0 to 1", "pass p-values, not scores")
+    return values
+
+
+def _step_up(p: ArrayLike, dependence: float) -> Floats:
+    values = _p_values(p)
+    n = len(values)
+    order = np.argsort(-values, kind="stable")
+    ranks = np.arange(n, 0, -1)
+    q = np.empty(n)
+    q[order] = np.minimum.accumulate(values[order] * n / ranks * dependence)
+    return np.minimum(q, 1.0)
