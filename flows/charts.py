@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from flows.job import CHOICE, Job
+from flows.job import Job
+from flows.job_folder import CHOICE
 from flows.plots import (
     draw_histograms,
     draw_power,
@@ -39,15 +40,13 @@ def draw_charts(
     Yields:
         Section, title, caption, alt text and file name of each figure.
     """
-    folder = job.folder / "figures"
-    folder.mkdir(exist_ok=True)
     model = f"{job.request.checkpoint.name} {job.target.fingerprint[:12]}"
     footer = f"{model}, seed {job.request.compute.seed}"
 
     def kept(
         name: str, section: str, title: str, caption: str, alt: str, svg: str
     ) -> dict[str, Any]:
-        job.keep_text(f"figures/{name}.svg", svg)
+        job.folder.keep_text(f"figures/{name}.svg", svg)
         return {
             "section": section,
             "title": title,
@@ -89,7 +88,7 @@ def draw_charts(
             "Share of members found by number of training captions, with intervals",
             render(draw_found, power_table(rows)),
         )
-    choice = job.kept(CHOICE) or {"trials": []}
+    choice = job.folder.kept(CHOICE) or {"trials": []}
     if choice["trials"]:
         points = [
             TrialPoint(

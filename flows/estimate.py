@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.calibrate import CALIBRATED, NULLS
-from flows.job import CHOICE, Job, open_job
+from flows.job import Job, open_job
+from flows.job_folder import CHOICE
 from flows.settings import Request
 from flows.space import default_detector
 from tuni.family_work import FamilyWork
@@ -59,7 +60,7 @@ def estimate(request: Request) -> Estimate:
     job.prepare()
     if job.is_registered():
         return Estimate((), 0.0, fresh=False)
-    searching = job.objective != "none" and job.kept(CHOICE) is None
+    searching = job.objective != "none" and job.folder.kept(CHOICE) is None
     names = job.searched if searching else NULLS
     steps = job.features.plan(names, None if searching else _default_families(job))
     steps += job.features.plan(CALIBRATED, _default_families(job))

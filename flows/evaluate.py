@@ -11,7 +11,8 @@ from flows.calibrate import DRAFT, FINAL, fit_nulls
 from flows.charts import draw_charts
 from flows.describe import describe
 from flows.guard import guarded
-from flows.job import CHOICE, EVALUATION, Job, open_job
+from flows.job import Job, open_job
+from flows.job_folder import CHOICE, EVALUATION
 from flows.report_facts import Gate
 from flows.settings import Request
 from flows.space import default_detector, paper_detector
@@ -84,18 +85,18 @@ def evaluate_bundle(request: Request) -> str:
     """Measure once and keep the result; each reading of labelled-test is written down."""
     job = open_job(request)
     bundle = read_bundle(job.folder / DRAFT)
-    kept = job.kept(EVALUATION)
+    kept = job.folder.kept(EVALUATION)
     if kept is None:
         job.ledger.record_reading(job.hash, "labelled_test")
         kept = asdict(evaluate_job(job, bundle))
-        job.keep(EVALUATION, kept)
+        job.folder.keep(EVALUATION, kept)
     evaluated = Evaluated.from_dict(kept)
     with job_run(job) as run:
         run.log_params(_params(job, evaluated))
         run.log_metrics(evaluated.headline)
         run.log_json("request.json", job.logged_request())
         run.log_json("evaluation.json", kept)
-        run.log_json("choice.json", job.kept(CHOICE))
+        run.log_json("choice.json", job.folder.kept(CHOICE))
         for chart in evaluated.charts:
             run.log_file(job.folder / chart["file"], "figures")
     return write_bundle(replace(bundle, evidence=_evidence(evaluated)), job.folder / FINAL)

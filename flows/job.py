@@ -4,13 +4,11 @@ Everything a flow needs is found again from the request alone, so each flow can 
 after a restart or on another day, and nothing of it travels through Prefect.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 
 from flows.console import current_progress
 from flows.job_features import JobFeatures
+from flows.job_folder import CHOICE, OUTCOME, JobFolder
 from flows.settings import Request, Settings
 from registry.connection import Tracking, configure
 from registry.feature_cache import EncryptedFeatureCache
@@ -29,7 +28,7 @@ from registry.pseudonyms import Keys
 from tuni import __version__
 from tuni.bank import Bank, load_bank
 from tuni.detector_spec import DetectorSpec
-from tuni.errors import HomeError, PictureError, RequestError
+from tuni.errors import PictureError, RequestError
 from tuni.names import all_reference_parts
 from tuni.nulls import GibberishSpec
 from tuni.progress import SILENT, Progress
@@ -50,9 +49,6 @@ from tuni.texts import PROMPTS_8, PROMPTS_24, canonical
 BANK_RANKS = (4, 16)  # ours
 # A parameter that moves no result must not make a new job of it.
 _NOT_IN_HASH = {"device", "threads"}
-CHOICE, EVALUATION, OUTCOME, REPORT = (
-    "choice.json", "evaluation.json", "outcome.json", "report.html",
-)  # fmt: skip
 
 _shared: ContextVar["dict[Request, Job] | None"] = ContextVar("_shared", default=None)
 
@@ -323,14 +319,9 @@ class Job:
         )[:32]
 
     @cached_property
-    def folder(self) -> Path:
-        """The job's own folder in the home; holds settings and figures, never a text."""
-        folder = self.home.jobs / self.hash
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise HomeError(f"home: {folder} cannot be made", "check rights and space") from error
-        return folder
+    def folder(self) -> JobFolder:
+        """The job's own folder in the home."""
+        return JobFolder.open(self.home.jobs / self.hash)
 
     @cached_property
     def cache(self) -> EncryptedFeatureCache:
@@ -340,7 +331,15 @@ class Job:
     @cached_property
     def features(self) -> JobFeatures:
         """Features of the job's sets."""
-        return JobFeatures(self)
+        return JobFeatures(
+            self.target,
+            self.spec,
+            self.sets,
+            bank=self.bank,
+            cache=self.cache,
+            progress=self.progress,
+            inverted=self.request.features.inversion_texts,
+        )
 
     def prepare(self) -> None:
         """Open everything that the job reads, so that bad input is told before work begins."""
@@ -359,7 +358,7 @@ class Job:
 
     def is_registered(self) -> bool:
         """Whether the same inputs have already given a registered version."""
-        if self.kept(OUTCOME) is None:
+        if self.folder.kept(OUTCOME) is None:
             return False
         store = ModelStore(self.home, self.settings.tracking_uri, self.ledger)
         return store.find_version(self.request.checkpoint.name, "job", self.hash) is not None
@@ -375,26 +374,12 @@ class Job:
         Raises:
             RequestError: The search of this job has not ended.
         """
-        choice = self.kept(CHOICE)
+        choice = self.folder.kept(CHOICE)
         if choice is None:
             raise RequestError(
                 "request: no detector was chosen for it yet", "let the flow `search` end first"
             )
         return DetectorSpec.from_json(choice["detector"])
-
-    def keep(self, name: str, value: object) -> None:
-        """Write one JSON file of the job, whole or not at all."""
-        self.keep_text(name, json.dumps(value, indent=1, sort_keys=True))
-
-    def keep_text(self, name: str, content: str) -> None:
-        """Write one text file of the job, whole or not at all."""
-        path = self.folder / name
-        temporary = path.with_suffix(".tmp")
-        try:
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            raise HomeError(f"home: {path} cannot be written", "check rights and space") from error
 
     def logged_request(self) -> dict[str, Any]:  # Any: JSON values
         """The request without the paths of this machine."""
@@ -407,8 +392,3 @@ class Job:
                 "nulls": {"decoys"},
             },
         )
-
-    def kept(self, name: str) -> Any:  # Any: JSON
-        """Read what `keep` wrote, or None."""
-        path = self.folder / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -1,18 +1,17 @@
 """Features of a job's sets: extracted together, kept encrypted, sliced by set."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tuni.bank import Bank
 from tuni.family_work import NEIGHBOURED
-from tuni.features import extract, family_key
-from tuni.sets import COSTLY_GIBBERISH
-from tuni.spec import Family
-
-if TYPE_CHECKING:
-    from flows.job import Job
+from tuni.features import FeatureCache, extract, family_key
+from tuni.progress import Progress
+from tuni.sets import COSTLY_GIBBERISH, TextSets
+from tuni.spec import Family, FeatureSpec
+from tuni.target import Target
 
 COSTLY_DECOYS = 300  # fit decoys that also get the families beside hidden states (ours)
 
@@ -20,9 +19,35 @@ COSTLY_DECOYS = 300  # fit decoys that also get the families beside hidden state
 class JobFeatures:
     """Extracts features of the job's sets, and holds those already seen in memory."""
 
-    def __init__(self, job: "Job") -> None:
-        """Start with nothing in memory; the cache in the ledger may know all."""
-        self.job = job
+    def __init__(
+        self,
+        target: Target,
+        spec: FeatureSpec,
+        sets: TextSets,
+        *,
+        bank: Bank | None,
+        cache: FeatureCache,
+        progress: Progress,
+        inverted: int,
+    ) -> None:
+        """Start with nothing in memory; the cache in the ledger may know all.
+
+        Args:
+            target: The audited checkpoint.
+            spec: What is extracted.
+            sets: The job's texts.
+            bank: The bank that the spec's geometry names.
+            cache: Features of earlier runs.
+            progress: Draws the stages.
+            inverted: Texts of each null set that are inverted.
+        """
+        self.target = target
+        self.spec = spec
+        self.sets = sets
+        self.bank = bank
+        self.cache = cache
+        self.progress = progress
+        self.inverted = inverted
         self._tables: dict[tuple[str, Family], dict[str, NDArray[np.float32]]] = {}
 
     def table(
@@ -68,25 +93,21 @@ class JobFeatures:
                 plans[paired].append((name, self._rows(name, family)))
             if family == "hidden" and "gibberish_fit" in missing:
                 # Neighbours of thousands of random parts would cost more than all decoys do.
-                plans[False].append(("gibberish_fit", self.job.sets.gibberish_fit))
+                plans[False].append(("gibberish_fit", self.sets.gibberish_fit))
             steps += [(paired, family, plan) for paired, plan in plans.items() if plan]
         return steps
 
     def cached(self, family: Family, texts: Sequence[str], *, paired: bool) -> set[str]:
         """Those of some texts whose columns of a family are in the cache."""
-        return set(
-            self.job.cache.get(
-                family_key(self.job.target, self.job.spec, family, paired=paired), texts
-            )
-        )
+        return set(self.cache.get(family_key(self.target, self.spec, family, paired=paired), texts))
 
     def _asked(self, families: Collection[Family] | None) -> list[Family]:
-        return [name for name in self.job.spec.families if families is None or name in families]
+        return [name for name in self.spec.families if families is None or name in families]
 
     def _rows(self, name: str, family: Family) -> tuple[str, ...]:
-        texts: tuple[str, ...] = getattr(self.job.sets, name)
+        texts: tuple[str, ...] = getattr(self.sets, name)
         if family == "inversion" and not name.startswith(("labelled", "list")):
-            return texts[: self.job.request.features.inversion_texts]
+            return texts[: self.inverted]
         if name == "gibberish_fit":
             return texts[:COSTLY_GIBBERISH]
         if name == "decoy_fit" and family != "hidden":
@@ -99,12 +120,12 @@ class JobFeatures:
         if not texts:
             return {}
         return extract(
-            self.job.target,
+            self.target,
             texts,
-            self.job.spec,
+            self.spec,
             families=(family,),
             neighbours=neighbours,
-            bank=self.job.bank,
-            cache=self.job.cache,
-            progress=self.job.progress,
+            bank=self.bank,
+            cache=self.cache,
+            progress=self.progress,
         ).columns

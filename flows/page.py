@@ -6,7 +6,8 @@ from typing import Any
 
 from flows.calibrate import versions
 from flows.evaluate import Evaluated
-from flows.job import CHOICE, REPORT, Job
+from flows.job import Job
+from flows.job_folder import CHOICE, REPORT
 from flows.report import write_report
 from flows.report_facts import Chart, Power, ReportFacts, Search, Trial
 from tuni.intervals import Interval, Rate
@@ -86,7 +87,7 @@ def _power(value: dict[str, Any] | None) -> Power | None:  # Any: JSON values
 
 
 def _search(job: Job) -> Search | None:
-    choice = job.kept(CHOICE)
+    choice = job.folder.kept(CHOICE)
     if choice is None or not choice["trials"]:
         return None
     first = {"chosen": 0, "default": 1, "paper": 2, "other": 3}

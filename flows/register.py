@@ -7,7 +7,8 @@ from prefect import task
 from flows.calibrate import FINAL
 from flows.evaluate import Evaluated, score_labelled_test
 from flows.guard import guarded
-from flows.job import EVALUATION, OUTCOME, Job, open_job
+from flows.job import Job, open_job
+from flows.job_folder import EVALUATION, OUTCOME
 from flows.page import write_page
 from flows.settings import Request
 from flows.tracked import job_run
@@ -37,7 +38,7 @@ class Decision:
 def register_bundle(request: Request) -> int:
     """Register the job's bundle, once, and move the aliases; returns the version."""
     job = open_job(request)
-    evaluated = Evaluated.from_dict(job.kept(EVALUATION))
+    evaluated = Evaluated.from_dict(job.folder.kept(EVALUATION))
     store = ModelStore(job.home, job.settings.tracking_uri, job.ledger)
     name = request.checkpoint.name
     version = store.find_version(name, "job", job.hash)
@@ -57,7 +58,9 @@ def register_bundle(request: Request) -> int:
             move = store.promote if decision.champion else store.challenge
             version = move(name, version.version, decision.reason)
         alias = version.aliases[0] if version.aliases else "none"
-        job.keep(OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)})
+        job.folder.keep(
+            OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)}
+        )
         page = write_page(job, evaluated, f"{version.version} ({alias})")
         run.log_file(page)
         run.set_tags({"version_registered": str(version.version), "alias": alias})

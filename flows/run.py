@@ -9,7 +9,8 @@ from prefect import flow
 from flows.calibrate import calibrate
 from flows.evaluate import Evaluated, evaluate
 from flows.guard import guarded
-from flows.job import EVALUATION, OUTCOME, REPORT, open_job, shared_jobs
+from flows.job import open_job, shared_jobs
+from flows.job_folder import EVALUATION, OUTCOME, REPORT
 from flows.register import register_bundle
 from flows.search import search
 from flows.settings import Request
@@ -110,13 +111,13 @@ def run_request(request: Request) -> Outcome:
     unchanged = job.is_registered()
     if not unchanged:
         run(request)
-    outcome = job.kept(OUTCOME)
+    outcome = job.folder.kept(OUTCOME)
     return Outcome(
         name=request.checkpoint.name,
         version=outcome["version"],
         alias=outcome["alias"],
         reason=outcome["reason"],
         unchanged=unchanged,
-        evaluated=Evaluated.from_dict(job.kept(EVALUATION)),
+        evaluated=Evaluated.from_dict(job.folder.kept(EVALUATION)),
         report=job.folder / REPORT,
     )

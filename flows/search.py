@@ -8,7 +8,8 @@ from prefect import flow, task
 
 from flows.describe import describe
 from flows.guard import guarded
-from flows.job import CHOICE, Job, open_job
+from flows.job import Job, open_job
+from flows.job_folder import CHOICE
 from flows.settings import Request
 from flows.space import default_detector, paper_detector
 from flows.tracked import job_run
@@ -38,7 +39,7 @@ def search(request: Request) -> str:
 def extract_features(request: Request) -> int:
     """Fill the encrypted cache with what the search needs; returns the number of texts."""
     job = open_job(request)
-    if job.objective == "none" or job.kept(CHOICE):
+    if job.objective == "none" or job.folder.kept(CHOICE):
         return 0
     trials = Trials(job)
     return sum(len(next(iter(table.values()))) for table in trials.judged.values() if table)
@@ -49,10 +50,10 @@ def extract_features(request: Request) -> int:
 def try_detectors(request: Request) -> str:
     """Run the study to its end and keep the choice."""
     job = open_job(request)
-    kept = job.kept(CHOICE)
+    kept = job.folder.kept(CHOICE)
     if kept is None:
         kept = choose(job)
-        job.keep(CHOICE, kept)
+        job.folder.keep(CHOICE, kept)
     return str(kept["hash"])
 
 
