@@ -22,26 +22,8 @@ from tuni.choice_rule import (
 )
 from tuni.comparison import paired
 from tuni.errors import UnusableScores
-from tuni.label_free import (
-    HalvedP,
-    LabelFreeChoice,
-    halved_p,
-    label_free_choice,
-    label_free_objective,
-)
 from tuni.roc import weighted_auc
 from tuni.verdicts import Floats, finite
-
-__all__ = [
-    "Choice",
-    "HalvedP",
-    "LabelFreeChoice",
-    "cross_fitted_choice",
-    "halved_p",
-    "label_free_choice",
-    "label_free_objective",
-    "split_ranks",
-]
 
 # Partial AUC that a trial must bring beyond the default (ours).
 LABELLED_MARGIN = 0.02

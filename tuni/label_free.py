@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import floor, sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 from scipy.stats import betabinom, norm
 
 from tuni.choice_rule import (
@@ -21,7 +21,7 @@ from tuni.choice_rule import (
     require_default,
 )
 from tuni.errors import TooFewTexts, UnusableScores
-from tuni.verdicts import Floats, conformal_p, finite
+from tuni.verdicts import Floats, finite
 
 # Share of the list that a trial must find beyond the default (ours).
 LABEL_FREE_MARGIN = 0.05
@@ -89,60 +89,6 @@ class LabelFreeChoice:
     trials: int
 
 
-def label_free_objective(
-    listed: ArrayLike, decoys: ArrayLike, control: ArrayLike | None, nominal: float = 0.05
-) -> float:
-    """What a label-free search maximises: the list's excess of small p-values (ours).
-
-    An excess on the negative control is taken off: a score that feels the decoys' misfit gains
-    nothing by it.
-
-    Args:
-        listed: Scores of the half of the list that is searched on, shape (n,), n >= 1.
-        decoys: Scores of the search decoys, shape (m,), m >= 1.
-        control: Scores of the negative control, or None.
-        nominal: Nominal rate in (0, 1).
-
-    Returns:
-        share(p <= nominal) - nominal, less the control's own where that is above 0.
-
-    Raises:
-        UnusableScores: A score is not finite or an array is empty.
-    """
-    finite(listed, "scores of the list", minimum=1)
-    excess = float((conformal_p(listed, decoys) <= nominal).mean()) - nominal
-    if control is None or not np.size(control):
-        return excess
-    return excess - max(0.0, float((conformal_p(control, decoys) <= nominal).mean()) - nominal)
-
-
-def halved_p(
-    list_first: ArrayLike, list_second: ArrayLike, decoys: ArrayLike, control: ArrayLike
-) -> HalvedP:
-    """p-values of one trial for `label_free_choice`, from its scores.
-
-    Args:
-        list_first: Scores of one half of the list, shape (n1,).
-        list_second: Scores of the other half, shape (n2,).
-        decoys: Scores of the search decoys, shape (m,), m >= 2, in an order of chance that is the
-            same for all trials; the first m // 2 serve the first half.
-        control: Scores of the negative control, shape (c,), likewise.
-
-    Raises:
-        UnusableScores: A score is not finite, or there are fewer than two decoys.
-    """
-    pool = finite(decoys, "scores of search decoys", minimum=2)
-    absent = finite(control, "scores of the control")
-    first, second = pool[: len(pool) // 2], pool[len(pool) // 2 :]
-    middle = len(absent) // 2
-    return HalvedP(
-        list_first=conformal_p(list_first, first),
-        list_second=conformal_p(list_second, second),
-        control_first=conformal_p(absent[:middle], first),
-        control_second=conformal_p(absent[middle:], second),
-    )
-
-
 def label_free_choice(
     trials: Mapping[int, HalvedP],
     default: int,
@@ -174,50 +120,26 @@ def label_free_choice(
     """
     require_default(trials, default)
     names = [default, *(name for name in trials if name != default)]
-    listed = [
-        _found([trials[n].list_first for n in names], nominal),
-        _found([trials[n].list_second for n in names], nominal),
+    p_list = [
+        _stacked([trials[n].list_first for n in names]),
+        _stacked([trials[n].list_second for n in names]),
     ]
-    control = [
-        _found([trials[n].control_first for n in names], nominal),
-        _found([trials[n].control_second for n in names], nominal),
+    p_control = [
+        _stacked([trials[n].control_first for n in names]),
+        _stacked([trials[n].control_second for n in names]),
     ]
-    beyond = floor(nominal * (n_calibration + 1) + 1e-9)
-    if beyond < 1:
-        raise TooFewTexts(
-            f"search decoys: {n_calibration} in a half cannot show p <= {nominal}",
-            "ask for more decoys",
-        )
-    bounds = [
-        float(betabinom(half.shape[1], beyond, n_calibration + 1 - beyond).ppf(CONTROL_LEVEL))
-        / half.shape[1]
-        for half in control
-    ]
+    listed = [p <= nominal for p in p_list]
+    control = [p <= nominal for p in p_control]
+    bounds = [_noise_bound(half.shape[1], n_calibration, nominal) for half in control]
     passes = [half.mean(axis=1) <= bound for half, bound in zip(control, bounds, strict=True)]
-    excess = [half.mean(axis=1) - nominal for half in listed]
-    gains: list[float] = []
-    variance = 0.0
-    for here, there in ((0, 1), (1, 0)):
-        allowed = passes[here].copy()
-        allowed[0] = True  # the default is always at hand
-        winner = int(np.argmax(np.where(allowed, excess[here], -np.inf)))
-        gained = listed[there][winner] - listed[there][0]
-        gains.append(float(gained.mean()))
-        variance += float(gained.var()) / len(gained) / 4.0
-        if winner:  # two thresholds, each with the spread that shared calibration gives it
-            variance += 2.0 * nominal * (1.0 - nominal) / (n_calibration + 2) / 4.0
-    both = (excess[0] + excess[1]) / 2.0
+    gain, low = _cross_fitted_gain(p_list, passes, n_calibration, nominal)
+    both = (listed[0].mean(axis=1) + listed[1].mean(axis=1)) / 2.0 - nominal
     on_control = (control[0].mean(axis=1) + control[1].mean(axis=1)) / 2.0 - nominal
     allowed = passes[0] & passes[1]
-    default_passes = bool(allowed[0])
-    refused = int((~allowed).sum())
-    allowed[0] = True
-    best = int(np.argmax(np.where(allowed, both, -np.inf)))
-    gain = float(np.mean(gains))
-    low = gain - float(norm.ppf(ONE_SIDED)) * sqrt(variance)
+    best = _leader(both, allowed)
     few = min(half.shape[1] for half in (*listed, *control)) < LEAST_LABELS
     reason = reason_for(best == 0, few, gain, low, margin)
-    if best == 0 and refused - (not default_passes) > 0 and int(np.argmax(both)) != 0:
+    if best == 0 and not few and both.max() > both[0]:
         reason = "the gain also shows where nobody is a member"
     replaced = reason == REPLACES
     return LabelFreeChoice(
@@ -234,17 +156,60 @@ def label_free_choice(
         default_control=float(on_control[0]),
         best_control=float(on_control[best]),
         control_bound=max(bounds) - nominal,
-        default_passes=default_passes,
-        refused=refused,
+        default_passes=bool(allowed[0]),
+        refused=int((~allowed).sum()),
         trials=len(names),
     )
 
 
-def _found(p_values: list[Floats], nominal: float) -> Floats:
-    """Which texts each trial finds, shape (trials, n), as 0 and 1."""
+def _noise_bound(n: int, n_calibration: int, nominal: float) -> float:
+    """Share of n controls with p <= nominal that chance stays within, beta-binomial.
+
+    The law is that of `tuni.null_check`: all controls share the calibration decoys.
+    """
+    beyond = floor(nominal * (n_calibration + 1) + 1e-9)
+    if beyond < 1:
+        raise TooFewTexts(
+            f"search decoys: {n_calibration} in a half cannot show p <= {nominal}",
+            "ask for more decoys",
+        )
+    law = betabinom(n, beyond, n_calibration + 1 - beyond)
+    return float(law.ppf(CONTROL_LEVEL)) / n
+
+
+def _leader(excess: Floats, allowed: NDArray[np.bool_]) -> int:
+    """Place of the largest excess among the allowed trials; the default, first, is always one."""
+    open_to = allowed.copy()
+    open_to[0] = True
+    return int(np.argmax(np.where(open_to, excess, -np.inf)))
+
+
+def _cross_fitted_gain(
+    p_list: list[Floats], passes: list[NDArray[np.bool_]], n_calibration: int, nominal: float
+) -> tuple[float, float]:
+    """Gain of searching on one half, seen on the other, and its one-sided lower bound."""
+    gain = variance = 0.0
+    threshold = nominal * (1.0 - nominal) / (n_calibration + 2)
+    for here, there in ((0, 1), (1, 0)):
+        winner = _leader((p_list[here] <= nominal).mean(axis=1), passes[here])
+        pair = p_list[there][[0, winner]]
+        gained = (pair[1] <= nominal).astype(np.float64) - (pair[0] <= nominal)
+        gain += float(gained.mean()) / 2.0
+        variance += float(gained.var()) / len(gained) / 4.0
+        if winner:
+            # Few decoys set each threshold; how much that moves the share found is the slope of
+            # the p-values' distribution there: 1 among strangers, steep where members begin.
+            near = (pair <= 2.0 * nominal).mean(axis=1) - (pair <= nominal / 2.0).mean(axis=1)
+            slopes = near / (1.5 * nominal)
+            variance += threshold * float((slopes**2).sum()) / 4.0
+    return gain, gain - float(norm.ppf(ONE_SIDED)) * sqrt(variance)
+
+
+def _stacked(p_values: list[Floats]) -> Floats:
+    """One row of p-values per trial, shape (trials, n)."""
     arrays = [finite(p, "p-values") for p in p_values]
     if len({len(array) for array in arrays}) != 1:
         raise UnusableScores("p-values: trials differ in length", "score the same texts in each")
     if not len(arrays[0]):
         raise TooFewTexts("p-values: a half is empty", "give a longer list or more decoys")
-    return (np.array(arrays) <= nominal).astype(np.float64)
+    return np.array(arrays)
