@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
 from tuni.blind import BlindGate, blind_gate
+from tuni.comparison import paired
+from tuni.errors import UnusableScores
 from tuni.intervals import Interval, Rate, share
 from tuni.null_check import NullCheck, TwoSample, null_check, two_sample
 from tuni.roc import auc, auc_interval, tpr_at
@@ -48,13 +51,13 @@ class Evaluation:
         auc_interval: 95 %, bootstrap.
         tpr_at_nonmember_fpr: (rate, share of members above it); None where the non-members are
             too few for the rate.
-        found: Share of members with a finding, thresholds from decoys.
+        found: Share of members with a finding, thresholds from decoys; the paper's recall.
         nonmember_fpr: Share of non-members with the same finding.
         precision: Share of members among the findings; None without findings.
         accuracy: Share of texts judged rightly.
         by_captions: Power by training captions, fewest first.
-        captions_for_power: (power, fewest captions from which on that share was found); None
-            where no count reaches it or counts are unknown.
+        captions_for_power: (power, fewest captions with that power, by a fit that never falls
+            as captions rise); None where no count reaches it or counts are unknown.
         groups: Share of non-members with a finding by named group.
         null: Realised rate against its law, p-values against the bundle's decoys alone.
         shape: Non-members' scores against the calibration decoys'.
@@ -114,10 +117,13 @@ def evaluate(
     Raises:
         UnusableScores: Shapes differ, a score is not finite, or one kind does not occur.
     """
-    labels = np.asarray(members, dtype=bool)
-    values = finite(scores, "scores", minimum=2)
-    found = finite(p_decoy, "p-values", minimum=2) <= operating_point
-    single = finite(p_single, "p-values against the bundle's decoys", minimum=2)
+    (values, p, single), labels = paired((scores, p_decoy, p_single), members)
+    for name, column in (("captions", captions), ("groups", groups)):
+        if len(column) not in (0, len(labels)):
+            raise UnusableScores(
+                f"{name}: {len(column)} for {len(labels)} texts", "give one per text, or none"
+            )
+    found = p <= operating_point
     decoys = finite(calibration, "calibration scores", minimum=1)
     pos, neg = values[labels], values[~labels]
     counts = _caption_power(captions, labels, found)
@@ -159,10 +165,11 @@ def _caption_power(
 
 
 def _fewest(counts: Sequence[CaptionPower], power: float) -> int | None:
-    """Fewest captions from which on every measured count reaches the power."""
-    reached: int | None = None
-    for entry in reversed(counts):
-        if entry.found.value < power:
-            break
-        reached = entry.captions
-    return reached
+    """Fewest captions at which the isotonic fit of the power reaches ``power`` (ours)."""
+    if not counts:
+        return None
+    fit = isotonic_regression(
+        [entry.found.value for entry in counts], weights=[entry.found.n for entry in counts]
+    ).x
+    reached = np.flatnonzero(fit >= power - 1e-9)
+    return counts[reached[0]].captions if len(reached) else None

@@ -63,7 +63,9 @@ def quantum(scores: ArrayLike) -> float:
     """Grid step for scores: the power of two next to 1e-4 of their spread (ours).
 
     The spread is the interquartile range over 1.349, or the standard deviation where more than
-    half of the scores are equal. A power of two makes rounding to the grid exact.
+    half of the scores are equal. A power of two makes rounding to the grid exact. The grid makes
+    ties of scores that only their last bits part (shares of votes, equal texts). Relative noise
+    of 1e-6 moves 1 p-value in 4,400 by one rank against 2,000 decoys, with the grid or without.
 
     Args:
         scores: Calibration scores, shape (m,), m >= 1.
