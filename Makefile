@@ -19,7 +19,7 @@ export HF_HUB_OFFLINE := 1
 export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo ui test lint types imports environment unit figures pins clean
+.PHONY: help install demo ui test lint types imports environment unit docs figures pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ environment: $(STAMP) ## what is installed fits together
 unit: export OMP_NUM_THREADS := 1
 unit: $(STAMP) ## the tests alone; PYTEST_ARGS="-k name" picks some
 	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 10 --durations-min 10 -ra $(PYTEST_ARGS)
+
+docs: $(STAMP) ## write docs/cli.md and the tables of docs/guide.md anew from the code
+	@$(BIN)/python docs/make_reference.py
 
 figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
 	@$(BIN)/python benchmarks/figures.py
