@@ -134,7 +134,7 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     if job.has_test_labels:
         verdicts = judge_labelled_test(job, bundle)
         measured = _measure(job, bundle, verdicts)
-        gates += _label_gates(measured, verdicts)
+        gates += _label_gates(job, measured, verdicts)
         headline |= _headline(measured)
         compared = compare(job, bundle)
         scores = np.array([row.score for row in verdicts.rows])
@@ -221,12 +221,12 @@ def _measure(job: Job, bundle: Bundle, verdicts: Verdicts) -> Evaluation:
     )
 
 
-def _label_gates(measured: Evaluation, verdicts: Verdicts) -> list[Gate]:
+def _label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gate]:
     null, blind = measured.null, measured.blind
     gates = [
         Gate(
             "strangers against decoys",
-            null.valid,
+            null.validity_p > 1 - job.request.gates.nonmember_fpr_confidence,
             f"{_told(null.rejected)} of known non-members have p <= {null.nominal:g} against the "
             f"calibration decoys; if the p-values are valid, so many or more come up with "
             f"probability {null.validity_p:.2g}",
