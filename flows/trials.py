@@ -264,6 +264,8 @@ def importance(job: Job) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # Rarely tried parameters are expected here; one warning each would fill the terminal.
+            warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
             evaluator = optuna.importance.PedAnovaImportanceEvaluator()
             return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
     except (ValueError, RuntimeError) as error:  # too few trials, or all of one value
