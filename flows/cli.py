@@ -42,12 +42,13 @@ def run(
 
     Stopped at any moment, the same command goes on where it was.
     """
+    _settings()  # before Prefect is imported, which reads its settings then
+
     from flows.estimate import estimate
     from flows.job import shared_jobs
     from flows.run import run_request
     from flows.settings import read_request
 
-    _settings()
     asked = read_request(request)
     with shared_jobs():
         cost = estimate(asked)
@@ -122,18 +123,22 @@ def make_testbed(
     as_json: Json = False,
 ) -> None:
     """Train a small CLIP whose members are known, to check claims against."""
+    settings = _settings()  # before Prefect is imported, which reads its settings then
+
     from flows.demo import write_testbed
 
-    outcome = write_testbed(out, size, seed, _settings())
+    outcome = write_testbed(out, size, seed, settings)
     results(outcome.record(), outcome.text(), as_json=as_json)
 
 
 @app.command(epilog="Example: tuni demo")
 def demo(as_json: Json = False) -> None:
     """Do the whole job on a small testbed and compare the verdicts with the truth."""
+    settings = _settings()  # before Prefect is imported, which reads its settings then
+
     from flows.demo import run_demo
 
-    outcome = run_demo(_settings())
+    outcome = run_demo(settings)
     results(outcome.record(), outcome.text(), as_json=as_json)
 
 
