@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 app.add_typer(models, name="models")
 
+INTERRUPTED = "interrupted\n  fix: the same command goes on where this one stopped"
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
@@ -191,7 +193,11 @@ def main() -> None:
     except TuniError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
-        _stop("interrupted; the same command goes on where this one stopped", 130)
+        _stop(INTERRUPTED, 130)
+    except SystemExit as end:  # typer swallows Ctrl-C
+        if end.code == 130:
+            _stop(INTERRUPTED, 130)
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

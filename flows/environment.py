@@ -4,6 +4,8 @@ import logging
 import os
 from pathlib import Path
 
+from tuni.errors import HomeError
+
 
 def prepare(home: Path) -> None:
     """Set Prefect's environment for this process, where the user has not set it himself.
@@ -28,8 +30,14 @@ def prepare(home: Path) -> None:
 
 def log_to(folder: Path) -> None:
     """Write the project's own log lines to one file of the home; nothing goes to the terminal."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder / "tuni.log", encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(folder / "tuni.log", encoding="utf-8")
+    except OSError as error:
+        raise HomeError(
+            f"home: {folder} cannot be written ({error.strerror})",
+            "check rights and free space, or set TUNI_HOME to another folder",
+        ) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     for package in ("tuni", "registry", "flows"):
         logger = logging.getLogger(package)

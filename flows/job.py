@@ -4,18 +4,19 @@ Everything a flow needs is found again from the request alone, so each flow can 
 after a restart or on another day, and nothing of it travels through Prefect.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from flows.console import current_progress
+from flows.job_checks import chosen_objective, require_reachable, require_readable
 from flows.job_features import JobFeatures
 from flows.job_folder import CHOICE, OUTCOME, JobFolder
 from flows.settings import Request, Settings
@@ -29,9 +30,10 @@ from tuni import __version__
 from tuni.bank import Bank, load_bank
 from tuni.detector_spec import DetectorSpec
 from tuni.errors import PictureError, RequestError
-from tuni.names import all_reference_parts
+from tuni.names import all_reference_parts, parse_name
 from tuni.nulls import GibberishSpec
 from tuni.progress import SILENT, Progress
+from tuni.scorable import too_long
 from tuni.sets import NullSizes, TextSets, make_sets
 from tuni.spec import (
     FeatureSpec,
@@ -46,6 +48,7 @@ from tuni.tables import Labelled, read_labelled, read_subjects
 from tuni.target import Target, load_target
 from tuni.texts import PROMPTS_8, PROMPTS_24, canonical
 
+T = TypeVar("T")
 BANK_RANKS = (4, 16)  # ours
 # A parameter that moves no result must not make a new job of it.
 _NOT_IN_HASH = {"device", "threads"}
@@ -219,60 +222,49 @@ class Job:
             own_decoys=() if asked.decoys is None else read_subjects(asked.decoys).texts,
             token_length=lambda texts: self.target.token_counts(texts).tolist(),
             locale=asked.locale,
+            fitting=self._fitting,
         )
+
+    def _fitting(self, texts: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some texts that the model reads whole, with their neighbours."""
+        over = too_long(self.target, texts, self.spec)
+        return tuple(text for row, text in enumerate(texts) if row not in over)
 
     @cached_property
     def members(self) -> dict[str, bool]:
         """Label of each labelled text, by canonical text."""
-        if self.labelled is None:
-            return {}
-        return {
-            canonical(text): member
-            for text, member in zip(self.labelled.texts, self.labelled.members, strict=True)
-        }
+        table = self.labelled
+        return {} if table is None else _by_text(table, table.members)
 
     @cached_property
     def captions(self) -> dict[str, int | None]:
         """Training captions of each labelled text where the table knows them."""
-        if self.labelled is None:
-            return {}
-        return {
-            canonical(text): count
-            for text, count in zip(self.labelled.texts, self.labelled.captions, strict=True)
-        }
+        table = self.labelled
+        return {} if table is None else _by_text(table, table.captions)
 
     @cached_property
     def groups(self) -> dict[str, str]:
         """Named group of each labelled text, by canonical text."""
-        if self.labelled is None:
-            return {}
-        return {
-            canonical(text): group
-            for text, group in zip(self.labelled.texts, self.labelled.groups, strict=True)
-        }
+        table = self.labelled
+        return {} if table is None else _by_text(table, table.groups)
 
     @property
     def objective(self) -> str:
         """What the search maximises; ``"none"`` where there is nothing to search on."""
-        asked = self.request.search.objective
-        counts = [sum(self.members.values()), sum(not member for member in self.members.values())]
-        if asked == "labelled" and min(counts) < 20:
-            raise RequestError(
-                f"search.objective: 'labelled' needs 20 members and 20 non-members in "
-                f"subjects.labelled, it has {counts[0]} and {counts[1]}",
-                "add labels, or take 'label-free' with a list, or leave 'auto'",
-            )
-        if asked == "label-free" and len(self.listed) < 40:
-            raise RequestError(
-                f"search.objective: 'label-free' needs 40 texts in subjects.list, it has "
-                f"{len(self.listed)}",
-                "give a longer list, or leave 'auto'",
-            )
-        if asked != "auto":
-            return asked
-        if min(counts) >= 20:
-            return "labelled"
-        return "label-free" if len(self.listed) >= 40 else "none"
+        # Names of one part are scored by a detector of their own, which nothing is searched for.
+        labels = [self.members[key] for key in self._full_names(labelled=True)]
+        listed = len(self._full_names(labelled=False))
+        return chosen_objective(
+            self.request.search.objective, sum(labels), len(labels) - sum(labels), listed
+        )
+
+    def _full_names(self, *, labelled: bool) -> dict[str, str]:
+        """Labelled texts, or others of the list, that have two parts; by canonical text."""
+        texts = self.listed
+        if labelled:
+            texts = self.labelled.texts if self.labelled else ()
+        keys = {canonical(text): text for text in texts if parse_name(text).last}
+        return {key: text for key, text in keys.items() if labelled or key not in self.members}
 
     @property
     def searched(self) -> tuple[str, ...]:
@@ -343,7 +335,13 @@ class Job:
 
     def prepare(self) -> None:
         """Open everything that the job reads, so that bad input is told before work begins."""
-        _ = (self.labelled, self.listed, self.target, self.bank, self.objective, self.sets)
+        _ = (self.labelled, self.listed, self.target, self.bank, self.objective)
+        subjects = self.request.subjects
+        for path in (subjects.labelled, subjects.list_, self.request.nulls.decoys):
+            if path is not None:
+                full = path == self.request.nulls.decoys
+                require_readable(path, self.target, self.spec, full=full)
+        require_reachable(self.request.operating_point, len(self.sets.decoy_calibration))
 
     @property
     def has_test_labels(self) -> bool:
@@ -392,3 +390,7 @@ class Job:
                 "nulls": {"decoys"},
             },
         )
+
+
+def _by_text(table: Labelled, values: Sequence[T]) -> dict[str, T]:
+    return {canonical(text): value for text, value in zip(table.texts, values, strict=True)}

@@ -12,9 +12,10 @@ from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.pseudonyms import Keys
-from tuni.audit import JudgeOptions, Verdicts, judge, refuse, unscorable
+from tuni.audit import JudgeOptions, Verdicts, judge
 from tuni.bundle import Bundle, read_bundle
-from tuni.errors import CheckpointError, RequestError
+from tuni.errors import CheckpointError, RequestError, TextError
+from tuni.scorable import refuse, unscorable
 from tuni.tables import Subjects, read_subjects, write_csv
 from tuni.target import Target, load_target
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE
@@ -134,10 +135,7 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
         CheckpointError: The audited checkpoint is not found or cannot be loaded.
         FingerprintMismatch: The checkpoint given is not the detector's.
     """
-    if not request.out.resolve().parent.is_dir():
-        raise RequestError(
-            f"--out: no folder {request.out.resolve().parent}", "make it, or name another file"
-        )
+    _check_out(request)
     subjects = read_subjects(request.subjects, skip_bad=request.skip_bad)
     home = Home.open(settings.home)
     keys = Keys.load(home)
@@ -153,6 +151,11 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
             refuse({subjects.lines[rows[place]]: why for place, why in bad.items()}, "line")
         refused |= {rows[place]: why for place, why in bad.items()}
         rows = [row for row in rows if row not in refused]
+        if not rows:
+            raise TextError(
+                f"{request.subjects.name}: no row can be scored, all {len(refused)} are refused",
+                "leave --skip-bad out to see why",
+            )
         texts = [subjects.texts[row] for row in rows]
         verdicts = judge(
             bundle,
@@ -169,6 +172,17 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
     return ScoreOutcome(
         request.out, request.checkpoint, version.version, verdicts, len(refused), power
     )
+
+
+def _check_out(request: ScoreRequest) -> None:
+    """Refuse an output that could not be written, before an hour is spent on it."""
+    out = request.out.resolve()
+    if not out.parent.is_dir():
+        raise RequestError(f"--out: no folder {out.parent}", "make it, or name another file")
+    if out.is_dir():
+        raise RequestError(f"--out: {out} is a folder", "name a file")
+    if out == request.subjects.resolve():
+        raise RequestError("--out: is the file of --subjects", "name another file")
 
 
 def find_target(
@@ -209,11 +223,16 @@ def _write(
     power: str | None,
 ) -> None:
     # A column of the input that bears one of our names keeps its content beside ours.
-    passed = {
-        name: f"{name}_input" if name in VERDICT_COLUMNS else name
-        for name in subjects.columns
-        if name != "text"
-    }
+    taken = {*VERDICT_COLUMNS, *subjects.columns}
+    passed = {name: name for name in subjects.columns if name not in VERDICT_COLUMNS}
+    for name in subjects.columns:
+        if name in VERDICT_COLUMNS[1:]:
+            new = f"{name}_input"
+            while new in taken:
+                new += "_input"
+            taken.add(new)
+            passed[name] = new
+    passed = {name: passed[name] for name in subjects.columns if name in passed}
     judged = dict(zip(rows, verdicts.records(), strict=True))
     lines = []
     for row, given in enumerate(subjects.rows):

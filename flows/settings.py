@@ -185,7 +185,9 @@ class Request(_Table):
 class Settings(BaseSettings):
     """Settings of the machine, from the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="TUNI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TUNI_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     home: UserPath = Field(
         Path("~/.tuni").expanduser(), description="Where everything is kept (TUNI_HOME)."

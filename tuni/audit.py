@@ -4,6 +4,7 @@ The one law: a verdict depends on the text, the bundle and the set of texts in t
 the list's own decoys), never on the order of the rows, the clock or the machine's key.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +17,16 @@ from tuni.bank import Bank
 from tuni.blind import DecoyCheck, decoy_check
 from tuni.bundle import Bundle, Scorer
 from tuni.decoys import PartPool, lone_parts, recombine_around
-from tuni.errors import FingerprintMismatch, TextError
+from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
 from tuni.features import FeatureCache, extract
 from tuni.names import is_common, parse_name
 from tuni.progress import SILENT, Progress
+from tuni.scorable import refuse, too_long, unscorable
 from tuni.scoring import ArrayModel, score
 from tuni.seeds import derive_seed
 from tuni.spec import Family, family_of
 from tuni.target import Target
-from tuni.texts import canonical, clean_text, refusal
+from tuni.texts import canonical, clean_text
 from tuni.verdicts import (
     WITHHELD,
     benjamini_hochberg,
@@ -132,41 +134,6 @@ def families_of(model: ArrayModel) -> frozenset[Family]:
     return frozenset(family_of(name) for name in model.needed)
 
 
-def unscorable(target: Target, texts: Sequence[str], bundle: Bundle) -> dict[int, str]:
-    """Rows that cannot be scored and why; the reason never quotes the text."""
-    spec = bundle.feature_spec
-    reasons = {row: why for row, text in enumerate(texts) if (why := refusal(text)) is not None}
-    rest = [row for row in range(len(texts)) if row not in reasons]
-    longest = max(spec.prompts, key=lambda prompt: target.token_counts([prompt.format("x")])[0])
-    counts = target.token_counts([longest.format(clean_text(texts[row])) for row in rest])
-    for row, count in zip(rest, counts, strict=True):
-        if count > target.context_length:
-            reasons[row] = (
-                f"{count} tokens in the longest prompt, the model reads {target.context_length}"
-            )
-        elif bundle.single is None and not parse_name(texts[row]).last:
-            reasons[row] = "one part only, and this detector was made for full names"
-    return dict(sorted(reasons.items()))
-
-
-def refuse(reasons: Mapping[int, str], unit: str = "row") -> None:
-    """Refuse a list that has rows which cannot be scored.
-
-    Args:
-        reasons: Row, from 0, or line, from 1, and why.
-        unit: ``"row"`` or ``"line"``.
-
-    Raises:
-        TextError: There is a reason; the first five are named.
-    """
-    if reasons:
-        offset = 1 if unit == "row" else 0
-        first = list(reasons.items())[:5]
-        listed = "; ".join(f"{unit} {place + offset}: {why}" for place, why in first)
-        more = f" and {len(reasons) - 5} more" if len(reasons) > 5 else ""
-        raise TextError(f"subjects: {listed}{more}", "mend these rows, or skip them (--skip-bad)")
-
-
 def judge(
     bundle: Bundle,
     target: Target,
@@ -193,6 +160,7 @@ def judge(
     Raises:
         FingerprintMismatch: The checkpoint is not the bundle's.
         TextError: A text cannot be scored (rows named).
+        TooFewTexts: The list's decoys are too few for the bundle's operating point.
     """
     if target.fingerprint != bundle.fingerprint:
         raise FingerprintMismatch(
@@ -227,6 +195,9 @@ def judge(
                 mine = recombine_around(named, wanted, seed, frozenset(distinct))
             else:
                 mine = lone_parts(PartPool.of(named), wanted, seed, frozenset(distinct))
+            over = too_long(target, mine, bundle.feature_spec)
+            mine = tuple(text for row, text in enumerate(mine) if row not in over)
+            _require_enough(len(mine), bundle.operating_point)
             decoys += len(mine)
             if neighbours:
                 seed = derive_seed(bundle.seed, "decoy check")
@@ -286,6 +257,21 @@ def judge(
         check=check,
         withheld=withheld,
     )
+
+
+def decoys_needed(operating_point: float) -> int:
+    """Fewest decoys against which a conformal p can fall to the operating point."""
+    return math.ceil(1 / operating_point - 1e-9) - 1
+
+
+def _require_enough(count: int, operating_point: float) -> None:
+    if count < decoys_needed(operating_point):
+        raise TooFewTexts(
+            f"list decoys: {count}, no p-value could fall to the operating point "
+            f"{operating_point:g}",
+            f"ask for at least {decoys_needed(operating_point)} (--decoys), or turn them off "
+            "(--no-list-decoys)",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def make_sets(
     own_decoys: Sequence[str] = (),
     token_length: Callable[[Sequence[str]], Sequence[int]],
     locale: str = "en_US",
+    fitting: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple,
 ) -> TextSets:
     """Draw the nulls for the given texts and divide everything into disjoint sets.
 
@@ -109,9 +110,10 @@ def make_sets(
         own_decoys: The decoys of ``source="file"``.
         token_length: Gives the number of tokens of each text, to match Faker's names on.
         locale: Locale of the reference names where there is no text to recombine.
+        fitting: Those of some drawn names that the model can read whole.
 
     Raises:
-        TooFewTexts: Fewer than 800 distinct decoys can be made.
+        TooFewTexts: Fewer than 800 distinct decoys can be made (or than asked, if that is less).
     """
     known = labelled.texts if labelled else ()
     labelled_keys = {canonical(text) for text in known}
@@ -141,19 +143,21 @@ def make_sets(
         decoys = faker_decoys(like, wanted, decoy_seed, forbidden, token_length)
     else:
         decoys = recombine(pool, wanted, decoy_seed, forbidden)
-    if len(decoys) < LEAST_DECOYS:
+    decoys = fitting(decoys)
+    least = min(LEAST_DECOYS, wanted)
+    if len(decoys) < least:
         raise TooFewTexts(
-            f"decoys: {len(decoys)} distinct ones, at least {LEAST_DECOYS} are needed",
+            f"decoys: {len(decoys)} distinct ones, at least {least} are needed",
             "give more names in `list`, more lines in `decoys`, or take source = 'faker'",
         )
     taken = forbidden | {canonical(text) for text in decoys}
     control_seed = derive_seed(seed, "control")
-    control = across_strata(pool, sizes.control, control_seed, taken)
+    control = fitting(across_strata(pool, sizes.control, control_seed, taken))
     if len(control) < sizes.control:  # names of one culture have no other to be paired with
         like = named or _reference_names(locale)
-        control = faker_decoys(like, sizes.control, control_seed, taken, token_length)
+        control = fitting(faker_decoys(like, sizes.control, control_seed, taken, token_length))
     taken |= {canonical(text) for text in control}
-    singles = lone_parts(pool, 2 * sizes.single, derive_seed(seed, "singles"), taken)
+    singles = fitting(lone_parts(pool, 2 * sizes.single, derive_seed(seed, "singles"), taken))
     shares = split.divide(
         decoys, {name: count / wanted for name, count in planned.items()}, "decoys"
     )

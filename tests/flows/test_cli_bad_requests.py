@@ -1,0 +1,362 @@
+"""Everything that a person can get wrong in a request: exit 2, one sentence, nothing left behind."""
+
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+FIRSTS = ("Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Henry")
+LASTS = ("Abbott", "Brown", "Conrad", "Dixon", "Ellis", "Foster", "Graham", "Harris")
+CANARY = "Zebulon Quartz"
+
+
+def people(count: int) -> list[str]:
+    return [f"{first} {last}" for last in LASTS for first in FIRSTS][:count]
+
+
+def labels(members: int, nonmembers: int) -> str:
+    marks = [1] * members + [0] * nonmembers
+    rows = zip(people(members + nonmembers), marks, strict=True)
+    return "text,member\n" + "".join(f"{name},{mark}\n" for name, mark in rows)
+
+
+def pictures(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for shade in range(count):
+        Image.new("RGB", (32, 32), (shade, 2 * shade, 90)).save(folder / f"{shade}.png")
+    return folder
+
+
+# Request files
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[checkpoint\nname = 'a'", ("not TOML", "line 1")),
+        ("[checkpoint]\nname = 'a'\nname = 'b'\n", ("not TOML", "line 3")),
+        ("", ("checkpoint", "required")),
+        ("[checkpoint]\nname = 'a'", ("checkpoint", "folder", "architecture")),
+        ("[checkpoint]\nname = 'a'\nfolder = 'x'\nweights = 'y'", ("checkpoint", "either")),
+        ("[checkpoint]\nname = 'a b'\nfolder = 'x'", ("checkpoint.name", "match")),
+        ("[chekpoint]\nname = 'a'\nfolder = 'x'", ("chekpoint", "did you mean `checkpoint`")),
+        ("[checkpoint]\nnane = 'a'\nfolder = 'x'", ("checkpoint.nane", "did you mean `name`")),
+        ("[subjects]\nlst = 'l.csv'", ("subjects.lst", "did you mean `list`")),
+        ("[search]\nzzzz = 3", ("search.zzzz", "known are", "trials")),
+        ("[search]\ntrials = 0", ("search.trials", "greater than or equal to 1")),
+        ("[search]\ntrials = 'many'", ("search.trials", "integer")),
+        ("[search]\nobjective = 'labeled'", ("search.objective", "'labelled'")),
+        ("[nulls]\nsource = 'file'", ("nulls", "`decoys` goes with source")),
+        ("[nulls]\ngibberish_length = [9, 3]", ("nulls", "gibberish_length")),
+        ("[compute]\ndevice = 'tpu'", ("compute.device",)),
+        ("operating_point = 0.9", ("operating_point",)),
+        ("operating_point = nan", ("operating_point",)),
+        ("checkpoint = 3", ("checkpoint",)),
+        ("[checkpoint]\nname = 'a'\nfolder = 3", ("checkpoint.folder", "path")),
+    ],
+)
+def test_a_request_that_is_wrong_is_told_by_its_key(
+    tuni, csv_file, content, words, refused, nothing_made
+):
+    refused(tuni("run", csv_file("r.toml", content)), *words)
+    nothing_made()
+
+
+def test_all_mistakes_of_a_request_are_told_at_once(tuni, csv_file, refused):
+    done = tuni("run", csv_file("r.toml", "[serach]\ntrials = 3\n[gates]\nnon_inferiority = 7\n"))
+    refused(done, "serach", "`search`", "gates.non_inferiority", "checkpoint")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe[checkpoint]", b"[checkpoint]\nname = '\xe4'"])
+def test_a_request_that_is_not_utf8_is_refused(tuni, csv_file, content, refused):
+    refused(tuni("run", csv_file("r.toml", content)), "request", "UTF-8")
+
+
+def test_a_request_that_is_not_there_or_a_folder_is_refused(tuni, tmp_path, refused):
+    refused(tuni("run", tmp_path / "no.toml"), "no file", "no.toml")
+    refused(tuni("run", tmp_path), "request", "cannot be read")
+
+
+# Checkpoints
+
+
+def broken_truncated(folder: Path) -> None:
+    weights = folder / "open_clip_model.safetensors"
+    os.truncate(weights, weights.stat().st_size // 2)
+
+
+def broken_nan(folder: Path) -> None:
+    weights = folder / "open_clip_model.safetensors"
+    tensors = load_file(weights)
+    tensors["visual.proj"][0, 0] = float("nan")
+    save_file({name: tensor.clone() for name, tensor in tensors.items()}, weights)
+
+
+def broken_no_weights(folder: Path) -> None:
+    (folder / "open_clip_model.safetensors").unlink()
+
+
+def broken_no_config(folder: Path) -> None:
+    (folder / "open_clip_config.json").unlink()
+
+
+def broken_pickle(folder: Path) -> None:
+    class Runs:
+        def __reduce__(self):
+            return os.system, (f"touch {folder}/ran",)
+
+    torch.save({"state": Runs()}, folder / "open_clip_model.safetensors")
+
+
+def broken_program(folder: Path) -> None:
+    class Adds(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    with warnings.catch_warnings():  # torch would rather have it gone
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Adds()), folder / "open_clip_model.safetensors")
+
+
+def changed_config(**changes):
+    def change(folder: Path) -> None:
+        path = folder / "open_clip_config.json"
+        config = json.loads(path.read_text())
+        for key, value in changes.items():
+            part, _, rest = key.partition("__")
+            table = config["model_cfg"]
+            if rest:
+                table, part = table[part], rest
+            table[part] = value
+        path.write_text(json.dumps(config))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        (broken_truncated, ("open_clip_model.safetensors", "truncated")),
+        (broken_nan, ("visual.proj", "not finite")),
+        (broken_no_weights, ("checkpoint.folder", "open_clip_model.safetensors")),
+        (broken_no_config, ("checkpoint.folder", "open_clip_config.json")),
+        (broken_pickle, ("pickled objects or code", "safetensors")),
+        (broken_program, ("TorchScript", "program")),
+        (changed_config(text_cfg__hf_model_name="bert-base"), ("hf_model_name",)),
+        (changed_config(text_cfg__hf_tokenizer_name="bert-base"), ("hf_tokenizer_name",)),
+        (changed_config(surprise=1), ("surprise",)),
+        (changed_config(embed_dim=10**9), ("embed_dim",)),
+        (changed_config(text_cfg__context_length=10**8), ("context_length",)),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_used_is_told_apart(
+    tuni, request_file, tiny_folder, tmp_path, breaks, words, refused, nothing_made
+):
+    folder = tmp_path / "broken"
+    shutil.copytree(tiny_folder, folder)
+    breaks(folder)
+    before = {path.name for path in folder.iterdir()}
+    request = request_file(checkpoint={"name": "tiny", "folder": str(folder)})
+    refused(tuni("run", request), *words)
+    nothing_made()
+    assert {path.name for path in folder.iterdir()} == before  # no code of the file ran
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"folder": "nowhere"}, ("checkpoint.folder", "nowhere")),
+        ({"folder": "hf-hub:laion/some"}, ("checkpoint.folder",)),
+        ({"architecture": "ViT-B-33", "weights": "w.safetensors"}, ("ViT-B-33", "ViT-B-32")),
+        ({"architecture": "ViT-B-32", "weights": "nowhere.pt"}, ("weights", "nowhere.pt")),
+        ({"folder": "nul\u0000byte"}, ("checkpoint.folder",)),
+    ],
+)
+def test_a_checkpoint_that_is_not_there_is_named(
+    tuni, request_file, table, words, refused, nothing_made
+):
+    refused(tuni("run", request_file(checkpoint={"name": "tiny", **table})), *words)
+    nothing_made()
+
+
+def test_a_device_that_is_not_there_is_bad_input(tuni, request_file, refused, nothing_made):
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without CUDA")
+    refused(tuni("run", request_file(compute={"device": "cuda"})), "device", "'cuda'")
+    nothing_made()
+
+
+def test_other_weights_under_a_bound_name_are_refused_with_the_way_out(
+    tuni, request_file, make_folder, refused
+):
+    assert tuni("run", request_file(), "--estimate-only").code == 0
+    other = request_file(checkpoint={"name": "tiny", "folder": str(make_folder(seed=4))})
+    refused(tuni("run", other), "tiny", "another name")
+
+
+# Tables
+
+
+LABELLED = [
+    ("text,label\nAnna Abbott,1\n", ("member",)),
+    ("name,member\nAnna Abbott,1\n", ("no column text",)),
+    ("", ("is empty",)),
+    ("text,member\n", ("no row",)),
+    (b"text,member\nJos\xe9 Brown,1\n", ("UTF-8",)),
+    ("text,member\nAnna Abbott,1\nBoris Brown,yes\n", ("line 3", "0 or 1")),
+    ("text,member\nAnna Abbott,1\nClara Dixon,0\nANNA  Abbott,0\n", ("line 4", "line 2")),
+    ("text,member\nAnna\x07Abbott,1\n", ("line 2", "control")),
+    ("text,member\nAnna \u202eAbbott,1\n", ("line 2", "bidi")),
+    ("text,member\nAnna\u200bAbbott,1\n", ("line 2", "zero-width")),
+    ("text,member\nAnna <|endoftext|>,1\n", ("line 2", "special token")),
+    (f"text,member\n{'Anna ' * 60},1\n", ("line 2", "200")),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), LABELLED)
+def test_a_labelled_table_that_cannot_be_used_is_told_by_line(
+    tuni, request_file, csv_file, content, words, refused, nothing_made
+):
+    path = csv_file("people.csv", content)
+    refused(tuni("run", request_file(subjects={"labelled": str(path)})), "people.csv", *words)
+    nothing_made()
+
+
+@pytest.mark.parametrize("key", ["labelled", "list"])
+def test_a_table_that_is_not_there_is_named(tuni, request_file, key, refused, nothing_made):
+    refused(tuni("run", request_file(subjects={key: "gone.csv"})), "gone.csv")
+    nothing_made()
+
+
+def test_own_decoys_that_are_not_there_are_named(tuni, request_file, refused, nothing_made):
+    refused(tuni("run", request_file(nulls={"source": "file", "decoys": "gone.csv"})), "gone.csv")
+    nothing_made()
+
+
+@pytest.mark.parametrize("key", ["labelled", "list"])
+def test_a_text_longer_than_the_context_is_told_before_work_begins(
+    tuni, request_file, csv_file, key, refused, nothing_made
+):
+    long = f"{CANARY}{'xqzj' * 12}"
+    content = {"labelled": f"text,member\nAnna Abbott,1\n{long},0\n", "list": f"text\n{long}\n"}
+    path = csv_file("people.csv", content[key])
+    line = {"labelled": "line 3", "list": "line 2"}[key]
+    refused(tuni("run", request_file(subjects={key: str(path)})), "people.csv", line, "tokens")
+    nothing_made()
+
+
+def test_too_few_own_decoys_are_counted(tuni, request_file, csv_file, refused, nothing_made):
+    path = csv_file("decoys.csv", "text\n" + "\n".join(people(64)) + "\n")
+    request = request_file(nulls={"source": "file", "decoys": str(path)})
+    refused(tuni("run", request), "decoys", "64", "800")
+    nothing_made()
+
+
+def test_own_decoys_of_one_part_are_told_by_line(
+    tuni, request_file, csv_file, refused, nothing_made
+):
+    many = [f"{first}{number} {last}" for first in FIRSTS for last in LASTS for number in range(20)]
+    path = csv_file("decoys.csv", "text\n" + "\n".join([*many, "Zebulon"]) + "\n")
+    request = request_file(nulls={"source": "file", "decoys": str(path)})
+    refused(tuni("run", request), "decoys.csv", f"line {len(many) + 2}", "one part")
+    nothing_made()
+
+
+def test_too_few_labels_for_the_labelled_objective_are_counted(
+    tuni, request_file, csv_file, refused, nothing_made
+):
+    path = csv_file("people.csv", labels(25, 12))
+    request = request_file(
+        subjects={"labelled": str(path)}, search={"objective": "labelled", "trials": 4}
+    )
+    refused(tuni("run", request), "search.objective", "25 and 12")
+    nothing_made()
+
+
+def test_labels_that_are_not_full_names_do_not_count_for_a_search(
+    tuni, request_file, csv_file, refused
+):
+    rows = "".join(f"Single{number},{number % 2}\n" for number in range(60))
+    path = csv_file("people.csv", f"text,member\n{rows}")
+    request = request_file(
+        subjects={"labelled": str(path)}, search={"objective": "labelled", "trials": 4}
+    )
+    refused(tuni("run", request), "search.objective", "0 and 0")
+
+
+def test_too_short_a_list_for_the_label_free_objective_is_counted(
+    tuni, request_file, csv_file, refused, nothing_made
+):
+    path = csv_file("people.csv", "text\n" + "\n".join(people(39)) + "\n")
+    request = request_file(subjects={"list": str(path)}, search={"objective": "label-free"})
+    refused(tuni("run", request), "search.objective", "39", "40")
+    nothing_made()
+
+
+def test_too_few_decoys_for_the_asked_rate_are_told(tuni, request_file, refused, nothing_made):
+    refused(tuni("run", request_file(operating_point=0.001)), "operating_point", "0.001", "decoy")
+    nothing_made()
+
+
+def test_an_alphabet_that_gives_too_few_texts_is_refused(tuni, request_file, refused):
+    few = request_file(nulls={"alphabet": "a" * 10, "gibberish_length": [1, 2]})
+    refused(tuni("run", few), "gibberish", "alphabet")
+    refused(tuni("run", request_file(nulls={"alphabet": "abc defghijk"})), "alphabet")
+
+
+# Pictures
+
+
+def bank(request_file, folder: Path) -> Path:
+    return request_file(bank={"images": str(folder)}, features={"geometry": True})
+
+
+def test_a_bank_without_pictures_is_refused(tuni, request_file, tmp_path, refused, nothing_made):
+    refused(tuni("run", bank(request_file, tmp_path / "gone")), "bank", "gone")
+    (tmp_path / "empty").mkdir()
+    refused(tuni("run", bank(request_file, tmp_path / "empty")), "bank", "picture")
+    nothing_made()
+
+
+def test_an_unreadable_picture_is_named(tuni, request_file, tmp_path, refused, nothing_made):
+    folder = pictures(tmp_path / "bank", 8)
+    (folder / "3.png").write_bytes((folder / "3.png").read_bytes()[:40])
+    refused(tuni("run", bank(request_file, folder)), "bank", "3.png")
+    nothing_made()
+
+
+def test_too_few_pictures_for_the_bank_are_counted(
+    tuni, request_file, tmp_path, refused, nothing_made
+):
+    refused(
+        tuni("run", bank(request_file, pictures(tmp_path / "bank", 3))), "bank.images", "3", "5"
+    )
+    nothing_made()
+
+
+# The home
+
+
+def test_a_home_that_is_a_file_is_the_machines_fault(tuni, request_file, tmp_path, refused):
+    (tmp_path / "file").write_text("")
+    for arguments in (("doctor",), ("models", "list"), ("run", request_file())):
+        refused(tuni(*arguments, home=tmp_path / "file"), "home", "TUNI_HOME", code=1)
+        refused(tuni(*arguments, home=tmp_path / "file" / "below"), "home", "TUNI_HOME", code=1)
+    assert (tmp_path / "file").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["logs", "jobs", "locks"])
+def test_a_home_whose_folders_cannot_be_made_is_the_machines_fault(
+    tuni, request_file, home, name, refused
+):
+    home.mkdir(mode=0o700)
+    (home / name).write_text("")  # stands in the way, also of root
+    done = tuni("run", request_file(), "--estimate-only")
+    refused(done, name, code=1)
+    assert "fault of this program" not in done.err
