@@ -1,4 +1,4 @@
-"""Everything that a person can get wrong in a request: exit 2, one sentence, nothing left behind."""
+"""All that a person can get wrong in a request: exit 2, one sentence, nothing left behind."""
 
 import json
 import os
