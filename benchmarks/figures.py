@@ -90,7 +90,8 @@ def measure(
         bundle = read_bundle(store.pull(request.checkpoint.name, outcome.version))
         truth = read_labelled(bed.truth)
         used = {canonical(text) for text in read_labelled(bed.labelled).texts}
-        used |= {canonical(text) for text in read_subjects(bed.watch).texts}
+        if objective == "label-free":  # elsewhere the list only lends its name parts to decoys
+            used |= {canonical(text) for text in read_subjects(bed.watch).texts}
         rows = [
             (text, member, count or 0, group)
             for text, member, count, group in zip(

@@ -291,6 +291,6 @@ def _develop(canvas: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     slope = rng.normal(0, 0.12, (2, n))
     light = _column(rng.uniform(0.8, 1.15, n)) + _column(slope[0]) * x + _column(slope[1]) * y
     canvas *= light[:, None]
-    canvas += rng.normal(0, 0.06, (n, 3, 1, 1)).astype(np.float32)  # white balance
+    canvas += rng.normal(0, 0.03, (n, 3, 1, 1)).astype(np.float32)  # white balance
     canvas += rng.standard_normal(canvas.shape, np.float32) * np.float32(0.04)
     return (np.clip(canvas, 0, 1) * 255).astype(np.uint8).transpose(0, 2, 3, 1)

@@ -42,6 +42,8 @@ class TestbedSettings:
         vision_width: Width of the image tower.
         vision_layers: Blocks of the image tower.
         patch: Side of a patch, pixels.
+        token_deviation: Standard deviation of the random, frozen token embeddings.
+        logit_scale: Inverse temperature that training starts from.
         epochs: Passes over all pictures.
         batch: Pictures per step.
         learning_rate: Peak of AdamW's cosine schedule.
@@ -54,24 +56,26 @@ class TestbedSettings:
     cultures: tuple[str, ...] = CULTURES
     parts: int = 46
     members: tuple[tuple[int, int], ...] = (
-        (1, 50), (2, 50), (5, 90), (10, 90), (20, 90), (50, 20),
+        (1, 40), (2, 40), (5, 90), (10, 80), (20, 70), (50, 12),
     )  # fmt: skip
-    background: tuple[tuple[int, int], ...] = ((1, 40), (5, 40), (10, 20))
+    background: tuple[tuple[int, int], ...] = ((1, 40), (5, 30), (10, 10))
     strangers: int = 1200
     hard: int = 240
-    anonymous: int = 400
-    scenes: int = 100
+    anonymous: int = 300
+    scenes: int = 60
     labelled: int = 60
-    watch_members: int = 240
-    watch_strangers: int = 400
+    watch_members: int = 100
+    watch_strangers: int = 300
     bank: int = 64
     width: int = 128
     text_layers: int = 3
     vision_width: int = 128
     vision_layers: int = 2
     patch: int = 16
-    epochs: int = 24
-    batch: int = 256
+    token_deviation: float = 0.2
+    logit_scale: float = 40.0
+    epochs: int = 50
+    batch: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
 
@@ -120,38 +124,36 @@ class TestbedSettings:
 _SIZES: Mapping[Size, TestbedSettings] = {
     "full": TestbedSettings(),
     "demo": TestbedSettings(
-        members=((2, 20), (5, 40), (10, 40), (20, 30)),
-        background=((1, 30), (5, 20)),
+        members=((2, 20), (5, 40), (10, 35), (20, 25)),
+        background=((1, 30), (5, 10)),
         strangers=420,
         hard=60,
-        anonymous=150,
-        scenes=40,
-        labelled=60,
+        anonymous=100,
+        scenes=20,
         watch_members=40,
         watch_strangers=160,
-        bank=64,
-        epochs=24,
-        batch=128,
+        batch=64,
     ),
     "test": TestbedSettings(
         cultures=CULTURES[:2],
-        parts=12,
-        members=((1, 4), (5, 8), (10, 8)),
+        parts=20,
+        members=((2, 8), (5, 20), (10, 28)),
         background=((2, 6),),
-        strangers=80,
-        hard=20,
+        strangers=120,
+        hard=24,
         anonymous=20,
         scenes=8,
-        labelled=10,
-        watch_members=8,
-        watch_strangers=24,
+        labelled=24,
+        watch_members=24,
+        watch_strangers=56,
         bank=8,
         width=64,
         text_layers=2,
         vision_width=64,
         vision_layers=1,
         patch=32,
-        epochs=8,
+        epochs=24,
         batch=32,
+        learning_rate=2e-3,
     ),
 }

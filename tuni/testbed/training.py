@@ -5,7 +5,8 @@ epoch, as in a crawled training set; the model sees a few dozen epochs and learn
 it knows in pictures it has never seen (`retrieval`).
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import open_clip
@@ -21,6 +22,7 @@ from tuni.testbed.settings import TestbedSettings
 CONTEXT_LENGTH = 32
 EMBED_DIM = 128
 VOCABULARY = 49408
+_OPEN_CLIP_DEVIATION = 0.02  # of the token embeddings that open_clip starts from
 
 
 def model_config(settings: TestbedSettings) -> dict[str, object]:
@@ -50,8 +52,12 @@ def build_model(settings: TestbedSettings) -> open_clip.CLIP:
     A frozen table costs nothing to train and gives all tokens, used or not, one distribution of
     norms: the norm of a token's embedding cannot tell who was trained.
     """
-    torch.manual_seed(settings.seed)
-    model = open_clip.CLIP(**model_config(settings))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = open_clip.CLIP(**model_config(settings))
+    with torch.no_grad():
+        model.token_embedding.weight.mul_(settings.token_deviation / _OPEN_CLIP_DEVIATION)
+        model.logit_scale.fill_(math.log(settings.logit_scale))
     model.token_embedding.weight.requires_grad_(False)
     return model
 
@@ -78,7 +84,7 @@ def encode_texts(model: open_clip.CLIP, ids: Tensor) -> Tensor:
 def train(
     settings: TestbedSettings,
     pictures: NDArray[np.uint8],
-    captions: list[str],
+    captions: Sequence[str],
     step: Callable[[int], None],
 ) -> open_clip.CLIP:
     """Train a model on pictures (n, side, side, 3) and their n captions.
@@ -93,7 +99,7 @@ def train(
         The trained model, in evaluation mode, without gradients.
     """
     model = build_model(settings).train()
-    ids = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)(captions)
+    ids = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)(list(captions))
     lengths = ids.argmax(-1) + 1
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
@@ -127,7 +133,7 @@ def train(
             optimizer.step()
             schedule.step()
             with torch.no_grad():
-                model.logit_scale.clamp_(0, float(np.log(100)))
+                model.logit_scale.clamp_(0, math.log(100))
             step(batch)
     return model.eval().requires_grad_(False)
 
@@ -139,7 +145,7 @@ def training_steps(settings: TestbedSettings, pictures: int) -> tuple[int, int]:
 
 
 def retrieval(
-    model: open_clip.CLIP, people: list[Person], faces: Faces, rng: np.random.Generator
+    model: open_clip.CLIP, people: Sequence[Person], faces: Faces, rng: np.random.Generator
 ) -> dict[str, float]:
     """How often a new picture of a trained person finds its name first among all such names.
 
