@@ -82,10 +82,10 @@ def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
     champion = store.champion(job.request.checkpoint.name)
     if champion is None:
         return Decision(True, "first detector of this checkpoint, gates passed")
-    old = read_bundle(store.pull(champion.name, champion.version))
-    new = read_bundle(job.folder / FINAL)
     if not job.has_test_labels:
         return Decision(False, "no labelled texts to compare it with the champion on")
+    old = read_bundle(store.pull(champion.name, champion.version))
+    new = read_bundle(job.folder / FINAL)
     members = job.test_members
     verdict = non_inferiority(
         score_labelled_test(job, old),

@@ -1,0 +1,49 @@
+"""Thresholds come from decoys that no detector was fitted on."""
+
+import json
+
+import numpy as np
+import pytest
+
+from flows.calibrate import fit_nulls, make_bundle, versions
+from flows.job import Job
+from flows.settings import Settings
+from flows.space import default_detector
+from tuni.bundle import read_bundle, write_bundle
+
+
+@pytest.fixture
+def job(registered, tmp_path):
+    opened = Job(registered.request, Settings(home=registered.home))
+    yield opened
+    opened.close()
+
+
+def test_calibration_scores_are_as_many_as_the_calibration_decoys(job):
+    bundle = make_bundle(job, default_detector(job.spec))
+    assert len(bundle.pair.decoy_scores) == len(job.sets.decoy_calibration)
+    assert (np.diff(bundle.pair.decoy_scores) >= 0).all()
+    assert bundle.single is not None
+    assert len(bundle.single.decoy_scores) == len(job.sets.single_calibration)
+
+
+def test_a_detector_is_fitted_on_fit_and_scale_sets_alone(job):
+    nulls = fit_nulls(job, default_detector(job.spec))
+    rows = {len(array) for array in nulls.decoy_fit.values()}
+    assert rows == {len(job.sets.decoy_fit)}
+    assert not set(job.sets.decoy_fit) & set(job.sets.decoy_calibration)
+
+
+def test_the_same_job_gives_the_same_bundle_to_the_bit(job, tmp_path):
+    detector = default_detector(job.spec)
+    first = write_bundle(make_bundle(job, detector), tmp_path / "first")
+    assert write_bundle(make_bundle(job, detector), tmp_path / "second") == first
+
+
+def test_a_bundle_asks_only_for_the_families_it_reads_and_names_its_versions(job, tmp_path):
+    write_bundle(make_bundle(job, default_detector(job.spec)), tmp_path / "bundle")
+    bundle = read_bundle(tmp_path / "bundle")
+    assert bundle.feature_spec.families == ("hidden",)
+    assert bundle.versions == versions()
+    content = json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))
+    assert content["format"] == 1
