@@ -125,6 +125,16 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
         "decoy_fpr": decoys.rejected.value,
         "gibberish_fpr": float((gibberish_p <= bundle.operating_point).mean()),
     }
+    judgement = job.folder.kept(CHOICE)["judgement"] or {}
+    if "default_control" in judgement:
+        gates.append(
+            Gate(
+                "negative control",
+                judgement["replaced"] or judgement["default_passes"],
+                f"the default detector finds {judgement['default_control']:+.1%} more than "
+                f"{bundle.operating_point:g} of the control's decoys, where nobody is a member",
+            )
+        )
     measured: Evaluation | None = None
     compared: list[JSON] = []
     groups: dict[str, Floats] = {
@@ -245,7 +255,9 @@ def _label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gat
             )
         )
     check = verdicts.check
-    if check is not None and check.checked:
+    if check is None or not check.checked:
+        gates.append(Gate("decoys against list", None, "too few texts to compare with decoys"))
+    else:
         gates.append(
             Gate(
                 "decoys against list",

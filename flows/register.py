@@ -51,7 +51,9 @@ def register_bundle(request: Request) -> int:
                 description=evaluated.sentence,
                 run_id=run.run_id,
             )
-        texts = [*job.sets.labelled_dev, *job.sets.list_search, *job.sets.list_judge]
+        texts = [*job.sets.labelled_dev, *job.sets.labelled_test]
+        if job.objective == "label-free":
+            texts += [*job.sets.list_search, *job.sets.list_judge]
         job.ledger.record_selection(name, version.version, texts)
         if "reason" not in version.tags:
             decision = decide(job, store, evaluated)
@@ -81,12 +83,16 @@ def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
         return Decision(False, f"gates failed: {', '.join(failed)}")
     champion = store.champion(job.request.checkpoint.name)
     if champion is None:
-        return Decision(True, "first detector of this checkpoint, gates passed")
+        idle = [gate.name for gate in evaluated.gates if gate.passed is None]
+        told = f"; not run: {', '.join(idle)}" if idle else ""
+        power = "" if job.has_test_labels else "; power unknown, no labelled texts"
+        return Decision(True, f"first detector of this checkpoint, no gate failed{told}{power}")
     if not job.has_test_labels:
         return Decision(False, "no labelled texts to compare it with the champion on")
     old = read_bundle(store.pull(champion.name, champion.version))
     new = read_bundle(job.folder / FINAL)
     members = job.test_members
+    job.ledger.record_reading(job.hash, "labelled_test (promotion)")
     verdict = non_inferiority(
         score_labelled_test(job, old),
         score_labelled_test(job, new),

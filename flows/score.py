@@ -242,6 +242,7 @@ def _write(
             line["error"] = refused[row]
         else:
             line |= {key: value for key, value in judged[row].items() if key != "text"}
-            line["measured_power"] = power or "not measured"
+            one_part = "one_part" in str(judged[row]["flags"]).split()
+            line["measured_power"] = "not measured" if one_part or not power else power
         lines.append(line)
     write_csv(out, ["text", *passed.values(), *VERDICT_COLUMNS[1:]], lines)

@@ -226,7 +226,7 @@ def judge(
             "they say"
         )
     words = verdict_words(p_decoy, bundle.operating_point)
-    common = _common_flags(bundle, pairs, short=len(pairs) < SHORT_LIST, options=options)
+    common = _flags(pairs, lone, options)
     chosen = set(selected_on)
     rows = tuple(
         Verdict(
@@ -236,15 +236,15 @@ def judge(
             p_gibberish=judged[key].p_gibberish,
             q_value=float(q_by_key[key]),
             verdict=WITHHELD if withheld else words[row],
-            flags=tuple(
-                sorted(
-                    common.get(key, {"one_part"}) | ({"selected_on"} if row in chosen else set())
-                )
-            ),
+            flags=tuple(sorted(common[key] | ({"selected_on"} if row in chosen else set()))),
         )
         for row, (key, text) in enumerate(zip(keys, texts, strict=True))
     )
-    calibrated = len(bundle.pair.decoy_scores)
+    calibrated = min(
+        len(scorer.decoy_scores)
+        for group, scorer in ((pairs, bundle.pair), (lone, bundle.single))
+        if group and scorer is not None
+    )
     return Verdicts(
         rows=rows,
         operating_point=bundle.operating_point,
@@ -324,15 +324,19 @@ def _bank(bundle: Bundle) -> Bank | None:
     return Bank(embeddings, geometry.bank_digest, len(embeddings))
 
 
-def _common_flags(
-    bundle: Bundle, pairs: Mapping[str, str], *, short: bool, options: JudgeOptions
+def _flags(
+    pairs: Mapping[str, str], lone: Mapping[str, str], options: JudgeOptions
 ) -> dict[str, set[str]]:
+    """What a reader must know of each text, by canonical text."""
     flags: dict[str, set[str]] = {}
-    for key, text in pairs.items():
-        mine = {"short_list"} if short else set()
-        if not options.list_decoys:
-            mine.add("no_list_decoys")
-        if is_common(parse_name(text)):
-            mine.add("common_name")
-        flags[key] = mine
+    for group in (pairs, lone):
+        short = {"short_list"} if len(group) < SHORT_LIST else set()
+        bare = set() if options.list_decoys else {"no_list_decoys"}
+        for key, text in group.items():
+            mine = short | bare
+            if group is lone:
+                mine.add("one_part")
+            elif is_common(parse_name(text)):
+                mine.add("common_name")
+            flags[key] = mine
     return flags

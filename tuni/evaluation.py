@@ -23,6 +23,7 @@ from tuni.verdicts import finite
 
 NONMEMBER_FPRS = (0.1, 0.05, 0.01, 0.001)
 POWERS = (0.5, 0.8)
+LEAST_PER_COUNT = 10  # members with one number of captions, below which it decides nothing (ours)
 LEAST_FOR_GATE = 5  # of each kind: the blind classifier is cross-validated in five folds
 
 
@@ -166,6 +167,7 @@ def _caption_power(
 
 def _fewest(counts: Sequence[CaptionPower], power: float) -> int | None:
     """Fewest captions at which the isotonic fit of the power reaches ``power`` (ours)."""
+    counts = [entry for entry in counts if entry.found.n >= LEAST_PER_COUNT]
     if not counts:
         return None
     fit = isotonic_regression(

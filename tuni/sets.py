@@ -117,7 +117,9 @@ def make_sets(
     """
     known = labelled.texts if labelled else ()
     labelled_keys = {canonical(text) for text in known}
-    unlabelled = sorted({canonical(text): clean_text(text) for text in listed}.items())
+    unlabelled = sorted(
+        {canonical(text): clean_text(text) for text in sorted(listed, reverse=True)}.items()
+    )
     interest = [text for key, text in unlabelled if key not in labelled_keys]
     forbidden = frozenset(labelled_keys | {key for key, _ in unlabelled})
     named = [text for text in (*known, *interest) if parse_name(text).last]
