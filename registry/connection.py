@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from registry.home import Home
 from tuni.errors import RequestError, TrackingError
@@ -41,9 +41,11 @@ class Tracking:
 
     @property
     def address(self) -> str:
-        """The URI without user and password, fit for messages."""
-        parts = urlsplit(self.uri)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        """The URI without user, password and query, fit for messages."""
+        # Not put together again from its parts: that loses slashes of sqlite:////folder/file.
+        place = self.uri.partition("?")[0]
+        netloc = urlsplit(place).netloc
+        return place.replace(netloc, netloc.rpartition("@")[2], 1) if "@" in netloc else place
 
     def client(self) -> "MlflowClient":
         """A client of this store, whatever MLflow's process-wide settings say."""
