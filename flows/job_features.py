@@ -13,6 +13,10 @@ from tuni.sets import COSTLY_GIBBERISH, TextSets
 from tuni.spec import Family, FeatureSpec
 from tuni.target import Target
 
+# Sets whose texts are compared between detectors, so that every family needs all of them.
+WHOLE = (
+    "labelled_dev", "labelled_test", "list_search", "list_judge", "decoy_search", "control",
+)  # fmt: skip
 COSTLY_DECOYS = 300  # fit decoys that also get the families beside hidden states (ours)
 
 
@@ -106,7 +110,7 @@ class JobFeatures:
 
     def _rows(self, name: str, family: Family) -> tuple[str, ...]:
         texts: tuple[str, ...] = getattr(self.sets, name)
-        if family == "inversion" and not name.startswith(("labelled", "list")):
+        if family == "inversion" and name not in WHOLE:
             return texts[: self.inverted]
         if name == "gibberish_fit":
             return texts[:COSTLY_GIBBERISH]
