@@ -1,0 +1,207 @@
+"""Verdicts: of the text, the bundle and the list's people alone, and of nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tuni.array_model import ArrayModel
+from tuni.audit import JudgeOptions, decoys_needed, families_of, judge
+from tuni.bundle import Bundle, Scorer
+from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
+from tuni.names import reference_parts
+from tuni.spec import FeatureSpec, HiddenSpec, NeighbourParts
+from tuni.verdicts import EVIDENCE, NO_EVIDENCE, WITHHELD
+
+NAMES = ["Zoe Quill", "Ada Roe", "Bo Tarn", "Cy Umber", "Di Vance", "Ed Wold", "Flo Yarrow"]
+FEW = JudgeOptions(decoy_count=60)
+BARE = JudgeOptions(list_decoys=False)
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_target) -> Bundle:
+    """A detector that reads one cheap column."""
+    common = reference_parts("latin/*", 6)
+    scorer = Scorer(
+        model=ArrayModel("feature", ("hidden.norm",), {"sign": 1.0}),
+        decoy_scores=np.linspace(4.0, 12.0, 399),
+        gibberish_scores=np.linspace(2.0, 10.0, 99),
+        quantum=1e-6,
+    )
+    return Bundle(
+        checkpoint="tiny",
+        fingerprint=tiny_target.fingerprint,
+        kind="name",
+        feature_spec=FeatureSpec(
+            parts=(NeighbourParts("*", common.firsts, common.lasts),),
+            batch=32,
+            hidden=HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1),
+            noise=None,
+            jacobian=None,
+        ),
+        pair=scorer,
+        single=scorer,
+        operating_point=0.05,
+        seed=1,
+        settings={},
+        evidence={},
+        versions={},
+    )
+
+
+def calibrated(bundle: Bundle, scores) -> Bundle:
+    scorer = replace(bundle.pair, decoy_scores=np.sort(np.asarray(scores, dtype=np.float64)))
+    return replace(bundle, pair=scorer)
+
+
+@pytest.fixture(scope="module")
+def verdicts(bundle, tiny_target):
+    return judge(bundle, tiny_target, NAMES, FEW, model_version="4")
+
+
+@pytest.mark.parametrize("options", [FEW, BARE], ids=["list decoys", "bundle alone"])
+def test_the_order_of_the_rows_moves_no_verdict(bundle, tiny_target, options):
+    texts = [*NAMES, "Cher"]
+    forth = judge(bundle, tiny_target, texts, options).rows
+    back = judge(bundle, tiny_target, texts[::-1], options).rows
+    assert back[::-1] == forth
+
+
+def test_duplicates_get_equal_verdicts_and_count_once(bundle, tiny_target, verdicts):
+    spellings = [NAMES[0].upper(), f"  {NAMES[0]} ", NAMES[0]]
+    more = judge(bundle, tiny_target, [*NAMES, *spellings[2:], NAMES[0]], FEW)
+    assert more.rows[: len(NAMES)] == verdicts.rows
+    assert more.rows[-1] == more.rows[-2] == verdicts.rows[0]
+    mixed = judge(bundle, tiny_target, [*spellings, *NAMES[1:]], FEW).rows
+    assert len({replace(row, text="") for row in mixed[:3]}) == 1
+    assert [row.text for row in mixed[:3]] == spellings
+
+
+def test_the_same_call_gives_the_same_verdicts(bundle, tiny_target, verdicts):
+    assert judge(bundle, tiny_target, NAMES, FEW, model_version="4") == verdicts
+
+
+def test_a_text_keeps_its_bundles_p_in_other_company(bundle, tiny_target):
+    alone = judge(bundle, tiny_target, NAMES[:1], BARE).rows[0]
+    together = judge(bundle, tiny_target, NAMES, BARE).rows[0]
+    assert (alone.score, alone.p_decoy) == (together.score, together.p_decoy)
+
+
+def test_rows_say_what_they_rest_on(bundle, verdicts):
+    record = verdicts.records()[2]
+    assert record["text"] == NAMES[2]
+    assert record["model_version"] == "4"
+    assert record["fingerprint"] == bundle.fingerprint
+    assert record["operating_point"] == bundle.operating_point
+    assert sum(verdicts.counts().values()) == len(NAMES)
+    assert 0 < verdicts.decoys <= 60
+    assert verdicts.check is not None
+
+
+def test_of_two_p_values_the_larger_one_counts(bundle, tiny_target, verdicts):
+    bare = judge(bundle, tiny_target, NAMES, BARE).rows
+    assert all(row.p_decoy >= other.p_decoy for row, other in zip(verdicts.rows, bare, strict=True))
+    lenient = calibrated(bundle, np.full(399, -1e6))
+    strict = calibrated(bundle, np.full(399, 1e6))
+    own = judge(lenient, tiny_target, NAMES, FEW).rows
+    assert {row.p_decoy for row in judge(lenient, tiny_target, NAMES, BARE).rows} == {1 / 400}
+    assert min(row.p_decoy for row in own) >= 1 / 61
+    assert {row.p_decoy for row in judge(strict, tiny_target, NAMES, FEW).rows} == {1.0}
+
+
+def test_words_follow_the_operating_point(bundle, tiny_target):
+    found = judge(calibrated(bundle, np.full(399, -1e6)), tiny_target, NAMES, BARE)
+    assert found.counts() == {EVIDENCE: len(NAMES)}
+    none = judge(calibrated(bundle, np.full(399, 1e6)), tiny_target, NAMES, BARE)
+    assert none.counts() == {NO_EVIDENCE: len(NAMES)}
+
+
+def test_q_values_are_no_smaller_than_p_and_larger_under_dependence(bundle, tiny_target):
+    bh = judge(bundle, tiny_target, NAMES, BARE).rows
+    by = judge(bundle, tiny_target, NAMES, replace(BARE, dependence="by")).rows
+    for one, other in zip(bh, by, strict=True):
+        assert one.p_decoy <= one.q_value <= other.q_value <= 1
+
+
+def test_list_decoys_turned_off_are_flagged(bundle, tiny_target, verdicts):
+    bare = judge(bundle, tiny_target, NAMES, BARE)
+    assert all("no_list_decoys" in row.flags for row in bare.rows)
+    assert (bare.decoys, bare.check) == (0, None)
+    assert not any("no_list_decoys" in row.flags for row in verdicts.rows)
+
+
+def test_texts_that_chose_the_detector_are_flagged_and_no_others(bundle, tiny_target):
+    rows = judge(bundle, tiny_target, NAMES, BARE, selected_on={1, 4}).rows
+    assert [row for row, one in enumerate(rows) if "selected_on" in one.flags] == [1, 4]
+
+
+def test_short_lists_and_common_names_are_flagged(bundle, tiny_target):
+    common = reference_parts("latin/en_US", 5)
+    texts = [f"{common.firsts[0]} {common.lasts[0]}", *NAMES]
+    rows = judge(bundle, tiny_target, texts, BARE).rows
+    assert "common_name" in rows[0].flags
+    assert all("short_list" in row.flags for row in rows)
+    many = [f"{first} {last}" for first in common.firsts for last in common.lasts]
+    assert not any("short_list" in row.flags for row in judge(bundle, tiny_target, many, BARE).rows)
+
+
+def test_names_of_one_part_have_a_detector_of_their_own(bundle, tiny_target):
+    apart = replace(bundle.pair, decoy_scores=np.full(99, -1e6))
+    rows = judge(replace(bundle, single=apart), tiny_target, ["Cher", *NAMES], FEW).rows
+    assert "one_part" in rows[0].flags
+    assert not any("one_part" in row.flags for row in rows[1:])
+    bare = judge(replace(bundle, single=apart), tiny_target, ["Cher", *NAMES], BARE).rows
+    assert bare[0].p_decoy == 1 / 100
+
+
+def test_without_that_detector_names_of_one_part_are_refused_by_row(bundle, tiny_target):
+    with pytest.raises(TextError, match="row 2: one part only") as raised:
+        judge(replace(bundle, single=None), tiny_target, [NAMES[0], "Cher"], BARE)
+    assert "Cher" not in str(raised.value)
+
+
+def test_another_checkpoint_is_refused(bundle, tiny_target):
+    with pytest.raises(FingerprintMismatch, match="ffffffffffff"):
+        judge(replace(bundle, fingerprint="f" * 64), tiny_target, NAMES, BARE)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ([], "empty"),
+        (["Ada Roe", ""], "row 2"),
+        (["Ada <|endoftext|>"], "row 1: .*special"),
+        (["Ada Roe", "Bo\x07Tarn"], "row 2"),
+    ],
+)
+def test_a_list_that_cannot_be_judged_is_refused_by_row(bundle, tiny_target, texts, message):
+    with pytest.raises(TextError, match=message):
+        judge(bundle, tiny_target, texts, BARE)
+
+
+def test_too_few_list_decoys_for_the_operating_point_are_refused(bundle, tiny_target):
+    with pytest.raises(TooFewTexts, match="10, no p-value"):
+        judge(bundle, tiny_target, NAMES, JudgeOptions(decoy_count=10))
+
+
+def test_decoys_that_spelling_alone_tells_apart_withhold_every_verdict(bundle, tiny_target):
+    marked = [f"Q{letter}xx Zz{letter}qx{digit}" for letter in "abcdefgh" for digit in "0123456"]
+    reference = [NAMES[0]]  # its decoys are common names, the others' their own parts
+    verdicts = judge(bundle, tiny_target, [*marked, *reference], JudgeOptions(decoy_count=200))
+    tripped = verdicts.check is not None and verdicts.check.tripped
+    assert tripped == (verdicts.withheld is not None)
+    assert (set(verdicts.counts()) == {WITHHELD}) == tripped
+    assert all(row.p_decoy > 0 for row in verdicts.rows)
+
+
+@pytest.mark.parametrize(("point", "needed"), [(0.05, 19), (0.1, 9), (0.2, 4), (0.001, 999)])
+def test_decoys_needed_are_the_fewest_that_reach_the_operating_point(point, needed):
+    assert decoys_needed(point) == needed
+    assert 1 / (needed + 1) <= point + 1e-12 < 1 / needed
+
+
+def test_a_detector_asks_only_for_the_families_that_it_reads():
+    part = ArrayModel("feature", ("hidden.norm~0.5",), {"sign": 1.0})
+    other = ArrayModel("feature", ("jacobian_relative",), {"sign": 1.0})
+    assert families_of(part) == {"hidden"}
+    assert families_of(other) == {"jacobian"}
