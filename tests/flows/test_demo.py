@@ -1,0 +1,62 @@
+"""The demonstration's figures against the truth, and its testbeds."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import demo
+from flows.demo import DEMO_TRIALS, compare, demo_request, write_testbed
+from flows.score import ScoreOutcome
+from flows.settings import Settings
+from tuni.audit import Verdict, Verdicts
+from tuni.errors import RequestError
+from tuni.testbed.build import Testbed
+from tuni.testbed.settings import TestbedSettings
+from tuni.verdicts import EVIDENCE, NO_EVIDENCE
+
+
+@pytest.fixture
+def bed(tmp_path) -> Testbed:
+    """Files of a testbed, without a model."""
+    (tmp_path / "truth.csv").write_text(
+        "text,member\nAda Roe,1\nBo Tarn,1\nCy Umber,0\nDi Vance,0\n"
+    )
+    (tmp_path / "request.toml").write_text('[checkpoint]\nname = "bed"\nfolder = "checkpoint"\n')
+    return Testbed(tmp_path, TestbedSettings.of_size("test", 1))
+
+
+def scored(*rows: tuple[str, str]) -> ScoreOutcome:
+    made = tuple(Verdict(text, 0.0, 0.5, 0.5, 0.5, words, ()) for text, words in rows)
+    verdicts = Verdicts(made, 0.05, "1", "f" * 64, 0, 1, None, None)
+    return ScoreOutcome(Path("v.csv"), "bed", 1, verdicts, 0, None)
+
+
+def test_findings_are_counted_apart_for_trained_people_and_strangers(bed):
+    outcome = scored(
+        ("Ada Roe", EVIDENCE), ("BO  TARN", NO_EVIDENCE), ("Cy Umber", NO_EVIDENCE),
+        ("Di Vance", EVIDENCE), ("Ed Wold", NO_EVIDENCE),
+    )  # fmt: skip
+    members, strangers = compare(outcome, bed)
+    assert (members.hits, members.n) == (1, 2)
+    assert (strangers.hits, strangers.n) == (1, 3)
+    assert members.low < 0.5 < members.high
+
+
+def test_the_demonstration_searches_shortly_and_changes_nothing_else(bed):
+    request = demo_request(bed)
+    assert request.search.trials == DEMO_TRIALS
+    assert request.checkpoint.folder == bed.checkpoint
+
+
+def test_a_testbed_is_not_written_over_a_folder(tmp_path):
+    (tmp_path / "bed").mkdir()
+    with pytest.raises(RequestError, match=r"--out: .* is there already"):
+        write_testbed(tmp_path / "bed", "test", 1, Settings(home=tmp_path / "home"))
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_written_testbed_names_the_next_command():
+    outcome = demo.TestbedOutcome(Path("bed"), "demo", 3)
+    assert "tuni run bed/request.toml" in outcome.text()
+    assert json.loads(json.dumps(outcome.record())) == {"folder": "bed", "size": "demo", "seed": 3}

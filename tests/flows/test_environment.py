@@ -1,0 +1,48 @@
+"""Prefect hears of our home before it is imported, and our log is one file of it."""
+
+import logging
+import os
+
+import pytest
+
+from flows.environment import log_to, prepare
+from tuni.errors import HomeError
+
+
+@pytest.fixture
+def empty_environment(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("PREFECT_", "DO_NOT_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_prefect_is_kept_in_the_home_and_sends_nothing(tmp_path):
+    prepare(tmp_path)
+    assert os.environ["PREFECT_HOME"] == str(tmp_path / "prefect")
+    assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+    assert os.environ["DO_NOT_TRACK"] == "1"
+    assert "PREFECT_API_URL" not in os.environ
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_what_the_user_set_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_HOME", "elsewhere")
+    prepare(tmp_path)
+    assert os.environ["PREFECT_HOME"] == "elsewhere"
+
+
+def test_the_log_is_a_file_and_nothing_goes_to_the_terminal(tmp_path, capsys):
+    log_to(tmp_path / "logs")
+    for package in ("tuni", "registry", "flows"):
+        logging.getLogger(f"{package}.part").info("from %s", package)
+    lines = (tmp_path / "logs" / "tuni.log").read_text(encoding="utf-8").splitlines()
+    assert [line.rsplit(" from ")[1] for line in lines] == ["tuni", "registry", "flows"]
+    assert all("INFO" in line for line in lines)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_that_cannot_be_made_is_the_homes_fault(tmp_path):
+    (tmp_path / "logs").write_text("a file")
+    with pytest.raises(HomeError, match="cannot be written") as raised:
+        log_to(tmp_path / "logs")
+    assert "TUNI_HOME" in raised.value.fix
