@@ -18,7 +18,7 @@ CHECKPOINT_NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 
 
 def _expand(value: Any) -> Any:  # Any: whatever stands in the TOML file
-    return Path(value).expanduser() if isinstance(value, str) else value
+    return str(Path(value).expanduser()) if isinstance(value, str) else value
 
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
