@@ -163,7 +163,12 @@ class ComputeTable(_Table):
 
     seed: int = Field(0, ge=0, le=2**31 - 1, description="Seed of all draws.")
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="Torch device.")
-    threads: int | None = Field(None, ge=1, le=256, description="Torch threads; None is all.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Torch threads; None is one for small text towers, else all.",
+    )
 
 
 class Request(_Table):

@@ -68,11 +68,11 @@ def draw_people(settings: TestbedSettings, rng: np.random.Generator) -> tuple[Pe
         for count in rng.permutation(captions):
             culture, first, last = _next(pairs)
             people.append(Person(first, last, culture, group, int(count)))
-    known = [p for p in people if p.group == "member" and p.captions >= WELL_KNOWN]
-    people += _hard_negatives(known, settings.hard, rng, taken)
     for _ in range(settings.strangers):
         culture, first, last = _next(pairs)
         people.append(Person(first, last, culture, "stranger", 0))
+    known = [p for p in people if p.group == "member" and p.captions >= WELL_KNOWN]
+    people += _hard_negatives(known, settings.hard, rng, taken)
     return tuple(people)
 
 
