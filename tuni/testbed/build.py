@@ -118,7 +118,7 @@ def make_testbed(
 def _train_alone(
     settings: TestbedSettings, drawn: TrainingSet, step: Callable[[int], None]
 ) -> open_clip.CLIP:
-    """Train on one thread: equal bits on any number of cores, and no slower for so small a model."""
+    """Train on one thread: equal bits on any number of cores, no slower for a small model."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
