@@ -61,7 +61,7 @@ def draw_charts(
         yield kept(
             "roc",
             "power",
-            f"Members score above strangers: AUC {measured.auc:.2f}",
+            f"Members against strangers: AUC {measured.auc:.2f}",
             f"{measured.members} members and {measured.nonmembers} non-members, logarithmic "
             "axes, cut at the finest rate that the sample supports, 95 % intervals.",
             "Share of members found against share of non-members accused, with its interval",
@@ -83,7 +83,7 @@ def draw_charts(
         yield kept(
             "power",
             "power",
-            "Power grows with the number of captions",
+            "Found, by number of captions",
             "Members of the labelled test texts by captions in the training data.",
             "Share of members found by number of training captions, with intervals",
             render(draw_found, power_table(rows)),

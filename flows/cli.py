@@ -82,7 +82,11 @@ def score(
     ] = True,
     decoys: Annotated[
         int | None,
-        typer.Option(min=200, max=1_000_000, help="List decoys; default 5 a text, 2,000-20,000."),
+        typer.Option(
+            min=200,
+            max=1_000_000,
+            help="List decoys; by default 5 a text, at least 2,000 and at most 20,000.",
+        ),
     ] = None,
     dependence: Annotated[
         Literal["bh", "by"],

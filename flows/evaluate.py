@@ -249,9 +249,9 @@ def _label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gat
             Gate(
                 "blind",
                 not blind.tripped,
-                f"a classifier that sees the spelling alone reaches AUC {blind.blind_auc:.2f}, "
-                f"the detector {blind.detector_auc:.2f} (difference {blind.low:+.2f} to "
-                f"{blind.high:+.2f})",
+                f"a classifier that sees the spelling alone reaches AUC {blind.blind_auc:.2f} "
+                f"(below .5 counts as .5), the detector {blind.detector_auc:.2f}; its lead is "
+                f"{blind.low:+.3f} to {blind.high:+.3f}, and must lie above 0",
             )
         )
     check = verdicts.check

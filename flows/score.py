@@ -208,6 +208,8 @@ def find_target(
 
 def measured_power(bundle: Bundle) -> str | None:
     """Share of known members that the detector found, in words, or None where unmeasured."""
+    if bundle.evidence.get("withheld"):
+        return "withheld: a gate failed"
     found = bundle.evidence.get("found")
     if not isinstance(found, Mapping) or not found.get("n"):
         return None

@@ -226,7 +226,7 @@ def judge(
             "they say"
         )
     words = verdict_words(p_decoy, bundle.operating_point)
-    common = _flags(pairs, lone, options)
+    common = _flags(pairs, lone, options, failed=bool(bundle.evidence.get("withheld")))
     chosen = set(selected_on)
     rows = tuple(
         Verdict(
@@ -325,13 +325,15 @@ def _bank(bundle: Bundle) -> Bank | None:
 
 
 def _flags(
-    pairs: Mapping[str, str], lone: Mapping[str, str], options: JudgeOptions
+    pairs: Mapping[str, str], lone: Mapping[str, str], options: JudgeOptions, *, failed: bool
 ) -> dict[str, set[str]]:
     """What a reader must know of each text, by canonical text."""
     flags: dict[str, set[str]] = {}
     for group in (pairs, lone):
         short = {"short_list"} if len(group) < SHORT_LIST else set()
         bare = set() if options.list_decoys else {"no_list_decoys"}
+        if failed:
+            bare.add("gate_failed")
         for key, text in group.items():
             mine = short | bare
             if group is lone:
