@@ -55,3 +55,11 @@ def test_a_run_stopped_in_features_and_in_trials_ends_like_an_undisturbed_one(
     for name in ("choice.json", "evaluation.json"):
         assert (mine / name).read_bytes() == (audit.job / name).read_bytes()
     assert bundle_digest(mine / "bundle") == bundle_digest(audit.job / "bundle")
+
+    verdicts = tmp_path / "verdicts.csv"
+    scored = tuni(
+        empty_home, "score", "--checkpoint", result["model"], "--version", result["version"],
+        "--subjects", audit.watch, "--out", verdicts,
+    )  # fmt: skip
+    assert scored.returncode == audit.codes["score"], scored.stderr
+    assert verdicts.read_bytes() == (audit.lists / "verdicts.csv").read_bytes()
