@@ -227,7 +227,7 @@ def weighted_auc(
     area = (taken * (height - up) + 0.5 * slope * taken**2).sum(axis=1)
     chance = 0.5 * max_nonmember_fpr**2
     standardised: Floats = 0.5 * (1.0 + (area - chance) / (max_nonmember_fpr - chance))
-    return standardised
+    return np.minimum(standardised, 1.0)  # sums of weights may end a last bit above 1
 
 
 def _newcombe(value: float, n_pos: int, n_neg: int, level: float) -> Interval:

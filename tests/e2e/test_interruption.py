@@ -40,7 +40,7 @@ def test_a_run_stopped_in_features_and_in_trials_ends_like_an_undisturbed_one(
         process = start(empty_home, TUNI, "run", audit.request, log=log)
         wait_for(reached, process, f"the first {moment}; it wrote\n{log.name}")
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=120) == 130, log.read_text(encoding="utf-8")
+        assert process.wait(timeout=300) == 130, log.read_text(encoding="utf-8")
         told = log.read_text(encoding="utf-8")
         assert "interrupted" in told
         assert "the same command goes on where this one stopped" in told
