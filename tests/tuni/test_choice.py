@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -74,6 +74,7 @@ def test_what_does_not_fit_together_is_refused():
         cross_fitted_choice(scores | {1: scores[1][:-1]}, members, fractions, 0, 0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(1, 7), st.integers(0, 9))
 def test_folds_divide_all_ranks_evenly(n, folds, seed):
     fold = split_ranks(n, folds, np.random.default_rng(seed))
