@@ -15,8 +15,8 @@ from tuni.progress import SILENT
 from tuni.spec import Family, family_of
 
 INVERTED = 8  # texts of the warm-up of the inversion; the others take one full batch
-SECONDS_PER_TRIAL = 0.6  # fit, scoring and bookkeeping, measured on 2 cores
-SECONDS_OVERHEAD = 30.0  # Prefect, MLflow, plots and registration
+SECONDS_PER_TRIAL = 0.4  # fit, scoring, MLflow: 60 trials of benchmarks/figures.py took 16-30 s
+SECONDS_OVERHEAD = 30.0  # Prefect, MLflow, plots and registration; a guess, not measured
 
 
 @dataclass(frozen=True, slots=True)

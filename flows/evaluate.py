@@ -142,7 +142,7 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
         "gibberish": scorer.gibberish_scores,
     }
     if job.has_test_labels:
-        verdicts = judge_labelled_test(job, bundle)
+        verdicts = judge_labelled_test(job, bundle, JudgeOptions())
         measured = _measure(job, bundle, verdicts)
         gates += _label_gates(job, measured, verdicts)
         headline |= _headline(measured)
@@ -165,13 +165,13 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     )
 
 
-def judge_labelled_test(job: Job, bundle: Bundle) -> Verdicts:
+def judge_labelled_test(job: Job, bundle: Bundle, options: JudgeOptions) -> Verdicts:
     """Verdicts for labelled-test exactly as `tuni score` would give them for that list."""
     return judge(
         bundle,
         job.target,
         job.sets.labelled_test,
-        JudgeOptions(),
+        options,
         cache=job.cache,
         progress=job.progress,
     )
@@ -179,7 +179,9 @@ def judge_labelled_test(job: Job, bundle: Bundle) -> Verdicts:
 
 def score_labelled_test(job: Job, bundle: Bundle) -> Floats:
     """Scores of labelled-test by any bundle of this checkpoint, such as the champion's."""
-    return np.array([row.score for row in judge_labelled_test(job, bundle).rows])
+    # Scores alone: decoys of the list would cost more than the list itself and move no score.
+    options = JudgeOptions(list_decoys=False)
+    return np.array([row.score for row in judge_labelled_test(job, bundle, options).rows])
 
 
 def compare(job: Job, bundle: Bundle) -> list[JSON]:

@@ -125,7 +125,7 @@ class Job:
             device=self.request.compute.device,
             precision=self.request.features.precision,
         )
-        # Small towers are slower on several threads than on one (measured: up to three times).
+        # On a busy machine two threads took up to three times as long as one for small towers.
         threads = self.request.compute.threads or (1 if target.width <= SMALL_WIDTH else None)
         if threads:
             torch.set_num_threads(threads)

@@ -57,7 +57,7 @@ class NonInferiority:
         challenger_auc: AUC of the challenger.
         difference: challenger - champion.
         low: Lower end of the 98 % interval, i.e. one-sided 99 %: the percentile bootstrap is too
-            narrow for few texts (at 25 + 25 a nominal 5 % was measured as 11.5 %).
+            narrow for few texts.
         high: Upper end.
         margin: Loss of AUC that counts as none.
         members: Texts known to be in the training set.
