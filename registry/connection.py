@@ -48,9 +48,14 @@ class Tracking:
         return place.replace(netloc, netloc.rpartition("@")[2], 1) if "@" in netloc else place
 
     def client(self) -> "MlflowClient":
-        """A client of this store, whatever MLflow's process-wide settings say."""
-        from mlflow import MlflowClient
+        """A client of this store, whatever MLflow was told in this process before.
 
+        Its registry looks up ``models:/...`` by the process-wide URI, so that is set as well.
+        """
+        from mlflow import MlflowClient, set_registry_uri, set_tracking_uri
+
+        set_tracking_uri(self.uri)
+        set_registry_uri(self.uri)
         with self.errors("open the store"):
             if self.served:
                 return MlflowClient(self.uri, self.uri)

@@ -49,13 +49,13 @@ def postgres() -> Iterator[Callable[[], str]]:
     root = os.geteuid() == 0
     user = "nobody" if root else os.environ.get("USER", "postgres")
     # Postgres refuses to run as root, and another user cannot enter pytest's own folder.
-    prefix = ["runuser", "-u", user, "--"] if root else []
+    switch = {"user": user} if root else {}
     folder = Path(tempfile.mkdtemp(prefix="tuni-pg-"))
     if root:
         shutil.chown(folder, user)
 
     def call(*command: str) -> None:
-        subprocess.run([*prefix, *command], check=True, capture_output=True, cwd=folder)
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, **switch)
 
     data = folder / "data"
     call(str(programs / "initdb"), "-D", str(data), "-U", user, "-A", "trust", "-N")

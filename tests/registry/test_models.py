@@ -211,6 +211,16 @@ def test_pulled_bundle_is_kept_in_the_home_and_checked_again(
     assert list(place.parent.iterdir()) == [place]
 
 
+def test_a_store_registers_though_mlflow_was_pointed_elsewhere_before(
+    shared_home: Home, tmp_path: Path, name: str, make_bundle: MakeBundle
+) -> None:
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'elsewhere.db'}")
+    store = ModelStore(shared_home)
+    assert store.register(name, make_bundle(), tags={"job": "j"}).version == 1
+
+
 def test_bundle_that_was_altered_in_the_store_is_refused(
     shared_home: Home, name: str, make_bundle: MakeBundle, tmp_path: Path
 ) -> None:
