@@ -296,7 +296,7 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
                 stderr=file,
                 text=True,
                 start_new_session=True,
-                # Started in the background, the tests themselves may ignore Ctrl-C, and so would it.
+                # Tests that run in the background may ignore Ctrl-C, and it would inherit that.
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
         started.append(process)
