@@ -172,11 +172,11 @@ def doctor(as_json: Json = False) -> None:
 def _settings() -> "Settings":
     from flows.console import ConsoleProgress, current_progress
     from flows.environment import log_to, prepare
+    from flows.ledger import open_home
     from flows.settings import Settings
-    from registry.home import Home
 
     settings = Settings()
-    Home.open(settings.home)  # before anything writes there
+    open_home(settings)  # before anything writes there
     prepare(settings.home)
     log_to(settings.home / "logs")
     current_progress.set(ConsoleProgress())

@@ -79,9 +79,9 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 
 def _store() -> "ModelStore":
+    from flows.ledger import open_home
     from flows.settings import Settings
-    from registry.home import Home
     from registry.models import ModelStore
 
     settings = Settings()
-    return ModelStore(Home.open(settings.home), settings.tracking_uri)
+    return ModelStore(open_home(settings), settings.tracking_uri)

@@ -8,11 +8,11 @@ from typing import Any
 from flows.console import current_progress
 from flows.estimate import estimate
 from flows.job import shared_jobs
+from flows.ledger import open_home
 from flows.run import Outcome, run_request
 from flows.score import ScoreOutcome, ScoreRequest, score_file
 from flows.settings import Request, SearchTable, Settings, read_request
 from flows.show import say
-from registry.home import Home
 from tuni.errors import RequestError
 from tuni.intervals import Rate, rate
 from tuni.tables import read_labelled
@@ -156,7 +156,7 @@ def compare(scored: ScoreOutcome, bed: Testbed) -> tuple[Rate, Rate]:
 
 
 def _testbed(size: Size, seed: int, settings: Settings) -> Testbed:
-    cache = Home.open(settings.home).testbeds
+    cache = open_home(settings).testbeds
     return make_testbed(TestbedSettings.of_size(size, seed), cache, current_progress.get())
 
 

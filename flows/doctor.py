@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from flows.ledger import open_home
 from flows.settings import Settings
 from registry.home import Home
+from registry.keys import home_key
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.pseudonyms import Keys
 from tuni.errors import TuniError
 
 PACKAGES = (
@@ -66,9 +67,9 @@ def examine(settings: Settings) -> Report:
     checks.append(_devices())
     free = shutil.disk_usage(settings.home).free / 2**30
     checks.append(Check("disk", free >= LOW_DISK_GIB, f"{free:.1f} GiB free where the home lies"))
-    home = Home.open(settings.home)
+    home = open_home(settings)
     checks.append(Check("home", True, str(home.root)))
-    checks.append(_try("key", lambda: f"in place, {len(home.key)} bytes, for you alone"))
+    checks.append(_try("key", lambda: f"in place, {len(home_key(home))} bytes, for you alone"))
     checks.append(_try("ledger", lambda: _ledger(home)))
     checks.append(
         _try(
@@ -80,8 +81,8 @@ def examine(settings: Settings) -> Report:
 
 
 def _ledger(home: Home) -> str:
-    with Ledger.open(home, Keys.load(home)) as ledger:
-        return f"{ledger.engine.dialect.name}, schema up to date, written with this key"
+    with Ledger.open(home) as ledger:
+        return f"{ledger.describe()}; schema up to date, written with this key"
 
 
 def _package(name: str) -> Check:

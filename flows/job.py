@@ -19,13 +19,12 @@ from flows.console import current_progress
 from flows.job_checks import chosen_objective, require_reachable, require_readable
 from flows.job_features import JobFeatures
 from flows.job_folder import CHOICE, OUTCOME, JobFolder
+from flows.ledger import open_home
 from flows.settings import Request, Settings
 from registry.connection import Tracking, configure
 from registry.feature_cache import EncryptedFeatureCache
-from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.pseudonyms import Keys
 from tuni import __version__
 from tuni.bank import Bank, load_bank
 from tuni.detector_spec import DetectorSpec
@@ -97,17 +96,12 @@ class Job:
         self.request = request
         self.settings = settings
         self.progress = progress
-        self.home = Home.open(settings.home)
-
-    @cached_property
-    def keys(self) -> Keys:
-        """The home's keys."""
-        return Keys.load(self.home)
+        self.home = open_home(settings)
 
     @cached_property
     def ledger(self) -> Ledger:
         """The home's ledger, set up at first use."""
-        return Ledger.open(self.home, self.keys)
+        return Ledger.open(self.home)
 
     @cached_property
     def tracking(self) -> Tracking:
@@ -219,7 +213,7 @@ class Job:
                 decoy_check=asked.decoy_check,
             ),
             gibberish_spec=gibberish,
-            split=Split(self.keys.split_key),
+            split=Split(self.ledger.keys.split_key),
             seed=self.request.compute.seed,
             source=asked.source,
             own_decoys=() if asked.decoys is None else read_subjects(asked.decoys).texts,
@@ -294,7 +288,7 @@ class Job:
         asked["nulls"].pop("decoys")
         subjects = self.request.subjects
         files = {
-            name: None if path is None else self.keys.content_digest(path.read_bytes())
+            name: None if path is None else self.ledger.keys.content_digest(path.read_bytes())
             for name, path in (
                 ("labelled", subjects.labelled),
                 ("list", subjects.list_),
@@ -321,7 +315,7 @@ class Job:
     @cached_property
     def cache(self) -> EncryptedFeatureCache:
         """Features already extracted, encrypted in the ledger."""
-        return EncryptedFeatureCache(self.ledger, self.keys)
+        return EncryptedFeatureCache(self.ledger)
 
     @cached_property
     def features(self) -> JobFeatures:

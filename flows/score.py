@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.console import current_progress
+from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
-from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.pseudonyms import Keys
 from tuni.audit import JudgeOptions, Verdicts, judge
 from tuni.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError, TextError
@@ -137,10 +136,8 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
     """
     _check_out(request)
     subjects = read_subjects(request.subjects, skip_bad=request.skip_bad)
-    home = Home.open(settings.home)
-    keys = Keys.load(home)
-    with Ledger.open(home, keys) as ledger:
-        store = ModelStore(home, settings.tracking_uri, ledger)
+    with open_ledger(settings) as ledger:
+        store = ModelStore(ledger.home, settings.tracking_uri, ledger)
         version = store.show(request.checkpoint, request.version)
         bundle = read_bundle(store.pull(request.checkpoint, version.version))
         target = find_target(bundle, request, settings, ledger)
@@ -164,7 +161,7 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
             JudgeOptions(request.list_decoys, request.decoys, request.dependence),
             model_version=str(version.version),
             selected_on=ledger.selected_on(request.checkpoint, version.version, texts),
-            cache=EncryptedFeatureCache(ledger, keys),
+            cache=EncryptedFeatureCache(ledger),
             progress=current_progress.get(),
         )
     power = measured_power(bundle)

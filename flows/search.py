@@ -101,7 +101,7 @@ def _judge(job: Job, trials: Trials, done: Sequence[Trial]) -> Choice | LabelFre
     default = hashes[default_detector(job.spec).hash]
     margin = job.request.search.margin
     if job.objective == "labelled":
-        split = Split(job.keys.split_key)
+        split = Split(job.ledger.keys.split_key)
         fractions = [split.fraction(text, "choice") for text in job.sets.labelled_dev]
         return cross_fitted_choice(
             {index: trial.scores["labelled_dev"] for index, trial in distinct.items()},

@@ -197,6 +197,20 @@ class Settings(BaseSettings):
     home: UserPath = Field(
         Path("~/.tuni").expanduser(), description="Where everything is kept (TUNI_HOME)."
     )
+    ledger_url: str | None = Field(
+        None,
+        repr=False,
+        description="Database of the ledger (TUNI_LEDGER_URL), SQLite or Postgres 15 and later; "
+        "None is a SQLite file in the home.",
+    )
+    key_file: UserPath | None = Field(
+        None, description="The home's key where it lies elsewhere (TUNI_KEY_FILE), mode 0600."
+    )
+    key: str | None = Field(
+        None,
+        repr=False,
+        description="The home's key itself (TUNI_KEY), 64 hexadecimal digits; leaves no file.",
+    )
     tracking_uri: str | None = Field(
         None, description="MLflow server (TUNI_TRACKING_URI); None keeps a store in the home."
     )

@@ -5,9 +5,9 @@ import socket
 import subprocess
 import sys
 
+from flows.ledger import open_home
 from flows.settings import Settings
 from flows.show import say
-from registry.home import Home
 from tuni.errors import EnvironmentFault, RequestError
 
 HOST = "127.0.0.1"
@@ -28,7 +28,7 @@ def serve_ui(settings: Settings, port: int) -> None:
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise RequestError(f"--port: {port} is taken", "choose another with --port")
-    home = Home.open(settings.home)
+    home = open_home(settings)
     say(f"MLflow pages: http://{HOST}:{port} (Ctrl-C ends them)")
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port),

@@ -22,6 +22,7 @@ from tuni.errors import HomeError, RequestError
 
 _UPGRADE_LOCK = 0x74756E69  # any constant that our processes share ("tuni")
 _CONNECT_TIMEOUT_S = 5
+CHUNK = 500  # rows or values in one statement
 
 
 @contextmanager
@@ -131,8 +132,7 @@ def needs_upgrade(
     if current is not None and not allowed:
         raise HomeError(
             f"ledger: schema {current} is older than {head}, which this version of tuni needs",
-            "when no other machine uses this database, open it once with upgrade=True "
-            "(registry.ledger.Ledger.open)",
+            "when no other machine uses this database: tuni ledger upgrade",
         )
     return True
 
@@ -183,6 +183,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:  # Any: the driver's
         "journal_mode=WAL",
         "foreign_keys=ON",
         "synchronous=NORMAL",
+        "secure_delete=ON",  # what is erased leaves no bytes in free pages
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

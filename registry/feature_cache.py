@@ -1,8 +1,8 @@
 """Features kept between runs, encrypted, under keyed pseudonyms.
 
 The one law: with the checkpoint and a dictionary of names a feature tells whose it is, so it is
-personal data: it lies encrypted, bound to its place, and a value that fails its check is an error,
-never a quiet recomputation.
+personal data: it lies encrypted with its subject's data key, bound to its place, and a value that
+fails its check is an error, never a quiet recomputation.
 """
 
 import json
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from registry import schema
-from registry.database import database_errors, insert_ignore
-from registry.ledger import CHUNK, Ledger
-from registry.pseudonyms import Keys
+from registry.database import CHUNK, database_errors, insert_ignore
+from registry.ledger import Ledger
+from registry.subjects import Subject, add_subjects, unwrap
 from tuni.errors import HomeError, UnusableScores
 from tuni.spec import canonical_json
 
@@ -26,10 +26,9 @@ Layout = list[tuple[str, int]]
 class EncryptedFeatureCache:
     """The ledger's features, as a `tuni.features.FeatureCache`."""
 
-    def __init__(self, ledger: Ledger, keys: Keys) -> None:
-        """Read and write through an open ledger, with the home's keys."""
-        self._engine = ledger.engine
-        self._keys = keys
+    def __init__(self, ledger: Ledger) -> None:
+        """Read and write through an open ledger."""
+        self._ledger = ledger
 
     def get(self, family_key: str, texts: Sequence[str]) -> dict[str, Columns]:
         """Features of the texts that are known.
@@ -44,25 +43,31 @@ class EncryptedFeatureCache:
         Raises:
             HomeError: A stored value was altered, or the database does not answer.
         """
-        keys = self._keys
+        keys, engine = self._ledger.keys, self._ledger.engine
         place = {(keys.pseudonym(text), keys.variant(text)): text for text in set(texts)}
         pseudonyms = sorted({pseudonym for pseudonym, _ in place})
-        table = schema.features
+        people, table = schema.subjects, schema.features
         found: dict[str, Columns] = {}
-        with database_errors("read features"), self._engine.connect() as connection:
+        with database_errors("read features"), engine.connect() as connection:
             known = _layout(connection, family_key)
             if known is None:
                 return {}
             layout, columns = known
-            query = select(table.c.pseudonym, table.c.variant, table.c.payload)
-            mine = table.c.layout == layout
+            query = (
+                select(people, table.c.variant, table.c.payload)
+                .join(table, table.c.subject == people.c.id)
+                .where(table.c.layout == layout)
+            )
             for start in range(0, len(pseudonyms), CHUNK):
-                some = table.c.pseudonym.in_(pseudonyms[start : start + CHUNK])
-                for pseudonym, variant, payload in connection.execute(query.where(mine, some)):
-                    text = place.get((pseudonym, variant))
+                some = people.c.pseudonym.in_(pseudonyms[start : start + CHUNK])
+                for row in connection.execute(query.where(some)):
+                    text = place.get((row.pseudonym, row.variant))
                     if text is not None:
-                        where = _where(family_key, pseudonym, variant)
-                        found[text] = _unpack(keys.decrypt(payload, where), columns)
+                        subject = unwrap(
+                            self._ledger, row.id, row.pseudonym, row.wrapped, row.generation
+                        )
+                        where = _where(family_key, row.variant)
+                        found[text] = _unpack(subject.unseal(row.payload, where), columns)
         return found
 
     def put(
@@ -89,11 +94,13 @@ class EncryptedFeatureCache:
             return
         layout: Layout = [(name, columns[name].shape[1]) for name in sorted(columns)]
         rows = np.concatenate([columns[name] for name, _ in layout], axis=1).astype("<f4")
-        with database_errors("write features"), self._engine.begin() as connection:
+        engine = self._ledger.engine
+        people = add_subjects(self._ledger, texts)
+        with database_errors("write features"), engine.begin() as connection:
             # The insert comes first: a transaction that begins with reading may not write later
             # while another one writes (SQLITE_BUSY, without any wait).
             connection.execute(
-                insert_ignore(self._engine, schema.feature_layouts),
+                insert_ignore(engine, schema.feature_layouts),
                 {"family_key": family_key, "columns": canonical_json(layout)},
             )
             known = _layout(connection, family_key)
@@ -103,26 +110,30 @@ class EncryptedFeatureCache:
                     "version of tuni",
                     "use one version of tuni with this home, or set TUNI_HOME to another folder",
                 )
-            statement = insert_ignore(self._engine, schema.features)
+            statement = insert_ignore(engine, schema.features)
             for start in range(0, len(texts), CHUNK):
                 stop = min(start + CHUNK, len(texts))
                 sealed = [
-                    self._seal(family_key, known[0], texts[row], rows[row])
+                    self._seal(family_key, known[0], texts[row], rows[row], people)
                     for row in range(start, stop)
                 ]
                 connection.execute(statement, sealed)
 
     def _seal(
-        self, family_key: str, layout: int, text: str, row: NDArray[np.float32]
+        self,
+        family_key: str,
+        layout: int,
+        text: str,
+        row: NDArray[np.float32],
+        people: Mapping[str, Subject],
     ) -> dict[str, str | int | bytes]:
-        keys = self._keys
-        pseudonym, variant = keys.pseudonym(text), keys.variant(text)
-        payload = keys.encrypt(row.tobytes(), _where(family_key, pseudonym, variant))
+        keys = self._ledger.keys
+        subject, variant = people[keys.pseudonym(text)], keys.variant(text)
         return {
             "layout": layout,
-            "pseudonym": pseudonym,
+            "subject": subject.id,
             "variant": variant,
-            "payload": payload,
+            "payload": subject.seal(row.tobytes(), _where(family_key, variant)),
         }
 
 
@@ -150,5 +161,5 @@ def _unpack(payload: bytes, layout: Layout) -> Columns:
     return columns
 
 
-def _where(family_key: str, pseudonym: str, variant: str) -> str:
-    return f"features 1 {family_key} {pseudonym} {variant}"
+def _where(family_key: str, variant: str) -> str:
+    return f"features 2 {family_key} {variant}"

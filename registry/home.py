@@ -1,19 +1,16 @@
-"""The home: the one folder that everything this project keeps lies in, and its key.
+"""The home: the one folder that everything this project keeps lies in, and what may lie elsewhere.
 
-The one law: the key is written once and never replaced. Whatever was encrypted or made a
-pseudonym with it is lost without it, so a missing key beside an existing ledger is an error.
+The one law: who can write to the home is trusted, so nobody but its owner may.
 """
 
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuni.errors import HomeError
-
-KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +19,32 @@ class Home:
 
     Attributes:
         root: The folder, absolute.
+        database: Database URL of a ledger that lies elsewhere, or None.
+        key_path: The key's file where it lies elsewhere, or None.
+        key_text: The key itself, 64 hexadecimal digits, where it is no file, or None.
     """
 
     root: Path
+    database: str | None = field(default=None, repr=False)  # may hold a password
+    key_path: Path | None = None
+    key_text: str | None = field(default=None, repr=False)
 
     @classmethod
-    def open(cls, root: Path) -> "Home":
+    def open(
+        cls,
+        root: Path,
+        *,
+        database: str | None = None,
+        key_path: Path | None = None,
+        key_text: str | None = None,
+    ) -> "Home":
         """Make the folder (mode 0700) where it is missing, and check that it can be used.
+
+        Args:
+            root: The folder.
+            database: See `Home`.
+            key_path: See `Home`.
+            key_text: See `Home`.
 
         Raises:
             HomeError: It cannot be made or written, or others may write to it.
@@ -53,7 +69,7 @@ class Home:
                 "they put there would be trusted",
                 f"chmod 700 {root}",
             )
-        return cls(root)
+        return cls(root, database, key_path, key_text)
 
     @property
     def ledger_file(self) -> Path:
@@ -62,8 +78,8 @@ class Home:
 
     @property
     def ledger_url(self) -> str:
-        """Database URL of the default ledger."""
-        return f"sqlite:///{self.ledger_file}"
+        """Database URL of the ledger."""
+        return self.database or f"sqlite:///{self.ledger_file}"
 
     @property
     def mlflow_uri(self) -> str:
@@ -108,38 +124,7 @@ class Home:
     @property
     def key_file(self) -> Path:
         """The key's file, mode 0600."""
-        return self.root / "key"
-
-    @property
-    def key(self) -> bytes:
-        """The home's key, 32 bytes; made at first use.
-
-        Raises:
-            HomeError: Readable by others, of another length, unreadable, or missing beside a
-                ledger that was written with it.
-        """
-        path = self.key_file
-        try:
-            if not path.exists():
-                self._make_key()
-            mode = path.stat().st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise HomeError(
-                    f"key {path}: others may read it (mode {stat.S_IMODE(mode):04o})",
-                    f"chmod 600 {path}",
-                )
-            key = path.read_bytes()
-        except OSError as error:
-            raise HomeError(
-                f"key {path}: cannot be read or made ({error.strerror})",
-                f"make sure that you own {self.root} and that the disk has room",
-            ) from error
-        if len(key) != KEY_BYTES:
-            raise HomeError(
-                f"key {path}: {len(key)} bytes, expected {KEY_BYTES}",
-                "put the original key file back from a backup; nothing was overwritten",
-            )
-        return key
+        return self.key_path or self.root / "key"
 
     @contextmanager
     def lock(self, name: str, timeout_s: float = 60.0) -> Iterator[None]:
@@ -169,24 +154,3 @@ class Home:
             yield
         finally:
             held.release()
-
-    def _make_key(self) -> None:
-        """Write a fresh key whole or not at all, however many processes try at once."""
-        with self.lock("key"):
-            if self.key_file.exists():
-                return
-            if self.ledger_file.exists():
-                raise HomeError(
-                    f"key {self.key_file}: missing, but {self.ledger_file} was written with one",
-                    "put the key file back from a backup; without it the ledger cannot be read "
-                    "(to begin anew, set TUNI_HOME to another folder)",
-                )
-            draft = self.root / f".key.{os.getpid()}"
-            draft.unlink(missing_ok=True)  # left by a process of the same number that was killed
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                os.write(handle, os.urandom(KEY_BYTES))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            draft.replace(self.key_file)

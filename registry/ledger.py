@@ -1,11 +1,12 @@
 """The ledger: which checkpoint a name means, who took part in choosing, what was read when.
 
-The one law: a subject stands here as a keyed pseudonym only. Paths are bulk paths, and writing
-the same thing twice is writing it once.
+The one law: a text stands here encrypted, under a keyed pseudonym. Paths are bulk paths, and
+writing the same thing twice is writing it once.
 """
 
 import hmac
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from registry import schema
-from registry.database import database_errors, insert_ignore, open_engine, prepare
+from registry.database import CHUNK, database_errors, insert_ignore, open_engine, prepare
 from registry.home import Home
+from registry.keys import KEY_BYTES, Wrapper, WrongKey, derive, home_key, next_file, next_key
 from registry.pseudonyms import Keys
 from tuni.errors import CheckpointError, HomeError
 from tuni.spec import canonical_json
 
-CHUNK = 500
 LOCK_TIMEOUT_S = 60
+ROOT = "root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +65,32 @@ class Move:
 class Ledger:
     """An open ledger; use it as a context manager, or call `close`."""
 
-    def __init__(self, engine: Engine, home: Home, keys: Keys) -> None:
+    def __init__(self, engine: Engine, home: Home) -> None:
         """Use `open` instead, which also checks schema and key."""
         self.engine = engine
         self.home = home
-        self.keys = keys
+        self.keys: Keys
+        self.generation: int
+        self.wrappers: Mapping[int, Wrapper]
 
     @classmethod
-    def open(
-        cls, home: Home, keys: Keys, url: str | None = None, *, upgrade: bool | None = None
-    ) -> Self:
+    def open(cls, home: Home, *, upgrade: bool | None = None) -> Self:
         """Open the ledger, set it up at first use, and check that the home's key is its key.
 
         Args:
-            home: Gives locks and, where no URL is given, the place.
-            keys: The home's keys, got before the ledger exists: a lost key is noticed by that.
-            url: Database URL, SQLite or Postgres 15 and later; None is a file in the home.
+            home: Says where the database is, and gives key and locks.
             upgrade: See `registry.database.prepare`.
 
         Raises:
-            RequestError: The URL cannot be read.
+            RequestError: The URL or the key cannot be read.
             HomeError: Database out of reach, schema of another version, or another key.
         """
-        engine = open_engine(url or home.ledger_url)
+        home_key(home)  # before the database exists: a lost key is noticed by that
+        engine = open_engine(home.ledger_url)
         try:
             prepare(engine, home, upgrade=upgrade)
-            ledger = cls(engine, home, keys)
-            ledger._check_key()
+            ledger = cls(engine, home)
+            ledger.load_keys()
         except BaseException:
             engine.dispose()
             raise
@@ -114,14 +115,18 @@ class Ledger:
 
     def describe(self) -> str:
         """One line for people: what kind of database, and how much it holds."""
-        counts = {}
+        tables = {
+            "checkpoints": schema.checkpoints,
+            "watch lists": schema.watchlists,
+            "audits": schema.audits,
+            "encrypted feature rows": schema.features,
+        }
         with database_errors("count the rows"), self.engine.connect() as connection:
-            for table in (schema.checkpoints, schema.features):
-                counts[table.name] = connection.scalar(select(func.count()).select_from(table))
-        return (
-            f"{self.engine.dialect.name}, {counts['checkpoints']} checkpoints, "
-            f"{counts['features']} encrypted feature rows"
-        )
+            counts = [
+                f"{connection.scalar(select(func.count()).select_from(table)):,} {name}"
+                for name, table in tables.items()
+            ]
+        return ", ".join([self.engine.dialect.name, *counts])
 
     def bind_checkpoint(
         self, name: str, fingerprint: str, source: Mapping[str, str | None]
@@ -173,27 +178,34 @@ class Ledger:
         return found
 
     def record_selection(self, model: str, version: int, texts: Sequence[str]) -> None:
-        """Remember which texts took part in choosing a version, as pseudonyms."""
-        rows = [
-            {"model": model, "version": version, "pseudonym": mark}
-            for mark in sorted({self.keys.pseudonym(one) for one in texts})
-        ]
-        statement = insert_ignore(self.engine, schema.selections)
+        """Remember which texts took part in choosing a version."""
+        marks = sorted({self.keys.pseudonym(one) for one in texts})
+        people, table = schema.subjects, schema.selections
+        add_person = insert_ignore(self.engine, people)
+        add = insert_ignore(self.engine, table)
         with database_errors("record the selection"), self.engine.begin() as connection:
-            for start in range(0, len(rows), CHUNK):
-                connection.execute(statement, rows[start : start + CHUNK])
+            for start in range(0, len(marks), CHUNK):
+                some = marks[start : start + CHUNK]
+                connection.execute(add_person, [{"pseudonym": mark} for mark in some])
+                ids = connection.scalars(select(people.c.id).where(people.c.pseudonym.in_(some)))
+                rows = [{"model": model, "version": version, "subject": one} for one in ids]
+                connection.execute(add, rows)
 
     def selected_on(self, model: str, version: int, texts: Sequence[str]) -> frozenset[int]:
         """Rows of ``texts`` that took part in choosing a version."""
-        table = schema.selections
+        people, table = schema.subjects, schema.selections
         marks = [self.keys.pseudonym(one) for one in texts]
         distinct = sorted(set(marks))
-        mine = (table.c.model == model) & (table.c.version == version)
+        chosen = (
+            select(people.c.pseudonym)
+            .join(table, table.c.subject == people.c.id)
+            .where(table.c.model == model, table.c.version == version)
+        )
         found: set[str] = set()
         with database_errors("look up the selection"), self.engine.connect() as connection:
             for start in range(0, len(distinct), CHUNK):
-                some = table.c.pseudonym.in_(distinct[start : start + CHUNK])
-                found |= set(connection.scalars(select(table.c.pseudonym).where(mine, some)))
+                some = people.c.pseudonym.in_(distinct[start : start + CHUNK])
+                found |= set(connection.scalars(chosen.where(some)))
         return frozenset(row for row, mark in enumerate(marks) if mark in found)
 
     def record_reading(self, job: str, read_set: str) -> None:
@@ -259,22 +271,67 @@ class Ledger:
             if connection is not None:
                 connection.close()  # ends the transaction, and with it the lock
 
-    def _check_key(self) -> None:
+    def load_keys(self) -> None:
+        """Unwrap the root secret with the home's key; made at first use.
+
+        Raises:
+            HomeError: It was wrapped with another key.
+        """
+        current, coming = home_key(self.home), next_key(self.home)
+        with database_errors("read the root secret"):
+            generation, wrapped = self._root(current)
+        for key in (current, coming):
+            if key is None:
+                continue
+            try:
+                secret = Wrapper(key).unwrap(wrapped, ROOT)
+            except WrongKey:
+                continue
+            self.keys, self.generation = Keys(secret), generation
+            self.wrappers = {generation: Wrapper(key)}
+            if key is current and coming is not None:  # a rotation goes on, or was interrupted
+                self.wrappers |= {generation + 1: Wrapper(coming)}
+            elif key is coming:  # one was interrupted just before its last step
+                next_file(self.home).replace(self.home.key_file)
+            return
+        raise HomeError(
+            f"key {self.home.key_file}: not the key that this ledger was written with",
+            "put the ledger's key file back from a backup, or copy it from the machine that "
+            "made or rotated it; nothing was overwritten",
+        )
+
+    def require_generation(self, connection: Connection) -> bool:
+        """Whether the home's key is still the one that was loaded; a rotation waits from here on.
+
+        To be asked in the transaction that writes a wrapped key.
+        """
         table = schema.settings
-        values = {"name": "key_check", "value": self.keys.check}
-        query = select(table.c.value).where(table.c.name == "key_check")
-        with database_errors("check the key"), self.engine.begin() as connection:
-            known = connection.scalar(query)
+        query = select(table.c.value).where(table.c.name == ROOT).with_for_update(read=True)
+        return str(connection.scalar(query)).startswith(f"{self.generation}:")
+
+    def _root(self, key: bytes) -> tuple[int, bytes]:
+        """Generation and wrapped root secret."""
+        table = schema.settings
+        with self.engine.connect() as connection:
+            known = connection.scalar(select(table.c.value).where(table.c.name == ROOT))
+            old = connection.scalar(select(table.c.value).where(table.c.name == "key_check"))
         if known is None:
-            with database_errors("check the key"), self.engine.begin() as connection:
-                connection.execute(insert_ignore(self.engine, table), values)
-                known = connection.scalar(query)
-        if not hmac.compare_digest(str(known), self.keys.check):
-            raise HomeError(
-                f"key {self.home.key_file}: not the key that this ledger was written with",
-                "put the ledger's key file back from a backup, or copy it from the machine that "
-                "made the ledger; nothing was overwritten",
-            )
+            # A ledger of the first schema derived everything from the home's key itself.
+            fresh = os.urandom(KEY_BYTES) if old is None else key
+            check = hmac.new(derive(key, "check"), b"tuni", "sha256").hexdigest()
+            if old is None or hmac.compare_digest(old, check):
+                known = self._set_root(f"1:{Wrapper(key).wrap(fresh, ROOT).hex()}")
+        generation, _, wrapped = (known or "0:").partition(":")
+        return int(generation), bytes.fromhex(wrapped)
+
+    def _set_root(self, value: str) -> str | None:
+        """Set the root secret unless another process has just done so; what stands then."""
+        table = schema.settings
+        with self.engine.begin() as connection:
+            add = insert_ignore(self.engine, table)
+            connection.execute(add, {"name": ROOT, "value": value})
+            connection.execute(delete(table).where(table.c.name == "key_check"))
+            return connection.scalar(select(table.c.value).where(table.c.name == ROOT))
 
 
 def _utc(when: datetime) -> datetime:

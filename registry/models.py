@@ -20,7 +20,6 @@ from registry.connection import configure
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.model_folder import write_model_folder
-from registry.pseudonyms import Keys
 from registry.pulling import fetch_bundle
 from registry.versions import (
     ALIASES,
@@ -274,7 +273,7 @@ class ModelStore:
     def _moving(self, name: str) -> "Iterator[tuple[MlflowClient, Ledger]]":
         check_model_name(name)
         client = self.tracking.client()
-        ledger = self._ledger or Ledger.open(self._home, Keys.load(self._home))
+        ledger = self._ledger or Ledger.open(self._home)
         try:
             with ledger.exclusive(f"model-{name}"), self.tracking.errors("move an alias"):
                 yield client, ledger

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from registry.feature_cache import EncryptedFeatureCache
 from registry.home import Home
 from registry.ledger import Ledger
-from registry.pseudonyms import Keys
 from tuni.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
 
@@ -96,9 +95,7 @@ class ServedDetector:
             raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
         texts = ["" if pd.isna(value) else str(value) for value in model_input["text"]]
         options = self._options()
-        home = self._home()
-        keys = Keys.load(home)
-        with self._turn, Ledger.open(home, keys) as ledger:
+        with self._turn, Ledger.open(self._home()) as ledger:
             if self._target is None:
                 self._target = self._load(ledger)
             selected: frozenset[int] = frozenset()
@@ -111,7 +108,7 @@ class ServedDetector:
                 options,
                 model_version="" if self._version is None else str(self._version),
                 selected_on=selected,
-                cache=EncryptedFeatureCache(ledger, keys),
+                cache=EncryptedFeatureCache(ledger),
             )
         return pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
 
@@ -132,7 +129,13 @@ class ServedDetector:
     def _home(self) -> Home:
         # The one place outside flows/settings.py that reads the environment: MLflow's server
         # starts this module, and nobody builds settings for it.
-        return Home.open(Path(str(self._config["home"] or os.environ.get("TUNI_HOME", "~/.tuni"))))
+        key_path = os.environ.get("TUNI_KEY_FILE")
+        return Home.open(
+            Path(str(self._config["home"] or os.environ.get("TUNI_HOME", "~/.tuni"))),
+            database=os.environ.get("TUNI_LEDGER_URL") or None,
+            key_path=Path(key_path).expanduser() if key_path else None,
+            key_text=os.environ.get("TUNI_KEY") or None,
+        )
 
     def _load(self, ledger: Ledger) -> "Target":
         from tuni.target import load_target

@@ -14,6 +14,7 @@ TuniError
  │   └─ ModelNotFound       no such registered model, version or alias
  ├─ EnvironmentFault        the machine's fault, not the input's; the command line exits with 1
  │   ├─ HomeError           the home cannot be used (permissions, disk, key)
+ │   ├─ TrailBroken         the audit trail was tampered with
  │   └─ TrackingError       MLflow or its store did not answer as expected
  └─ ClaimWithheld           the job ran, a claim may not be made; the command line exits with 3
 
@@ -93,6 +94,10 @@ class EnvironmentFault(TuniError):
 
 class HomeError(EnvironmentFault):
     """The home folder cannot be used: permissions, disk, key."""
+
+
+class TrailBroken(EnvironmentFault):
+    """An entry of the audit trail was changed, removed, added or reordered."""
 
 
 class TrackingError(EnvironmentFault):

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ from sqlalchemy import create_engine, text
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.pseudonyms import Keys
 from tuni.array_model import ArrayModel
 from tuni.bundle import Bundle, Scorer, write_bundle
 from tuni.spec import FeatureSpec
@@ -34,7 +34,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def ledger(home: Home) -> Iterator[Ledger]:
-    with Ledger.open(home, Keys.load(home)) as opened:
+    with Ledger.open(home) as opened:
         yield opened
 
 
@@ -83,7 +83,7 @@ def postgres() -> Iterator[Callable[[], str]]:
 def any_ledger(request: pytest.FixtureRequest, home: Home) -> Iterator[Ledger]:
     """A ledger on each database that we promise."""
     url = request.getfixturevalue("postgres")() if request.param == "postgres" else None
-    with Ledger.open(home, Keys.load(home), url) as opened:
+    with Ledger.open(replace(home, database=url)) as opened:
         yield opened
 
 

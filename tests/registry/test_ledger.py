@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from sqlalchemy import text
 from registry import schema
 from registry.database import needs_upgrade
 from registry.home import Home
+from registry.keys import home_key
 from registry.ledger import Ledger
-from registry.pseudonyms import Keys
 from tuni.errors import CheckpointError, HomeError, RequestError
 
 A, B = "a" * 64, "b" * 64
@@ -27,8 +28,7 @@ def test_migrations_and_tables_say_the_same(any_ledger: Ledger) -> None:
 
 def test_opening_again_changes_nothing(any_ledger: Ledger) -> None:
     any_ledger.bind_checkpoint("m", A, {"folder": "/x"})
-    url = any_ledger.engine.url.render_as_string(hide_password=False)
-    with Ledger.open(any_ledger.home, any_ledger.keys, url) as again:
+    with Ledger.open(any_ledger.home) as again:
         assert again.find_checkpoint(A) == {"folder": "/x"}
 
 
@@ -79,8 +79,8 @@ def test_exclusive_keeps_others_out_until_it_ends(any_ledger: Ledger) -> None:
     code = (
         "import sys; from pathlib import Path; import registry.ledger as r; r.LOCK_TIMEOUT_S = 1;"
         "from registry.home import Home;"
-        "from registry.pseudonyms import Keys; home = Home.open(Path(sys.argv[1]));"
-        "ledger = r.Ledger.open(home, Keys.load(home), sys.argv[2])\n"
+        "home = Home.open(Path(sys.argv[1]), database=sys.argv[2]);"
+        "ledger = r.Ledger.open(home)\n"
         "with ledger.exclusive('x'): print('in')"
     )
     command = [sys.executable, "-c", code, str(any_ledger.home.root), url]
@@ -93,25 +93,24 @@ def test_exclusive_keeps_others_out_until_it_ends(any_ledger: Ledger) -> None:
 
 def test_another_key_is_refused_and_nothing_overwritten(any_ledger: Ledger, tmp_path: Path) -> None:
     url = any_ledger.engine.url.render_as_string(hide_password=False)
-    other = Home.open(tmp_path / "other")
+    other = Home.open(tmp_path / "other", database=url)
     with pytest.raises(HomeError, match="not the key that this ledger was written with"):
-        Ledger.open(other, Keys.load(other), url)
-    Ledger.open(any_ledger.home, any_ledger.keys, url).close()
+        Ledger.open(other)
+    Ledger.open(any_ledger.home).close()
 
 
 def test_schema_of_a_newer_version_is_refused(any_ledger: Ledger) -> None:
-    url = any_ledger.engine.url.render_as_string(hide_password=False)
     with any_ledger.engine.begin() as connection:
         connection.execute(text("UPDATE ledger_version SET version_num = '9999'"))
     with pytest.raises(HomeError, match="schema 9999 was made by a newer version"):
-        Ledger.open(any_ledger.home, any_ledger.keys, url)
+        Ledger.open(any_ledger.home)
 
 
 def test_processes_that_open_a_fresh_ledger_together_all_succeed(home: Home) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.ledger import Ledger; from registry.pseudonyms import Keys;"
-        "home = Home.open(Path(sys.argv[1])); Ledger.open(home, Keys.load(home)).close()"
+        "from registry.ledger import Ledger;"
+        "home = Home.open(Path(sys.argv[1])); Ledger.open(home).close()"
     )
     command = [sys.executable, "-c", code, str(home.root)]
     started = [subprocess.Popen(command) for _ in range(4)]
@@ -126,21 +125,21 @@ def test_default_is_write_ahead_logging(ledger: Ledger) -> None:
 @pytest.mark.parametrize("url", ["", "nonsense", "mysql://u:secret@h/d", "sqlite://"])
 def test_url_that_cannot_be_used_is_refused_without_repeating_it(home: Home, url: str) -> None:
     with pytest.raises(RequestError) as caught:
-        Ledger.open(home, Keys.load(home), url or "x")
+        Ledger.open(replace(home, database=url or "x"))
     assert "secret" not in str(caught.value)
 
 
 def test_database_out_of_reach_is_an_error_of_the_environment(home: Home) -> None:
     url = f"postgresql://nobody@/none?host={home.root}"
     with pytest.raises(HomeError, match="cannot open the database"):
-        Ledger.open(home, Keys.load(home), url)
+        Ledger.open(replace(home, database=url))
 
 
 def test_file_that_is_no_database_is_an_error_and_left_alone(home: Home) -> None:
-    assert home.key
+    assert home_key(home)
     home.ledger_file.write_bytes(b"not a database at all" * 100)
     with pytest.raises(HomeError, match="cannot open"):
-        Ledger.open(home, Keys.load(home))
+        Ledger.open(home)
     assert home.ledger_file.read_bytes() == b"not a database at all" * 100
 
 
@@ -149,18 +148,18 @@ def test_migration_that_is_killed_leaves_nothing(home: Home) -> None:
         "import os, sys; from pathlib import Path; from registry.home import Home\n"
         "from registry.ledger import Ledger; from alembic import op\n"
         "make = op.create_table\n"
-        "def stop(name, *columns):\n"
-        "    make(name, *columns)\n"
-        "    if name == 'features': os._exit(9)\n"
+        "def stop(name, *columns, **more):\n"
+        "    make(name, *columns, **more)\n"
+        "    if name == 'watchlists': os._exit(9)\n"
         "op.create_table = stop\n"
-        "from registry.pseudonyms import Keys; home = Home.open(Path(sys.argv[1]))\n"
-        "Ledger.open(home, Keys.load(home))"
+        "home = Home.open(Path(sys.argv[1]))\n"
+        "Ledger.open(home)"
     )
     command = [sys.executable, "-c", code, str(home.root)]
     assert subprocess.run(command, check=False).returncode == 9
     tables = sqlite3.connect(home.ledger_file).execute("SELECT name FROM sqlite_master").fetchall()
     assert tables == []
-    Ledger.open(home, Keys.load(home)).close()
+    Ledger.open(home).close()
 
 
 def test_older_schema_on_a_shared_database_is_upgraded_only_on_request() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from registry.home import Home
+from registry.keys import home_key
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.pseudonyms import Keys
 from registry.tracking import JobLabels, JobRun
 from tuni.bundle import bundle_digest
 from tuni.errors import BundleError, ModelNotFound, RequestError, TrackingError
@@ -348,7 +348,7 @@ def test_promotion_that_is_killed_half_way_leaves_the_champion_and_is_completed_
 
 
 def test_dead_server_is_an_error_of_the_environment(home: Home, make_bundle: MakeBundle) -> None:
-    Keys.load(home)
+    home_key(home)
     store = ModelStore(home, "http://127.0.0.1:9")
     bundle = make_bundle()
     calls: list[Callable[[], object]] = [

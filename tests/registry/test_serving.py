@@ -17,7 +17,6 @@ import pytest
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.pseudonyms import Keys
 from registry.serving import DEFAULTS, VERDICT_COLUMNS, _load_pyfunc
 from tuni.array_model import ArrayModel
 from tuni.audit import JudgeOptions, judge
@@ -85,7 +84,7 @@ def store(shared_home: Home, bundle: Path) -> ModelStore:
 def known(store: ModelStore, tiny_target: Target, tiny_folder: Path) -> Iterator[Ledger]:
     """The home's ledger, which knows where the checkpoint lies."""
     home = store.tracking.home
-    with Ledger.open(home, Keys.load(home)) as ledger:
+    with Ledger.open(home) as ledger:
         ledger.bind_checkpoint(NAME, tiny_target.fingerprint, {"folder": str(tiny_folder)})
         yield ledger
 

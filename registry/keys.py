@@ -1,0 +1,185 @@
+"""The home's key, and the keys that it wraps.
+
+The one law: the home's key encrypts keys and nothing else, so it can be replaced without touching
+what they encrypt. It is written whole or not at all, and never replaced but by `rotate`: a missing
+key beside a ledger is an error, never a reason to make another.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from registry.home import Home
+from tuni.errors import HomeError, RequestError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+
+
+class WrongKey(Exception):  # caught inside this package alone
+    """A value was sealed with another key, altered, or moved from another place."""
+
+
+class Wrapper:
+    """Wraps and unwraps keys with one home key (AES-256-GCM under an HKDF-SHA256 key)."""
+
+    def __init__(self, home_key: bytes) -> None:
+        """Derive the wrapping key.
+
+        Args:
+            home_key: 32 bytes.
+        """
+        self._cipher = AESGCM(derive(home_key, "wrap"))
+
+    def wrap(self, key: bytes, owner: str) -> bytes:
+        """Nonce, then ciphertext and tag; ``owner`` is needed again to unwrap."""
+        return seal(self._cipher, key, owner)
+
+    def unwrap(self, wrapped: bytes, owner: str) -> bytes:
+        """What was wrapped.
+
+        Raises:
+            WrongKey: Wrapped with another key or for another owner, or altered.
+        """
+        return unseal(self._cipher, wrapped, owner)
+
+
+def seal(cipher: AESGCM, content: bytes, place: str) -> bytes:
+    """Encrypt and bind to a place: nonce, then ciphertext and tag."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, content, place.encode())
+
+
+def unseal(cipher: AESGCM, sealed: bytes, place: str) -> bytes:
+    """What `seal` was given.
+
+    Raises:
+        WrongKey: Altered, moved from another place, or sealed with another key.
+    """
+    try:
+        return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
+    except (InvalidTag, ValueError) as error:
+        raise WrongKey from error
+
+
+def derive(secret: bytes, purpose: str) -> bytes:
+    """A key for one purpose, 32 bytes (HKDF-SHA256, RFC 5869)."""
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=f"tuni {purpose} 1".encode()).derive(secret)
+
+
+def home_key(home: Home) -> bytes:
+    """The home's key, 32 bytes; its file is made at first use.
+
+    Raises:
+        RequestError: TUNI_KEY is not a key.
+        HomeError: The file is readable by others, of another length, unreadable, or missing
+            beside a ledger that was written with it.
+    """
+    if home.key_text is not None:
+        return _from_text(home.key_text)
+    if not _exists(home.key_file):
+        _make(home)
+    return read_key(home.key_file)
+
+
+def next_key(home: Home) -> bytes | None:
+    """The key that a rotation is replacing the home's key with, or None."""
+    path = next_file(home)
+    return read_key(path) if home.key_text is None and _exists(path) else None
+
+
+def next_file(home: Home) -> Path:
+    """Where the new key lies until a rotation has ended."""
+    return home.key_file.with_name(f"{home.key_file.name}.next")
+
+
+def read_key(path: Path) -> bytes:
+    """A key from its file.
+
+    Raises:
+        HomeError: Readable by others, of another length, or unreadable.
+    """
+    try:
+        mode = path.stat().st_mode
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise HomeError(
+                f"key {path}: others may read it (mode {stat.S_IMODE(mode):04o})",
+                f"chmod 600 {path}",
+            )
+        key = path.read_bytes()
+    except OSError as error:
+        raise _unusable(path, error) from error
+    if len(key) != KEY_BYTES:
+        raise HomeError(
+            f"key {path}: {len(key)} bytes, expected {KEY_BYTES}",
+            "put the original key file back from a backup; nothing was overwritten",
+        )
+    return key
+
+
+def write_key(path: Path) -> None:
+    """Write a fresh key whole or not at all, mode 0600.
+
+    Raises:
+        HomeError: It cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.unlink(missing_ok=True)  # left by a process of the same number that was killed
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.write(handle, os.urandom(KEY_BYTES))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        draft.replace(path)
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _make(home: Home) -> None:
+    """Make the home's key, however many processes try at once."""
+    path = home.key_file
+    with home.lock("key"):
+        if _exists(path):
+            return
+        if home.database is None and home.ledger_file.exists():
+            raise HomeError(
+                f"key {path}: missing, but {home.ledger_file} was written with one",
+                "put the key file back from a backup; without it the ledger cannot be read "
+                "(to begin anew, set TUNI_HOME to another folder)",
+            )
+        write_key(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise _unusable(path, error) from error
+
+
+def _from_text(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise RequestError(
+            f"TUNI_KEY: not {2 * KEY_BYTES} hexadecimal digits",
+            "give the key so (`xxd -p -c 64 FILE` prints a key file's), or name its file with "
+            "TUNI_KEY_FILE",
+        )
+    return key
+
+
+def _unusable(path: Path, error: OSError) -> HomeError:
+    return HomeError(
+        f"key {path}: cannot be read or made ({error.strerror})",
+        f"make sure that you own {path.parent} and that the disk has room",
+    )
