@@ -5,6 +5,7 @@ The one law: an error of SQLAlchemy or a driver leaves this room as one of ours.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from alembic import command
@@ -135,6 +136,11 @@ def needs_upgrade(
             "when no other machine uses this database: tuni ledger upgrade",
         )
     return True
+
+
+def moment(when: datetime) -> datetime:
+    """A time from the database as UTC; SQLite gives it back without its zone."""
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def insert_ignore(engine: Engine, table: Any) -> Any:  # Any: the two dialects share no base type

@@ -17,7 +17,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from registry import schema
-from registry.database import CHUNK, database_errors, insert_ignore, open_engine, prepare
+from registry.database import CHUNK, database_errors, insert_ignore, moment, open_engine, prepare
 from registry.home import Home
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, derive, home_key, next_file, next_key
 from registry.pseudonyms import Keys
@@ -220,7 +220,7 @@ class Ledger:
         query = select(table).where(table.c.job == job).order_by(table.c.id)
         with database_errors("list the readings"), self.engine.connect() as connection:
             rows = connection.execute(query).all()
-        return tuple(Reading(row.job, row.read_set, _utc(row.read_at)) for row in rows)
+        return tuple(Reading(row.job, row.read_set, moment(row.read_at)) for row in rows)
 
     def record_move(self, model: str, version: int, alias: str, reason: str) -> None:
         """Write down that an alias points to a version now."""
@@ -241,7 +241,8 @@ class Ledger:
         with database_errors("list the promotions"), self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return tuple(
-            Move(row.model, row.version, row.alias, row.reason, _utc(row.moved_at)) for row in rows
+            Move(row.model, row.version, row.alias, row.reason, moment(row.moved_at))
+            for row in rows
         )
 
     @contextmanager
@@ -332,7 +333,3 @@ class Ledger:
             connection.execute(add, {"name": ROOT, "value": value})
             connection.execute(delete(table).where(table.c.name == "key_check"))
             return connection.scalar(select(table.c.value).where(table.c.name == ROOT))
-
-
-def _utc(when: datetime) -> datetime:
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

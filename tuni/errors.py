@@ -11,7 +11,9 @@ TuniError
  │   ├─ FingerprintMismatch a bundle met another checkpoint
  │   ├─ BundleError         a bundle is damaged, altered or of an unknown format
  │   ├─ UnusableScores      an array is empty, of the wrong shape or not finite
- │   └─ ModelNotFound       no such registered model, version or alias
+ │   ├─ ModelNotFound       no such registered model, version or alias
+ │   ├─ WatchlistNotFound   no such watch list
+ │   └─ AuditNotFound       no such audit
  ├─ EnvironmentFault        the machine's fault, not the input's; the command line exits with 1
  │   ├─ HomeError           the home cannot be used (permissions, disk, key)
  │   ├─ TrailBroken         the audit trail was tampered with
@@ -86,6 +88,14 @@ class UnusableScores(InputError):
 
 class ModelNotFound(InputError):
     """The registry holds no such model, version or alias."""
+
+
+class WatchlistNotFound(InputError):
+    """The ledger holds no such watch list."""
+
+
+class AuditNotFound(InputError):
+    """The ledger holds no such audit."""
 
 
 class EnvironmentFault(TuniError):
