@@ -170,11 +170,11 @@ def _others(job: Any, texts: list[str]) -> dict[str, Any]:
     """Scores of the default H and of the paper's configuration on the same texts."""
     from flows.calibrate import fit_nulls
     from flows.space import default_detector, paper_detector
-    from tuni.audit import families_of
     from tuni.detectors import fit_detector
     from tuni.features import extract
     from tuni.scoring import score
     from tuni.seeds import derive_seed
+    from tuni.text_scores import families_of
 
     scores = {}
     seed = derive_seed(job.request.compute.seed, "fit")

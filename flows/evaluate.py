@@ -17,7 +17,7 @@ from flows.report_facts import Gate
 from flows.settings import Request
 from flows.space import default_detector, paper_detector
 from flows.tracked import job_run
-from tuni.audit import JudgeOptions, Verdicts, families_of, judge
+from tuni.audit import JudgeOptions, Verdicts, judge
 from tuni.bundle import Bundle, read_bundle, write_bundle
 from tuni.detector_spec import DetectorSpec
 from tuni.detectors import fit_detector
@@ -28,6 +28,7 @@ from tuni.null_check import null_check
 from tuni.roc import auc, tpr_at
 from tuni.scoring import Floats, has_votes, score
 from tuni.seeds import derive_seed
+from tuni.text_scores import families_of
 from tuni.texts import canonical
 from tuni.verdicts import conformal_p, quantise
 

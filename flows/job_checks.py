@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tuni.audit import decoys_needed
 from tuni.errors import RequestError, TooFewTexts
+from tuni.list_null import decoys_needed
 from tuni.names import parse_name
 from tuni.scorable import refuse, too_long
 from tuni.spec import FeatureSpec

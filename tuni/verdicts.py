@@ -6,6 +6,8 @@ would be the strongest evidence of all.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -157,38 +159,36 @@ def require_resolution(n_calibration: int, operating_point: float) -> None:
         )
 
 
-def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """q-values of a list (Benjamini and Hochberg 1995).
+def q_values(
+    levels: Mapping[float, int], dependence: Literal["bh", "by"] = "bh"
+) -> dict[float, float]:
+    """The q-value of each p-value that a list has, from how often the list has it.
 
-    With the larger of two p-values no theorem covers the false discovery rate; it is simulated
-    and stated as measured.
-
-    Args:
-        p: Shape (n,), each in [0, 1].
-
-    Returns:
-        q in [0, 1], shape (n,), in the order given; q <= a marks the discoveries at level a.
-
-    Raises:
-        UnusableScores: A value is not finite or outside [0, 1].
-    """
-    return _step_up(p, dependence=1.0)
-
-
-def benjamini_yekutieli(p: ArrayLike) -> Floats:
-    """q-values of a list under any dependence (Benjamini and Yekutieli 2001).
+    The step-up rule of Benjamini and Hochberg (1995), or of Benjamini and Yekutieli (2001) under
+    any dependence. Conformal p-values take few distinct values, so that a list of any length is
+    adjusted from a short table. With the larger of two p-values no theorem covers the false
+    discovery rate; it is simulated and stated as measured.
 
     Args:
-        p: Shape (n,), each in [0, 1].
+        levels: Distinct p-values in [0, 1] and how many distinct texts have each, at least 1.
+        dependence: ``"bh"`` or ``"by"``.
 
     Returns:
-        q in [0, 1], shape (n,), in the order given.
+        q in [0, 1] by p; q <= a marks the discoveries at level a.
 
     Raises:
-        UnusableScores: A value is not finite or outside [0, 1].
+        UnusableScores: A p-value is not finite or outside [0, 1], or a count is below 1.
     """
-    n = len(finite(p, "p-values"))
-    return _step_up(p, dependence=float(np.sum(1.0 / np.arange(1, n + 1))))
+    p = np.sort(_p_values(list(levels)))
+    counts = np.array([levels[value] for value in p.tolist()], dtype=np.int64)
+    if (counts < 1).any():
+        raise UnusableScores("p-values: a count below 1", "leave out levels that no text has")
+    n = int(counts.sum())
+    factor = 1.0 if dependence == "bh" else float(np.sum(1.0 / np.arange(1, n + 1)))
+    # Of equal p-values the last has the smallest p n / rank, and gives its q to all of them.
+    steps = p * n / np.cumsum(counts) * factor
+    q = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return dict(zip(p.tolist(), q.tolist(), strict=True))
 
 
 def smallest_findable(n_list: int, n_decoys: int, level: float = 0.05) -> int:
@@ -208,7 +208,7 @@ def smallest_findable(n_list: int, n_decoys: int, level: float = 0.05) -> int:
     first = max(1, math.floor(n_list / (level * (n_decoys + 1))) - 1)
     smallest_p = 1.0 / (1.0 + n_decoys)
     for k in range(first, n_list + 1):
-        if smallest_p * n_list / k <= level:  # the same arithmetic as in `_step_up`
+        if smallest_p * n_list / k <= level:  # the same arithmetic as in `q_values`
             return k
     return n_list + 1
 
@@ -234,13 +234,3 @@ def _p_values(p: ArrayLike) -> Floats:
     if len(values) and (values.min() < 0.0 or values.max() > 1.0):
         raise UnusableScores("p-values: outside 0 to 1", "pass p-values, not scores")
     return values
-
-
-def _step_up(p: ArrayLike, dependence: float) -> Floats:
-    values = _p_values(p)
-    n = len(values)
-    order = np.argsort(-values, kind="stable")
-    ranks = np.arange(n, 0, -1)
-    q = np.empty(n)
-    q[order] = np.minimum.accumulate(values[order] * n / ranks * dependence)
-    return np.minimum(q, 1.0)

@@ -1,52 +1,22 @@
 """Verdicts: of the text, the bundle and the list's people alone, and of nothing else."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from tuni.array_model import ArrayModel
-from tuni.audit import JudgeOptions, decoys_needed, families_of, judge
-from tuni.bundle import Bundle, Scorer
+from tuni.audit import JudgeOptions, judge, judge_block
+from tuni.bundle import Bundle
 from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
+from tuni.list_null import list_null
+from tuni.list_shape import ListShape
 from tuni.names import reference_parts
-from tuni.spec import FeatureSpec, HiddenSpec, NeighbourParts
-from tuni.verdicts import EVIDENCE, NO_EVIDENCE, WITHHELD
+from tuni.verdicts import EVIDENCE, NO_EVIDENCE, WITHHELD, q_values
 
 NAMES = ["Zoe Quill", "Ada Roe", "Bo Tarn", "Cy Umber", "Di Vance", "Ed Wold", "Flo Yarrow"]
 FEW = JudgeOptions(decoy_count=60)
 BARE = JudgeOptions(list_decoys=False)
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_target) -> Bundle:
-    """A detector that reads one cheap column."""
-    common = reference_parts("latin/*", 6)
-    scorer = Scorer(
-        model=ArrayModel("feature", ("hidden.norm",), {"sign": 1.0}),
-        decoy_scores=np.linspace(4.0, 12.0, 399),
-        gibberish_scores=np.linspace(2.0, 10.0, 99),
-        quantum=1e-6,
-    )
-    return Bundle(
-        checkpoint="tiny",
-        fingerprint=tiny_target.fingerprint,
-        kind="name",
-        feature_spec=FeatureSpec(
-            parts=(NeighbourParts("*", common.firsts, common.lasts),),
-            batch=32,
-            hidden=HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1),
-            noise=None,
-            jacobian=None,
-        ),
-        pair=scorer,
-        single=scorer,
-        operating_point=0.05,
-        seed=1,
-        settings={},
-        evidence={},
-        versions={},
-    )
 
 
 def calibrated(bundle: Bundle, scores) -> Bundle:
@@ -185,23 +155,72 @@ def test_too_few_list_decoys_for_the_operating_point_are_refused(bundle, tiny_ta
 
 
 def test_decoys_that_spelling_alone_tells_apart_withhold_every_verdict(bundle, tiny_target):
-    marked = [f"Q{letter}xx Zz{letter}qx{digit}" for letter in "abcdefgh" for digit in "0123456"]
-    reference = [NAMES[0]]  # its decoys are common names, the others' their own parts
-    verdicts = judge(bundle, tiny_target, [*marked, *reference], JudgeOptions(decoy_count=200))
-    tripped = verdicts.check is not None and verdicts.check.tripped
-    assert tripped == (verdicts.withheld is not None)
-    assert (set(verdicts.counts()) == {WITHHELD}) == tripped
-    assert all(row.p_decoy > 0 for row in verdicts.rows)
+    """The list has every pair of its parts already, so that each decoy holds a common part."""
+    letters = "abcdefghijkl"
+    grid = [f"Q{one}xx Zz{other}qx" for one in letters for other in letters]
+    options = JudgeOptions(decoy_count=30)
+    verdicts = judge(bundle, tiny_target, grid[:60], options)
+    assert verdicts.check.tripped
+    assert "spelling" in verdicts.withheld
+    assert verdicts.counts() == {WITHHELD: 60}
+    with_room = judge(bundle, tiny_target, grid[::5], options)
+    assert with_room.check.checked
+    assert with_room.withheld is None
+    assert WITHHELD not in with_room.counts()
 
 
-@pytest.mark.parametrize(("point", "needed"), [(0.05, 19), (0.1, 9), (0.2, 4), (0.001, 999)])
-def test_decoys_needed_are_the_fewest_that_reach_the_operating_point(point, needed):
-    assert decoys_needed(point) == needed
-    assert 1 / (needed + 1) <= point + 1e-12 < 1 / needed
+MIXED = [*NAMES, "Cher", " ADA  roe", "Ada Roe", "Prince", "Zoe Quill"]
 
 
-def test_a_detector_asks_only_for_the_families_that_it_reads():
-    part = ArrayModel("feature", ("hidden.norm~0.5",), {"sign": 1.0})
-    other = ArrayModel("feature", ("jacobian_relative",), {"sign": 1.0})
-    assert families_of(part) == {"hidden"}
-    assert families_of(other) == {"jacobian"}
+@pytest.mark.parametrize("options", [FEW, BARE], ids=["list decoys", "bundle alone"])
+@pytest.mark.parametrize("block", [1, 4, 9])
+def test_the_blocks_move_no_verdict(bundle, tiny_target, options, block):
+    whole = judge(bundle, tiny_target, MIXED, options, selected_on={2, 8})
+    assert judge(bundle, tiny_target, MIXED, options, selected_on={2, 8}, block=block) == whole
+
+
+@pytest.fixture(scope="module")
+def null(bundle, tiny_target):
+    shape = ListShape.of([*NAMES, "Cher"])
+    return list_null(bundle, tiny_target, shape, FEW, on_list=lambda _texts: ())
+
+
+def test_a_list_judged_in_blocks_gets_the_verdicts_of_the_list_in_memory(bundle, tiny_target, null):
+    texts = [*NAMES, "Cher"]
+    rows = [
+        row
+        for start in range(0, len(texts), 3)
+        for row in judge_block(bundle, tiny_target, texts[start : start + 3], null)
+    ]
+    q = q_values(Counter(row.p_decoy for row in rows))
+    told = [(row.score, row.p_decoy, row.p_gibberish, q[row.p_decoy], row.flags) for row in rows]
+    judged = judge(bundle, tiny_target, texts, FEW)
+    assert told == [
+        (row.score, row.p_decoy, row.p_gibberish, row.q_value, row.flags) for row in judged.rows
+    ]
+    assert (null.decoys, null.smallest_findable, null.check, null.size) == (
+        judged.decoys, judged.smallest_findable, judged.check, len(texts),
+    )  # fmt: skip
+
+
+def test_a_row_of_a_block_depends_on_no_other_row(bundle, tiny_target, null):
+    together = judge_block(bundle, tiny_target, [NAMES[2], "Cher", NAMES[0]], null)
+    assert together[:1] == judge_block(bundle, tiny_target, [NAMES[2]], null)
+    assert together[::-1] == judge_block(bundle, tiny_target, [NAMES[0], "Cher", NAMES[2]], null)
+    assert judge_block(bundle, tiny_target, [], null) == ()
+
+
+def test_rows_of_a_block_that_chose_the_detector_are_flagged(bundle, tiny_target, null):
+    rows = judge_block(bundle, tiny_target, NAMES[:3], null, selected_on={1})
+    assert [row for row, one in enumerate(rows) if "selected_on" in one.flags] == [1]
+
+
+def test_a_block_is_refused_where_it_cannot_be_judged(bundle, tiny_target, null):
+    with pytest.raises(TextError, match="row 2"):
+        judge_block(replace(bundle, single=None), tiny_target, [NAMES[0], "Cher"], null)
+    with pytest.raises(TextError, match="row 2"):
+        judge_block(bundle, tiny_target, [NAMES[0], "Cher"], replace(null, single=None))
+    with pytest.raises(TextError, match="control"):
+        judge_block(bundle, tiny_target, ["Bo\x07 Tarn"], null)
+    with pytest.raises(FingerprintMismatch):
+        judge_block(replace(bundle, fingerprint="f" * 64), tiny_target, NAMES, null)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,9 +12,8 @@ from tuni.errors import RequestError, TooFewTexts, UnusableScores
 from tuni.verdicts import (
     EVIDENCE,
     NO_EVIDENCE,
-    benjamini_hochberg,
-    benjamini_yekutieli,
     conformal_p,
+    q_values,
     quantise,
     quantum,
     require_resolution,
@@ -25,6 +25,27 @@ HEAVY = ("torch", "sklearn", "scipy", "mlflow", "prefect", "optuna")
 reals = st.floats(-1e6, 1e6, width=32)
 some = st.lists(reals, min_size=1, max_size=40)
 p_values = st.lists(st.floats(0.0, 1.0), max_size=40)
+
+
+# Conformal p-values: on a grid, so that lists have ties.
+ranked_p = st.lists(st.integers(1, 60).map(lambda rank: rank / 60), max_size=200)
+dependences = st.sampled_from(["bh", "by"])
+
+
+def adjusted(p, dependence="bh") -> np.ndarray:
+    """q-values of a list, text by text."""
+    q = q_values(Counter(p), dependence)
+    return np.array([q[value] for value in p])
+
+
+def stepped_up(p, dependence) -> np.ndarray:
+    """The step-up rule over the whole list, as it is written in the paper."""
+    values, n = np.array(p, dtype=np.float64), len(p)
+    factor = 1.0 if dependence == "bh" else float(np.sum(1.0 / np.arange(1, n + 1)))
+    order = np.argsort(-values, kind="stable")
+    q = np.empty(n)
+    q[order] = np.minimum.accumulate(values[order] * n / np.arange(n, 0, -1) * factor)
+    return np.minimum(q, 1.0)
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -152,14 +173,19 @@ def test_noise_of_a_millionth_hardly_moves_a_verdict():
 @settings(deadline=None)
 @given(p_values)
 def test_q_values_agree_with_scipy(p):
-    assert len(benjamini_hochberg(p)) == len(p)
-    if p:
+    if not p:
+        assert q_values({}) == {}
+        return
+    for method in ("bh", "by"):
         np.testing.assert_allclose(
-            benjamini_hochberg(p), false_discovery_control(p, method="bh"), rtol=1e-12
+            adjusted(p, method), false_discovery_control(p, method=method), rtol=1e-12
         )
-        np.testing.assert_allclose(
-            benjamini_yekutieli(p), false_discovery_control(p, method="by"), rtol=1e-12
-        )
+
+
+@settings(deadline=None)
+@given(ranked_p | p_values, dependences)
+def test_q_values_from_levels_are_those_of_the_whole_list_to_the_last_bit(p, dependence):
+    np.testing.assert_array_equal(adjusted(p, dependence), stepped_up(p, dependence))
 
 
 @settings(deadline=None)
@@ -168,14 +194,19 @@ def test_q_at_most_the_level_marks_what_the_step_up_rule_rejects(p, level):
     ranked = sorted(p)
     last = max((k for k in range(1, len(p) + 1) if ranked[k - 1] * len(p) / k <= level), default=0)
     rejected = [last > 0 and value <= ranked[last - 1] for value in p]
-    np.testing.assert_array_equal(benjamini_hochberg(p) <= level, rejected)
+    np.testing.assert_array_equal(adjusted(p) <= level, rejected)
 
 
-@pytest.mark.parametrize("bad", [[-0.1], [1.1], [np.nan]])
+@pytest.mark.parametrize("bad", [-0.1, 1.1, np.nan])
 def test_what_is_no_p_value_is_refused(bad):
-    for function in (benjamini_hochberg, benjamini_yekutieli, lambda p: verdict_words(p, 0.05)):
+    for function in (lambda p: q_values({p: 1}), lambda p: verdict_words([p], 0.05)):
         with pytest.raises(UnusableScores):
             function(bad)
+
+
+def test_a_level_that_no_text_has_is_refused():
+    with pytest.raises(UnusableScores, match="below 1"):
+        q_values({0.5: 3, 0.25: 0})
 
 
 @settings(deadline=None)
@@ -184,7 +215,7 @@ def test_smallest_findable_is_what_the_rule_itself_finds(n_list, n_decoys, level
     def finds(k: int) -> bool:
         p = np.ones(n_list)
         p[:k] = 1.0 / (n_decoys + 1)
-        return bool((benjamini_hochberg(p) <= level).any())
+        return bool((adjusted(p.tolist()) <= level).any())
 
     smallest = smallest_findable(n_list, n_decoys, level)
     assert smallest == next((k for k in range(1, n_list + 1) if finds(k)), n_list + 1)

@@ -1,0 +1,41 @@
+"""A detector for the small checkpoint, so cheap that every test can judge lists with it."""
+
+import numpy as np
+import pytest
+
+from tuni.array_model import ArrayModel
+from tuni.bundle import Bundle, Scorer
+from tuni.names import reference_parts
+from tuni.spec import FeatureSpec, HiddenSpec, NeighbourParts
+from tuni.target import Target
+
+
+@pytest.fixture(scope="session")
+def bundle(tiny_target: Target) -> Bundle:
+    """A detector that reads one cheap column."""
+    common = reference_parts("latin/*", 6)
+    scorer = Scorer(
+        model=ArrayModel("feature", ("hidden.norm",), {"sign": 1.0}),
+        decoy_scores=np.linspace(4.0, 12.0, 399),
+        gibberish_scores=np.linspace(2.0, 10.0, 99),
+        quantum=1e-6,
+    )
+    return Bundle(
+        checkpoint="tiny",
+        fingerprint=tiny_target.fingerprint,
+        kind="name",
+        feature_spec=FeatureSpec(
+            parts=(NeighbourParts("*", common.firsts, common.lasts),),
+            batch=32,
+            hidden=HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1),
+            noise=None,
+            jacobian=None,
+        ),
+        pair=scorer,
+        single=scorer,
+        operating_point=0.05,
+        seed=1,
+        settings={},
+        evidence={},
+        versions={},
+    )
