@@ -126,6 +126,8 @@ def _kind(annotation: Any) -> str:  # Any: walks over annotations
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
     if origin is tuple:
+        if get_args(annotation)[-1] is Ellipsis:
+            return f"{_kind(get_args(annotation)[0])}s"
         return f"list of {len(get_args(annotation))} integers"
     names = {str: "text", int: "integer", float: "number", bool: "`true`, `false`", Path: "path"}
     return names.get(annotation) or _kind(get_args(annotation)[0])

@@ -45,9 +45,20 @@ def pull(
     folder: Annotated[Path, typer.Argument(help="Folder to make; must not exist.")],
     as_json: Json = False,
 ) -> None:
-    """Copy a detector bundle, its digest checked, into a folder."""
+    """Copy a detector bundle, its signature and digest checked, into a folder."""
     pulled = _store().pull(*split_reference(reference), folder)
     results({"folder": str(pulled)}, f"bundle in {pulled}", as_json=as_json)
+
+
+@models.command(epilog="Example: tuni models sign ours-vit-b-32@3")
+def sign(reference: Reference, as_json: Json = False) -> None:
+    """Sign a registered version with this home's key, after its digest was checked.
+
+    For versions that were registered before bundles were signed, or that somebody else signed:
+    afterwards this home uses them, so sign only what you trust.
+    """
+    version = _store().sign(*split_reference(reference))
+    results(version.record(), f"{version.name} {version.version} is signed", as_json=as_json)
 
 
 @models.command(epilog='Example: tuni models promote ours-vit-b-32@3 --reason "checked by hand"')
@@ -84,4 +95,4 @@ def _store() -> "ModelStore":
     from registry.models import ModelStore
 
     settings = Settings()
-    return ModelStore(open_home(settings), settings.tracking_uri)
+    return ModelStore(open_home(settings), settings.tracking_uri, trusted=settings.trusted_keys)

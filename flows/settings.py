@@ -5,12 +5,13 @@ can be a parameter of a Prefect flow, which Prefect stores in clear.
 """
 
 import difflib
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tuni.errors import RequestError
 
@@ -19,6 +20,12 @@ CHECKPOINT_NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 
 def _expand(value: Any) -> Any:  # Any: whatever stands in the TOML file
     return str(Path(value).expanduser()) if isinstance(value, str) else value
+
+
+def _divide(value: Any) -> Any:  # Any: a variable's text, or a sequence of paths
+    if isinstance(value, str):
+        return tuple(part for part in value.split(os.pathsep) if part)
+    return value
 
 
 UserPath = Annotated[Path, BeforeValidator(_expand)]
@@ -216,6 +223,11 @@ class Settings(BaseSettings):
     )
     checkpoint: UserPath | None = Field(
         None, description="Checkpoint folder for scoring (TUNI_CHECKPOINT)."
+    )
+    trusted_keys: Annotated[tuple[UserPath, ...], NoDecode, BeforeValidator(_divide)] = Field(
+        (),
+        description="Public keys, or folders of them, whose bundles are used beside the home's "
+        "own (TUNI_TRUSTED_KEYS, divided by colons).",
     )
 
 

@@ -126,6 +126,21 @@ class Home:
         """The key's file, mode 0600."""
         return self.key_path or self.root / "key"
 
+    @property
+    def signing_key(self) -> Path:
+        """Private key that signs bundles, mode 0600."""
+        return self.root / "signing.key"
+
+    @property
+    def public_key(self) -> Path:
+        """Its public key, to be handed to others."""
+        return self.root / "signing.pub"
+
+    @property
+    def trusted(self) -> Path:
+        """Public keys of others whose bundles are used here."""
+        return self.root / "trusted"
+
     @contextmanager
     def lock(self, name: str, timeout_s: float = 60.0) -> Iterator[None]:
         """Hold a named lock that other processes with this home respect; a crash frees it.

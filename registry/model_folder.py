@@ -1,4 +1,4 @@
-"""A bundle as an MLflow model: settings for MLflow around two data files, and no code.
+"""A bundle as an MLflow model: settings for MLflow around data files, and no code.
 
 The one law: what is stored names a module of the installed package as its loader and holds
 nothing that runs, nothing of this machine and nobody's name.
@@ -8,22 +8,28 @@ import shutil
 import warnings
 from pathlib import Path
 
+from registry.home import Home
 from registry.serving import DEFAULTS, VERDICT_COLUMNS
+from registry.signing import MAX_SIGNATURE, SIGNATURE, sign_bundle
 from tuni import __version__
 from tuni.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
 
 BUNDLE_FOLDER = "bundle"
 BUNDLE_PLACE = f"data/{BUNDLE_FOLDER}"  # where MLflow puts it inside a model
 BUNDLE_FILES = {DESCRIPTION: MAX_DESCRIPTION, ARRAYS: MAX_ARRAYS}  # with their greatest sizes
+STORED_FILES = BUNDLE_FILES | {SIGNATURE: MAX_SIGNATURE}
 _EXAMPLE = "EXAMPLE PERSON"  # a placeholder, nobody's name
 
 
-def write_model_folder(bundle: Path, folder: Path, model_id: str, run_id: str | None) -> Path:
+def write_model_folder(
+    bundle: Path, folder: Path, home: Home, model_id: str, run_id: str | None
+) -> Path:
     """Write the folder that MLflow stores as a model.
 
     Args:
         bundle: Folder of the bundle; only its two files are taken.
         folder: An empty folder to work in.
+        home: Its key signs them.
         model_id: MLflow's id of the logged model.
         run_id: The run that made it.
 
@@ -35,6 +41,7 @@ def write_model_folder(bundle: Path, folder: Path, model_id: str, run_id: str | 
     data.mkdir()
     for name in BUNDLE_FILES:
         shutil.copyfile(bundle / name, data / name)
+    sign_bundle(data, home)
     with warnings.catch_warnings():
         # MLflow 3.17 warns about type hints of its own while it is imported, and calls pandas 3.1
         # in a deprecated way: nothing that a reader could act upon.

@@ -9,9 +9,10 @@ ledger respects keeps ``previous`` right as well. A promotion that was cut short
 champion, at worst as its own ``previous``; the same command completes it.
 """
 
+import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ from registry.connection import configure
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.model_folder import write_model_folder
-from registry.pulling import fetch_bundle
+from registry.pulling import fetch_bundle, sign_stored
+from registry.signing import SIGNATURE, verify_bundle
 from registry.versions import (
     ALIASES,
     Alias,
@@ -30,7 +32,7 @@ from registry.versions import (
     moment,
 )
 from tuni.bundle import bundle_digest, read_bundle
-from tuni.errors import BundleError, ModelNotFound, RequestError
+from tuni.errors import BundleError, ModelNotFound, RequestError, SignatureError
 
 if TYPE_CHECKING:  # MLflow reads its environment while it is imported: `configure` comes first
     from mlflow import MlflowClient
@@ -43,18 +45,24 @@ class ModelStore:
     """Registered detectors of one tracking store."""
 
     def __init__(
-        self, home: Home, tracking_uri: str | None = None, ledger: Ledger | None = None
+        self,
+        home: Home,
+        tracking_uri: str | None = None,
+        ledger: Ledger | None = None,
+        trusted: Sequence[Path] = (),
     ) -> None:
         """Prepare the store; nothing is connected yet.
 
         Args:
-            home: Keeps the embedded store, pulled bundles and locks.
+            home: Keeps the embedded store, pulled bundles, locks and the key that signs.
             tracking_uri: A remote tracking server; None is the store in the home.
             ledger: Where promotions are recorded; None opens the home's own when one happens.
+            trusted: Public keys, or folders of them, whose bundles are pulled beside our own.
         """
         self.tracking = configure(home, tracking_uri)
         self._home = home
         self._ledger = ledger
+        self._trusted = trusted
 
     def list(self) -> tuple[RegisteredModel, ...]:
         """All registered models, by name."""
@@ -108,7 +116,7 @@ class ModelStore:
         description: str = "",
         run_id: str | None = None,
     ) -> RegisteredVersion:
-        """Store a bundle as a model and make it the next version; no alias moves.
+        """Sign a bundle, store it as a model and make it the next version; no alias moves.
 
         Args:
             name: Checkpoint's name.
@@ -140,7 +148,7 @@ class ModelStore:
                 client.get_run(run_id).info.experiment_id if run_id else self.tracking.experiment()
             )
             model = client.create_logged_model(experiment, name, run_id, tags=marks)
-            folder = write_model_folder(bundle, Path(scratch), model.model_id, run_id)
+            folder = write_model_folder(bundle, Path(scratch), self._home, model.model_id, run_id)
             client.log_model_artifacts(model.model_id, str(folder))
             client.finalize_logged_model(model.model_id, "READY")
             if run_id:
@@ -163,7 +171,7 @@ class ModelStore:
     def pull(
         self, name: str, reference: str | int = "champion", folder: Path | None = None
     ) -> Path:
-        """Fetch a version's bundle; only its two data files, nothing that could run.
+        """Fetch a version's bundle; only its data files, nothing that could run.
 
         Args:
             name: Registered model.
@@ -171,30 +179,45 @@ class ModelStore:
             folder: A folder to make; None keeps it in the home, where it is found again.
 
         Returns:
-            The folder with the checked bundle.
+            The folder with the bundle, its signature and digest checked.
 
         Raises:
             ModelNotFound: There is no such version.
+            SignatureError: It is not signed, or not with a trusted key, or was altered.
             BundleError: It is not what was registered, or the folder is there already.
         """
         version = self.show(name, reference)
-        digest = version.tags.get("digest")
-        if digest is None:
-            raise BundleError(
-                f"model {name} {version.version}: has no digest, so tuni did not register it",
-                "choose another version: tuni models list",
-            )
         place = folder or self._home.bundles / name / str(version.version)
         if folder is None and place.is_dir():
-            try:
-                read_bundle(place, digest)
-            except BundleError as error:
-                raise BundleError(error.problem, f"delete {place}, it is fetched anew") from error
-            return place
+            if (place / SIGNATURE).is_file():
+                try:
+                    self._check(place, version)
+                except (BundleError, SignatureError) as error:
+                    fix = f"delete {place}, it is fetched anew"
+                    raise type(error)(error.problem, fix) from error
+                return place
+            shutil.rmtree(place)  # kept before it was signed
         if place.exists():
             raise BundleError(f"folder {place}: is there already", "name a new folder")
-        fetch_bundle(self.tracking, name, version.version, digest, place)
+        fetch_bundle(self.tracking, version, place, lambda fetched: self._check(fetched, version))
         return place
+
+    def sign(self, name: str, reference: str | int) -> RegisteredVersion:
+        """Sign a registered version with the home's key: its owner's decision to trust it.
+
+        For versions that were registered before bundles were signed, or by somebody else.
+
+        Raises:
+            ModelNotFound: There is no such version.
+            BundleError: The bundle is not what was registered.
+        """
+        version = self.show(name, reference)
+        sign_stored(self.tracking, version, self._home)
+        return version
+
+    def _check(self, folder: Path, version: RegisteredVersion) -> None:
+        verify_bundle(folder, self._home, self._trusted, f"{version.name}@{version.version}")
+        read_bundle(folder, version.digest)
 
     def promote(self, name: str, reference: str | int, reason: str) -> RegisteredVersion:
         """Make a version champion; the champion so far becomes ``previous``.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from registry.feature_cache import EncryptedFeatureCache
 from registry.home import Home
 from registry.ledger import Ledger
+from registry.signing import verify_bundle
 from tuni.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
 
@@ -95,7 +96,7 @@ class ServedDetector:
             raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
         texts = ["" if pd.isna(value) else str(value) for value in model_input["text"]]
         options = self._options()
-        with self._turn, Ledger.open(self._home()) as ledger:
+        with self._turn, Ledger.open(_home(self._config)) as ledger:
             if self._target is None:
                 self._target = self._load(ledger)
             selected: frozenset[int] = frozenset()
@@ -124,17 +125,6 @@ class ServedDetector:
             list_decoys=bool(self._config["list_decoys"]),
             decoy_count=count,
             dependence="bh" if dependence == "bh" else "by",
-        )
-
-    def _home(self) -> Home:
-        # The one place outside flows/settings.py that reads the environment: MLflow's server
-        # starts this module, and nobody builds settings for it.
-        key_path = os.environ.get("TUNI_KEY_FILE")
-        return Home.open(
-            Path(str(self._config["home"] or os.environ.get("TUNI_HOME", "~/.tuni"))),
-            database=os.environ.get("TUNI_LEDGER_URL") or None,
-            key_path=Path(key_path).expanduser() if key_path else None,
-            key_text=os.environ.get("TUNI_KEY") or None,
         )
 
     def _load(self, ledger: Ledger) -> "Target":
@@ -171,11 +161,28 @@ def _load_pyfunc(path: str, model_config: Mapping[str, object] | None = None) ->
         model_config: See `DEFAULTS`.
 
     Raises:
-        BundleError: The bundle is damaged or was altered.
+        SignatureError: The bundle is not signed, or not with a key that the home trusts.
+        BundleError: The bundle is damaged.
     """
     folder = Path(path)
+    config = {**DEFAULTS, **(model_config or {})}
     name, version = _registered(folder)
-    return ServedDetector(read_bundle(folder), name, version, {**DEFAULTS, **(model_config or {})})
+    of = f"{name}@{version}" if version else "NAME@VERSION"
+    trusted = os.environ.get("TUNI_TRUSTED_KEYS", "").split(os.pathsep)
+    verify_bundle(folder, _home(config), [Path(key).expanduser() for key in trusted if key], of)
+    return ServedDetector(read_bundle(folder), name, version, config)
+
+
+def _home(config: Mapping[str, object]) -> Home:
+    # The one place outside flows/settings.py that reads the environment: MLflow's server starts
+    # this module, and nobody builds settings for it.
+    key_path = os.environ.get("TUNI_KEY_FILE")
+    return Home.open(
+        Path(str(config["home"] or os.environ.get("TUNI_HOME", "~/.tuni"))),
+        database=os.environ.get("TUNI_LEDGER_URL") or None,
+        key_path=Path(key_path).expanduser() if key_path else None,
+        key_text=os.environ.get("TUNI_KEY") or None,
+    )
 
 
 def _registered(folder: Path) -> tuple[str, int | None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from tuni.errors import RequestError
+from tuni.errors import BundleError, RequestError
 
 Alias = Literal["champion", "challenger", "previous"]
 ALIASES: tuple[Alias, ...] = ("champion", "challenger", "previous")
@@ -34,6 +34,20 @@ class RegisteredVersion:
     description: str
     run_id: str | None
     created_at: datetime
+
+    @property
+    def digest(self) -> str:
+        """Digest of the bundle that was registered.
+
+        Raises:
+            BundleError: There is none.
+        """
+        if "digest" not in self.tags:
+            raise BundleError(
+                f"model {self.name} {self.version}: has no digest, so tuni did not register it",
+                "choose another version: tuni models list",
+            )
+        return self.tags["digest"]
 
     def record(self) -> dict[str, object]:
         """As JSON."""

@@ -10,6 +10,7 @@ TuniError
  │   ├─ SpecMismatch        features of one spec met a bundle of another
  │   ├─ FingerprintMismatch a bundle met another checkpoint
  │   ├─ BundleError         a bundle is damaged, altered or of an unknown format
+ │   ├─ SignatureError      a bundle is unsigned, altered, or signed with an unknown key
  │   ├─ UnusableScores      an array is empty, of the wrong shape or not finite
  │   ├─ ModelNotFound       no such registered model, version or alias
  │   ├─ WatchlistNotFound   no such watch list
@@ -80,6 +81,10 @@ class FingerprintMismatch(InputError):
 
 class BundleError(InputError):
     """A bundle is damaged, altered, too large or of an unknown format."""
+
+
+class SignatureError(InputError):
+    """A bundle is not signed, was altered, or was signed with a key that is not trusted."""
 
 
 class UnusableScores(InputError):

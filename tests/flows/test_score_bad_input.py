@@ -120,8 +120,25 @@ def test_an_altered_bundle_is_refused(tuni, registered, csv_file, tmp_path, refu
         "score", "--checkpoint", "tiny", "--subjects", tmp_path / "list.csv", "--out", out,
         home=home,
     )  # fmt: skip
-    refused(done, "digest", "delete")
+    refused(done, "altered", "delete")
     assert not out.exists()
+
+
+def test_an_unsigned_bundle_is_refused_until_its_owner_signs_it(
+    tuni, registered, csv_file, tmp_path, refused
+):
+    (stored,) = registered.home.glob("artifacts/**/bundle.sig")
+    stored.unlink()
+    shutil.rmtree(registered.home / "bundles", ignore_errors=True)
+    reference = f"tiny@{registered.version}"
+    done, out = scored(tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n")
+    refused(done, "is not signed", f"tuni models sign {reference}")
+    assert not out.exists()
+    home = registered.home
+    refused(tuni("models", "pull", reference, tmp_path / "pulled", home=home), "is not signed")
+    assert not (tmp_path / "pulled").exists()
+    assert tuni("models", "sign", reference, home=home).out == "tiny 1 is signed\n"
+    assert scored(tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n")[0].code == 0
 
 
 def test_another_checkpoint_than_the_bundles_is_refused(

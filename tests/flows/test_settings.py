@@ -91,3 +91,9 @@ def test_settings_come_from_the_environment_and_empty_ones_are_the_defaults(monk
     assert settings.checkpoint is None
     monkeypatch.setenv("TUNI_HOME", "")
     assert Settings().home == Path("~/.tuni").expanduser()
+
+
+def test_trusted_keys_are_paths_divided_by_colons(monkeypatch):
+    assert Settings().trusted_keys == ()
+    monkeypatch.setenv("TUNI_TRUSTED_KEYS", "a.pub:~/keys:")
+    assert Settings().trusted_keys == (Path("a.pub"), Path("~/keys").expanduser())

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,10 +19,17 @@ from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.serving import DEFAULTS, VERDICT_COLUMNS, _load_pyfunc
+from registry.signing import sign_bundle
 from tuni.array_model import ArrayModel
 from tuni.audit import JudgeOptions, judge
 from tuni.bundle import Bundle, Scorer, read_bundle, write_bundle
-from tuni.errors import CheckpointError, FingerprintMismatch, RequestError, TextError
+from tuni.errors import (
+    CheckpointError,
+    FingerprintMismatch,
+    RequestError,
+    SignatureError,
+    TextError,
+)
 from tuni.names import reference_parts
 from tuni.spec import FeatureSpec, NeighbourParts, NoiseSpec
 from tuni.target import Target
@@ -38,8 +46,10 @@ QUICK = {"list_decoys": False}
 
 
 @pytest.fixture(scope="module")
-def bundle(tiny_target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle for the small checkpoint."""
+def bundle(
+    tiny_target: Target, tmp_path_factory: pytest.TempPathFactory, shared_home: Home
+) -> Path:
+    """A bundle for the small checkpoint, signed by the shared home."""
     common = reference_parts("latin/*", 8)
     scorer = Scorer(
         model=ArrayModel("feature", ("noise",), {"sign": 1.0}),
@@ -67,7 +77,16 @@ def bundle(tiny_target: Target, tmp_path_factory: pytest.TempPathFactory) -> Pat
     )
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
     write_bundle(made, folder)
+    sign_bundle(folder, shared_home)
     return folder
+
+
+@pytest.fixture
+def home(home: Home, shared_home: Home) -> Home:
+    """A fresh home that trusts the shared one."""
+    home.trusted.mkdir()
+    shutil.copy(shared_home.public_key, home.trusted / "shared.pub")
+    return home
 
 
 @pytest.fixture
@@ -207,6 +226,27 @@ def test_setting_of_another_kind_is_refused(
     model = _load_pyfunc(str(bundle), {"home": str(home.root), **wrong})
     with pytest.raises(RequestError, match="model_config"):
         model.predict(pd.DataFrame({"text": TEXTS}))
+
+
+def test_bundle_of_a_key_that_the_home_does_not_trust_is_not_loaded(
+    bundle: Path, tmp_path: Path, shared_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"home": str(tmp_path / "fresh")}
+    with pytest.raises(SignatureError, match="does not trust"):
+        _load_pyfunc(str(bundle), config)
+    monkeypatch.setenv("TUNI_TRUSTED_KEYS", f":{shared_home.public_key}")
+    assert _load_pyfunc(str(bundle), config).bundle.checkpoint == NAME
+
+
+def test_altered_bundle_is_not_loaded(bundle: Path, home: Home, tmp_path: Path) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    (copy / "bundle.sig").unlink()
+    with pytest.raises(SignatureError, match="is not signed"):
+        _load_pyfunc(str(copy), {"home": str(home.root)})
+    shutil.copy(bundle / "bundle.sig", copy)
+    (copy / "bundle.json").write_bytes((copy / "bundle.json").read_bytes() + b" ")
+    with pytest.raises(SignatureError, match="altered"):
+        _load_pyfunc(str(copy), {"home": str(home.root)})
 
 
 def test_options_not_given_are_those_of_the_audit() -> None:

@@ -1,0 +1,209 @@
+"""Whose bundle is this: it is signed when it is registered and checked before it is believed.
+
+The one law: nothing of a bundle is read before its signature fits, and the signature must be of
+this home's key or of one that its owner put among the trusted ones.
+
+The format is OpenSSF's model signature (in-toto statement, DSSE envelope), made by the library
+`model-signing` with an EC P-256 key. Nothing is asked over the network.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from registry.home import Home
+from tuni.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
+from tuni.bundle_files import read_bounded
+from tuni.errors import BundleError, HomeError, RequestError, SignatureError
+
+if TYPE_CHECKING:
+    from model_signing.hashing import Config
+
+SIGNATURE = "bundle.sig"
+MAX_SIGNATURE = 64 * 2**10  # bytes; ours take 2 KiB
+_MAX_KEY = 16 * 2**10
+_SUFFIXES = (".pub", ".pem")
+
+
+def public_key(home: Home) -> Path:
+    """The home's public key, to be handed to others; the pair is made at first use.
+
+    Raises:
+        HomeError: The private key is readable by others, unreadable, or lost.
+    """
+    try:
+        if not home.signing_key.exists():
+            _make_pair(home)
+        mode = home.signing_key.stat().st_mode
+        if mode & 0o077:
+            raise HomeError(
+                f"signing key {home.signing_key}: others may read it (mode {mode & 0o777:04o})",
+                f"chmod 600 {home.signing_key}",
+            )
+        key = load_pem_private_key(home.signing_key.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError
+        if not home.public_key.exists():
+            _put(home.public_key, _pem(key.public_key()), 0o644)
+    except OSError as error:
+        raise HomeError(
+            f"signing key {home.signing_key}: cannot be read or made ({error.strerror})",
+            f"make sure that you own {home.root} and that the disk has room",
+        ) from error
+    except (ValueError, TypeError) as error:  # TypeError: it has a password
+        raise HomeError(
+            f"signing key {home.signing_key}: not an elliptic key in PEM without a password",
+            "put the original file back from a backup; nothing was overwritten",
+        ) from error
+    return home.public_key
+
+
+def sign_bundle(folder: Path, home: Home) -> None:
+    """Write the signature of a bundle into its folder, which holds nothing else.
+
+    Raises:
+        HomeError: The home's key cannot be used.
+    """
+    from model_signing import signing
+
+    public_key(home)
+    config = signing.Config()  # type: ignore[no-untyped-call]  # the library's
+    config.use_elliptic_key_signer(private_key=home.signing_key)
+    config.set_hashing_config(_hashing()).sign(folder, folder / SIGNATURE)
+
+
+def verify_bundle(folder: Path, home: Home, trusted: Sequence[Path], of: str) -> None:
+    """Check that a bundle is what the holder of a trusted key signed.
+
+    Args:
+        folder: Holds the bundle's two files and the signature, and nothing else.
+        home: Its public key and those in its folder ``trusted`` are believed.
+        trusted: Further public keys: files, or folders of them.
+        of: Whose bundle it is, ``NAME@VERSION``, for messages.
+
+    Raises:
+        SignatureError: There is no signature, of no trusted key, or it does not fit the files.
+        BundleError: A file is missing, no plain file, or too large to be a bundle's.
+        RequestError: A trusted key cannot be read.
+    """
+    from model_signing import verifying
+
+    path = folder / SIGNATURE
+    if not path.exists():
+        raise SignatureError(
+            f"model {of}: is not signed",
+            f"if you registered it, sign it: tuni models sign {of}; else ask its owner to do so",
+        )
+    hint = _hint(read_bounded(path, MAX_SIGNATURE))
+    keys = trusted_keys(home, trusted)
+    if hint not in keys:
+        raise SignatureError(
+            f"model {of}: is signed with a key that this home does not trust",
+            f"ask its owner for signing.pub and put it into {home.trusted}, if you trust it",
+        )
+    # The library reads whatever a name leads to, however long it is.
+    for name, limit in ((DESCRIPTION, MAX_DESCRIPTION), (ARRAYS, MAX_ARRAYS)):
+        read_bounded(folder / name, limit)
+    config = verifying.Config()  # type: ignore[no-untyped-call]  # the library's
+    try:
+        config.use_elliptic_key_verifier(public_key=keys[hint])
+        config.set_hashing_config(_hashing()).verify(folder, path)
+    except (InvalidSignature, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise SignatureError(
+            f"model {of}: the signature does not fit, so the bundle or the signature was altered",
+            "register the detector again, or restore the registry from a backup",
+        ) from error
+
+
+def trusted_keys(home: Home, more: Sequence[Path]) -> dict[str, Path]:
+    """Files of the public keys whose bundles are believed, by the keys' digests.
+
+    Raises:
+        RequestError: One cannot be read, or is no public elliptic key.
+    """
+    places = [home.public_key, home.trusted]
+    files = []
+    for place in [*(place for place in places if place.exists()), *more]:
+        if place.is_dir():
+            files += sorted(file for file in place.iterdir() if file.suffix in _SUFFIXES)
+        else:
+            files.append(place)
+    found: dict[str, Path] = {}
+    for file in files:
+        try:
+            key = load_pem_public_key(read_bounded(file, _MAX_KEY))
+            if not isinstance(key, ec.EllipticCurvePublicKey):
+                raise ValueError
+        except (BundleError, ValueError) as error:
+            raise RequestError(
+                f"trusted key {file}: not a file with a public elliptic key in PEM",
+                "remove it, or put the owner's signing.pub in its place",
+            ) from error
+        found.setdefault(hashlib.sha256(_pem(key)).hexdigest(), file)
+    return found
+
+
+def _hashing() -> "Config":
+    from model_signing.hashing import Config
+
+    config = Config()  # type: ignore[no-untyped-call]  # the library's
+    return config.set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
+
+
+def _hint(content: bytes) -> str:
+    """Digest of the key that a signature says it is of: which key to try, no proof."""
+    try:
+        return str(json.loads(content)["verificationMaterial"]["publicKey"]["hint"])
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return ""
+
+
+def _make_pair(home: Home) -> None:
+    with home.lock("signing"):
+        if home.signing_key.exists():
+            return
+        if home.public_key.exists():
+            _lost(home)
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _put(home.signing_key, private, 0o600)
+        _put(home.public_key, _pem(key.public_key()), 0o644)
+
+
+def _lost(home: Home) -> NoReturn:
+    raise HomeError(
+        f"signing key {home.signing_key}: missing, but {home.public_key} is there",
+        f"put it back from a backup; to begin with a new one and still believe what the old one "
+        f"signed: mkdir -p {home.trusted} && mv {home.public_key} {home.trusted}/old.pub",
+    )
+
+
+def _put(path: Path, content: bytes, mode: int) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)  # left by a process of the same number that was killed
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    draft.replace(path)
+
+
+def _pem(key: ec.EllipticCurvePublicKey) -> bytes:
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

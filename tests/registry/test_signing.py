@@ -1,0 +1,158 @@
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from registry.home import Home
+from registry.signing import SIGNATURE, public_key, sign_bundle, trusted_keys, verify_bundle
+from tuni.errors import BundleError, HomeError, RequestError, SignatureError
+
+MakeBundle = Callable[..., Path]
+
+
+@pytest.fixture
+def signed(home: Home, make_bundle: MakeBundle) -> Path:
+    bundle = make_bundle()
+    sign_bundle(bundle, home)
+    return bundle
+
+
+def test_pair_is_made_once_and_the_private_key_is_for_its_owner_alone(home: Home) -> None:
+    place = public_key(home)
+    content = home.signing_key.read_bytes()
+    assert place == home.public_key
+    assert b"PUBLIC KEY" in place.read_bytes()
+    assert home.signing_key.stat().st_mode & 0o777 == 0o600
+    assert public_key(home).read_bytes() == place.read_bytes()
+    assert home.signing_key.read_bytes() == content
+    assert not list(home.root.glob(".signing*"))
+
+
+def test_processes_that_start_together_share_one_pair(home: Home) -> None:
+    code = (
+        "import sys; from pathlib import Path; from registry.home import Home;"
+        "from registry.signing import public_key;"
+        "print(public_key(Home.open(Path(sys.argv[1]))).read_text())"
+    )
+    command = [sys.executable, "-c", code, str(home.root)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    keys = {process.communicate()[0].strip() for process in started}
+    assert keys == {home.public_key.read_text().strip()}
+
+
+def test_private_key_that_others_may_read_is_refused(home: Home, make_bundle: MakeBundle) -> None:
+    public_key(home)
+    home.signing_key.chmod(0o644)
+    with pytest.raises(HomeError, match=f"chmod 600 {home.signing_key}"):
+        sign_bundle(make_bundle(), home)
+
+
+def test_damaged_private_key_is_refused_and_left_alone(home: Home) -> None:
+    public_key(home)
+    home.signing_key.write_text("no key")
+    with pytest.raises(HomeError, match="from a backup"):
+        public_key(home)
+    assert home.signing_key.read_text() == "no key"
+
+
+def test_lost_private_key_is_not_replaced_without_a_word_and_the_fix_works(
+    home: Home, signed: Path
+) -> None:
+    home.signing_key.unlink()
+    with pytest.raises(HomeError, match="missing, but") as caught:
+        public_key(home)
+    verify_bundle(signed, home, (), "m@1")  # what it signed is still believed
+    subprocess.run(caught.value.fix.rpartition(": ")[2], shell=True, check=True)
+    public_key(home)
+    verify_bundle(signed, home, (), "m@1")
+    assert len(trusted_keys(home, ())) == 2
+
+
+def test_signature_of_the_own_key_fits(home: Home, signed: Path) -> None:
+    verify_bundle(signed, home, (), "m@1")
+
+
+def test_file_that_nobody_signed_beside_the_bundle_is_refused(home: Home, signed: Path) -> None:
+    (signed / "loader.py").write_text("")
+    with pytest.raises(SignatureError, match="does not fit"):
+        verify_bundle(signed, home, (), "m@1")
+
+
+def test_link_in_the_bundles_place_is_refused(home: Home, signed: Path) -> None:
+    (signed / "bundle.json").rename(signed.parent / "elsewhere.json")
+    (signed / "bundle.json").symlink_to(signed.parent / "elsewhere.json")
+    with pytest.raises(SignatureError, match="does not fit"):
+        verify_bundle(signed, home, (), "m@1")
+
+
+@pytest.mark.parametrize("file", ["bundle.json", "arrays.safetensors"])
+def test_missing_file_is_refused(home: Home, signed: Path, file: str) -> None:
+    (signed / file).unlink()
+    with pytest.raises(BundleError, match=file):
+        verify_bundle(signed, home, (), "m@1")
+
+
+def test_statement_rewritten_for_other_files_without_the_key_is_refused(
+    home: Home, signed: Path
+) -> None:
+    def digest(content: bytes) -> str:
+        return hashlib.sha256(content).hexdigest()
+
+    signature = json.loads((signed / SIGNATURE).read_text())
+    statement = json.loads(base64.b64decode(signature["dsseEnvelope"]["payload"]))
+    (signed / "bundle.json").write_bytes(b"{}")
+    resources = statement["predicate"]["resources"]
+    for resource in resources:
+        resource["digest"] = digest((signed / resource["name"]).read_bytes())
+    root = b"".join(bytes.fromhex(resource["digest"]) for resource in resources)
+    statement["subject"][0]["digest"]["sha256"] = digest(root)
+    payload = json.dumps(statement, indent=2).encode()
+    signature["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
+    (signed / SIGNATURE).write_text(json.dumps(signature))
+    with pytest.raises(SignatureError, match="does not fit"):
+        verify_bundle(signed, home, (), "m@1")
+
+
+def test_damaged_signature_is_refused_or_says_the_same(home: Home, signed: Path) -> None:
+    content = (signed / SIGNATURE).read_bytes()
+    refused = 0
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1 + place % 255
+        (signed / SIGNATURE).write_bytes(bytes(changed))
+        try:
+            verify_bundle(signed, home, (), "m@1")
+        except SignatureError:
+            refused += 1
+    assert refused > len(content) / 7 * 0.9
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff", b'{"a":', b"[" * 60_000])
+def test_signature_that_is_none_is_refused(home: Home, signed: Path, content: bytes) -> None:
+    (signed / SIGNATURE).write_bytes(content)
+    with pytest.raises(SignatureError):
+        verify_bundle(signed, home, (), "m@1")
+
+
+def test_signature_without_end_is_not_read(home: Home, signed: Path) -> None:
+    (signed / SIGNATURE).write_bytes(b" " * 100_000)
+    with pytest.raises(BundleError, match="larger than"):
+        verify_bundle(signed, home, (), "m@1")
+
+
+def test_trusted_key_that_is_none_is_named(home: Home, signed: Path, tmp_path: Path) -> None:
+    other = rsa.generate_private_key(65537, 2048).public_key()
+    (tmp_path / "rsa.pub").write_bytes(
+        other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
+    (tmp_path / "text.pub").write_text("no key")
+    for name in ("rsa.pub", "text.pub", "none.pub"):
+        with pytest.raises(RequestError, match=name):
+            verify_bundle(signed, home, [tmp_path / name], "m@1")
