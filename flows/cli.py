@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from flows.cli_audits import audit, audits
 from flows.cli_models import models
+from flows.cli_watchlists import watchlist
 from flows.show import results, say
+from flows.start import open_settings
 
 if TYPE_CHECKING:
-    from flows.settings import Settings
+    pass
 
 app = typer.Typer(
     name="tuni",
@@ -26,6 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models, name="models")
+app.add_typer(watchlist, name="watchlist")
+app.command(epilog="Example: tuni audit --checkpoint ours-vit-b-32 --watchlist customers")(audit)
+app.add_typer(audits, name="audits")
 
 INTERRUPTED = "interrupted\n  fix: the same command goes on where this one stopped"
 
@@ -44,7 +50,7 @@ def run(
 
     Stopped at any moment, the same command goes on where it was.
     """
-    _settings()  # before Prefect is imported, which reads its settings then
+    open_settings()  # before Prefect is imported, which reads its settings then
 
     from flows.estimate import estimate
     from flows.job import shared_jobs
@@ -112,7 +118,7 @@ def score(
             dependence=dependence,
             skip_bad=skip_bad,
         ),
-        _settings(),
+        open_settings(),
     )
     results(outcome.record(), outcome.text(), as_json=as_json)
     if outcome.withheld:
@@ -129,7 +135,7 @@ def make_testbed(
     as_json: Json = False,
 ) -> None:
     """Train a small CLIP whose members are known, to check claims against."""
-    settings = _settings()  # before Prefect is imported, which reads its settings then
+    settings = open_settings()  # before Prefect is imported, which reads its settings then
 
     from flows.demo import write_testbed
 
@@ -140,7 +146,7 @@ def make_testbed(
 @app.command(epilog="Example: tuni demo")
 def demo(as_json: Json = False) -> None:
     """Do the whole job on a small testbed and compare the verdicts with the truth."""
-    settings = _settings()  # before Prefect is imported, which reads its settings then
+    settings = open_settings()  # before Prefect is imported, which reads its settings then
 
     from flows.demo import run_demo
 
@@ -155,7 +161,7 @@ def ui(
     """Serve the MLflow pages of this home on loopback, until interrupted."""
     from flows.ui import serve_ui
 
-    serve_ui(_settings(), port)
+    serve_ui(open_settings(), port)
 
 
 @app.command(epilog="Example: tuni doctor --json")
@@ -163,24 +169,10 @@ def doctor(as_json: Json = False) -> None:
     """Say what is installed, which devices there are and whether the home is sound."""
     from flows.doctor import examine
 
-    report = examine(_settings())
+    report = examine(open_settings())
     results(report.record(), report.text(), as_json=as_json)
     if not report.sound:
         raise typer.Exit(1)
-
-
-def _settings() -> "Settings":
-    from flows.console import ConsoleProgress, current_progress
-    from flows.environment import log_to, prepare
-    from flows.ledger import open_home
-    from flows.settings import Settings
-
-    settings = Settings()
-    open_home(settings)  # before anything writes there
-    prepare(settings.home)
-    log_to(settings.home / "logs")
-    current_progress.set(ConsoleProgress())
-    return settings
 
 
 def main() -> None:

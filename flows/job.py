@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from flows.console import current_progress
+from flows.detector import limit_threads
 from flows.job_checks import chosen_objective, require_reachable, require_readable
 from flows.job_features import JobFeatures
 from flows.job_folder import CHOICE, OUTCOME, JobFolder
@@ -48,7 +48,6 @@ from tuni.target import Target, load_target
 from tuni.texts import PROMPTS_8, PROMPTS_24, canonical
 
 T = TypeVar("T")
-SMALL_WIDTH = 256  # of a text tower (ours)
 BANK_RANKS = (4, 16)  # ours
 # A parameter that moves no result must not make a new job of it.
 _NOT_IN_HASH = {"device", "threads"}
@@ -119,10 +118,7 @@ class Job:
             device=self.request.compute.device,
             precision=self.request.features.precision,
         )
-        # On a busy machine two threads took up to three times as long as one for small towers.
-        threads = self.request.compute.threads or (1 if target.width <= SMALL_WIDTH else None)
-        if threads:
-            torch.set_num_threads(threads)
+        limit_threads(target, self.request.compute.threads)
         source = table.model_dump(mode="json", exclude={"name"})
         self.ledger.bind_checkpoint(table.name, target.fingerprint, source)
         return target

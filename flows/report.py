@@ -25,14 +25,8 @@ def render_report(facts: ReportFacts) -> str:
     Returns:
         One HTML document with its styles and figures inside.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(percent=percent, interval=_interval, count=lambda n: f"{n:,}")
+    pages = environment()
+    pages.filters.update(percent=percent, interval=_interval, count=lambda n: f"{n:,}")
     figures = {
         section: [
             (chart, _element(chart, f"figure{number}"))
@@ -41,8 +35,19 @@ def render_report(facts: ReportFacts) -> str:
         ]
         for section in ("power", "search")
     }
-    page = environment.get_template("report.html")
+    page = pages.get_template("report.html")
     return page.render(facts=facts, findings=findings(facts), figures=figures)
+
+
+def environment() -> Environment:
+    """What fills our templates in: everything escaped, and a missing value is an error."""
+    return Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def write_report(facts: ReportFacts, path: Path) -> Path:
@@ -58,9 +63,18 @@ def write_report(facts: ReportFacts, path: Path) -> Path:
     Raises:
         HomeError: The file cannot be written.
     """
+    return write_page(render_report(facts), path)
+
+
+def write_page(page: str, path: Path) -> Path:
+    """Write a page, whole or not at all.
+
+    Raises:
+        HomeError: The file cannot be written.
+    """
     temporary = path.with_suffix(".tmp")
     try:
-        temporary.write_text(render_report(facts), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

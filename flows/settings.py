@@ -229,6 +229,11 @@ class Settings(BaseSettings):
         description="Public keys, or folders of them, whose bundles are used beside the home's "
         "own (TUNI_TRUSTED_KEYS, divided by colons).",
     )
+    device: str = Field(
+        "cpu",
+        pattern=r"^(cpu|cuda(:\d+)?)$",
+        description="Torch device of audits (TUNI_DEVICE).",
+    )
 
 
 def read_request(path: Path) -> Request:

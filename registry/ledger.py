@@ -246,23 +246,28 @@ class Ledger:
         )
 
     @contextmanager
-    def exclusive(self, name: str) -> Iterator[None]:
+    def exclusive(self, name: str, wait_s: float | None = None) -> Iterator[None]:
         """Hold a named lock that everybody with this ledger respects; a crash frees it.
 
         On Postgres an advisory lock (other machines respect it too), on SQLite a lock file.
 
+        Args:
+            name: Of the lock.
+            wait_s: How long to wait for somebody else; None is a minute.
+
         Raises:
-            HomeError: Somebody else held it for longer than a minute.
+            HomeError: Somebody else held it for longer.
         """
+        wait_s = LOCK_TIMEOUT_S if wait_s is None else wait_s
         if self.engine.dialect.name == "sqlite":
-            with self.home.lock(name, LOCK_TIMEOUT_S):
+            with self.home.lock(name, wait_s):
                 yield
             return
         connection = None
         try:
             with database_errors(f"take the lock {name}"):
                 connection = self.engine.connect()
-                connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+                connection.execute(text(f"SET LOCAL lock_timeout = '{wait_s * 1000:.0f}ms'"))
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
                     {"name": name},

@@ -102,6 +102,10 @@ class ModelStore:
         except ModelNotFound:
             return None
 
+    def champions(self) -> tuple[str, ...]:
+        """Names of the models that have a champion, sorted."""
+        return tuple(model.name for model in self.list() if "champion" in model.aliases)
+
     def find_version(self, name: str, tag: str, value: str) -> RegisteredVersion | None:
         """The newest version whose tag has this value, or None."""
         same = (version for version in self.versions(name) if version.tags.get(tag) == value)

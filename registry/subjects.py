@@ -15,7 +15,7 @@ from registry import schema
 from registry.database import CHUNK, database_errors, insert_ignore
 from registry.keys import KEY_BYTES, WrongKey, seal, unseal
 from registry.ledger import Ledger
-from tuni.errors import HomeError
+from tuni.errors import ValueAltered
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Subject:
         """What `seal` was given.
 
         Raises:
-            HomeError: Altered, or moved from another place or subject.
+            ValueAltered: Altered, or moved from another place or subject.
         """
         try:
             return unseal(self.cipher, sealed, f"{place} {self.pseudonym}")
@@ -51,7 +51,7 @@ class Subject:
         """The subject's text.
 
         Raises:
-            HomeError: Altered, or another subject's.
+            ValueAltered: Altered, or another subject's.
         """
         return self.unseal(sealed, "text").decode("utf-8", "surrogatepass")
 
@@ -60,9 +60,9 @@ class Subject:
         return self.seal(text.encode("utf-8", "surrogatepass"), "text")
 
 
-def altered() -> HomeError:
+def altered() -> ValueAltered:
     """What is raised for a value that its key does not open."""
-    return HomeError(
+    return ValueAltered(
         "ledger: an encrypted value was altered, or written with another key",
         "restore the ledger together with its key from a backup",
     )
@@ -117,7 +117,7 @@ def unwrap(ledger: Ledger, number: int, mark: str, wrapped: bytes, generation: i
     """A subject from its row.
 
     Raises:
-        HomeError: The wrapped key was altered, or wrapped with a key that is not the home's.
+        ValueAltered: The wrapped key was altered, or wrapped with a key that is not the home's.
     """
     if generation not in ledger.wrappers:
         ledger.load_keys()  # rotated meanwhile

@@ -46,6 +46,7 @@ class JobLabels:
         spec: Hash of the feature spec.
         version: Version of tuni.
         commit: Git commit of the code, or None where it is not run from a clone.
+        kind: ``job`` or ``audit``.
     """
 
     job: str
@@ -55,12 +56,13 @@ class JobLabels:
     spec: str
     version: str
     commit: str | None = None
+    kind: Literal["job", "audit"] = "job"
 
     def tags(self) -> dict[str, str]:
         """The run's tags."""
         return {
-            "kind": "job",
-            "job": self.job,
+            "kind": self.kind,
+            self.kind: self.job,
             "checkpoint": self.checkpoint,
             "fingerprint": self.fingerprint,
             "spec": self.spec,
@@ -87,7 +89,7 @@ class JobRun:
         experiment_id = tracking.experiment(experiment)
         client = tracking.client()
         with tracking.errors("open the job's run"):
-            for run in _runs(client, experiment_id, f"tags.kind = 'job' and {_is(labels.job)}"):
+            for run in _runs(client, experiment_id, _is(labels.job, labels.kind)):
                 if run.info.status != "FINISHED":
                     client.update_run(run.info.run_id, status="RUNNING", name=labels.name)
                     return cls(tracking, run.info.run_id, experiment_id)
@@ -100,7 +102,7 @@ class JobRun:
         experiment_id = tracking.experiment(experiment)
         client = tracking.client()
         with tracking.errors("look for the job's run"):
-            for run in _runs(client, experiment_id, f"tags.kind = 'job' and {_is(job)}"):
+            for run in _runs(client, experiment_id, _is(job, "job")):
                 if run.info.status == "FINISHED":
                     return str(run.info.run_id)
         return None
@@ -259,10 +261,10 @@ def _neutral() -> dict[str, str]:
     return {"mlflow.user": "tuni", "mlflow.source.name": "tuni", "mlflow.source.type": "LOCAL"}
 
 
-def _is(job: str) -> str:
+def _is(job: str, kind: str) -> str:
     if not job.isalnum():
-        raise TrackingError(f"job: hash {job!r} is not alphanumeric", "please report this fault")
-    return f"tags.job = '{job}'"
+        raise TrackingError(f"{kind}: {job!r} is not alphanumeric", "please report this fault")
+    return f"tags.kind = '{kind}' and tags.{kind} = '{job}'"
 
 
 def _runs(client: "MlflowClient", experiment_id: str, query: str) -> list["Run"]:

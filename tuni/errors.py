@@ -17,6 +17,7 @@ TuniError
  │   └─ AuditNotFound       no such audit
  ├─ EnvironmentFault        the machine's fault, not the input's; the command line exits with 1
  │   ├─ HomeError           the home cannot be used (permissions, disk, key)
+ │   │   └─ ValueAltered    an encrypted value of the ledger does not open
  │   ├─ TrailBroken         the audit trail was tampered with
  │   └─ TrackingError       MLflow or its store did not answer as expected
  └─ ClaimWithheld           the job ran, a claim may not be made; the command line exits with 3
@@ -109,6 +110,10 @@ class EnvironmentFault(TuniError):
 
 class HomeError(EnvironmentFault):
     """The home folder cannot be used: permissions, disk, key."""
+
+
+class ValueAltered(HomeError):
+    """An encrypted value of the ledger was altered, moved, or written with another key."""
 
 
 class TrailBroken(EnvironmentFault):

@@ -1,0 +1,71 @@
+"""An audit's verdicts by name, for the auditor's own eyes, and its report without names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.audit_outcome import AuditSummary
+from flows.audit_pages import audit_page
+from flows.fact_page import render_page
+from flows.ledger import open_ledger
+from flows.report import write_page
+from flows.settings import Settings
+from registry.audit_rows import AuditRows, Finding
+from registry.audits import Audit, Audits
+from registry.trail import Trail
+from tuni.errors import RequestError
+from tuni.tables import write_csv
+from tuni.verdicts import WITHHELD, verdict_words
+
+COLUMNS = (
+    "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
+    "measured_power", "flags", "model_version", "fingerprint", "error",
+)  # fmt: skip
+
+
+def export_audit(audit_id: str, out: Path, report: Path | None, settings: Settings) -> int:
+    """Write the verdicts of an ended audit, and its report; how many subjects there are.
+
+    Raises:
+        AuditNotFound: There is none of this id.
+        RequestError: It has not ended, or the file cannot be written there.
+    """
+    with open_ledger(settings) as ledger:
+        audit = Audits(ledger).get(audit_id)
+        if audit.summary is None:
+            raise RequestError(
+                f"audit {audit_id}: is {audit.state}, it has not ended",
+                f"tuni audits resume {audit_id}",
+            )
+        summary = AuditSummary(**audit.summary)
+        rows = AuditRows(ledger, audit_id)
+        count = rows.counts()[1]
+        write_csv(out, COLUMNS, _lines(audit, summary, rows.findings()))
+        if report is not None:
+            levels = {p: number for p, (number, _) in rows.kept_levels().items()}
+            write_page(render_page(audit_page(audit, summary, levels)), report)
+        Trail(ledger).append("audit exported", audit=audit_id, subjects=count)
+        return count
+
+
+def _lines(
+    audit: Audit, summary: AuditSummary, findings: Iterator[Finding]
+) -> Iterator[dict[str, object]]:
+    for found in findings:
+        kept = found.verdict
+        line: dict[str, object] = {"text": found.text, "error": kept.refused}
+        if kept.p_decoy is not None and kept.score is not None:
+            words = verdict_words([kept.p_decoy], summary.operating_point)[0]
+            alone = "one_part" in kept.flags.split()
+            line |= {
+                "score": kept.score,
+                "p_decoy": None if summary.withheld else kept.p_decoy,
+                "p_gibberish": kept.p_gibberish,
+                "q_value": None if summary.withheld else found.q_value,
+                "verdict": WITHHELD if summary.withheld else words,
+                "operating_point": summary.operating_point,
+                "measured_power": "not measured" if alone else summary.measured_power,
+                "flags": kept.flags,
+                "model_version": audit.version,
+                "fingerprint": audit.fingerprint,
+            }
+        yield line

@@ -1,0 +1,131 @@
+"""Audits from the command line: one checkpoint, or the fleet of all that have a champion."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flows.audit import audit, resume
+from flows.audit_outcome import AuditOutcome
+from flows.engine import check_engine
+from flows.fleet import fleet
+from flows.ledger import open_ledger
+from flows.settings import Settings
+from registry.audits import Audits
+from registry.models import ModelStore
+from registry.watchlists import Watchlists
+from tuni.errors import ModelNotFound, RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class AuditsOutcome:
+    """One audit, or a fleet of them.
+
+    Attributes:
+        audits: What each came to.
+    """
+
+    audits: tuple[AuditOutcome, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """3 where verdicts are withheld, 1 where an audit is partial, else 0."""
+        if any(one.audit.state == "partial" for one in self.audits):
+            return 1
+        return 3 if any(one.withheld for one in self.audits) else 0
+
+    def record(self) -> dict[str, Any]:  # Any: JSON values
+        """One JSON object; holds no text of the list."""
+        if len(self.audits) == 1:
+            return self.audits[0].record()
+        return {"audits": [one.record() for one in self.audits]}
+
+    def text(self) -> str:
+        """A few lines for people: the audit, or a table of the fleet."""
+        if len(self.audits) == 1:
+            return self.audits[0].text()
+        lines = [f"{'CHECKPOINT':<32} {'FOUND':>7} {'BY CHANCE':>9} {'OF':>9}  STATE      AUDIT"]
+        for one in self.audits:
+            told = one.summary
+            found = "-" if told is None or told.withheld else f"{told.found:,}"
+            chance = "-" if told is None or told.withheld else f"{told.by_chance:.0f}"
+            lines.append(
+                f"{one.audit.checkpoint:<32} {found:>7} {chance:>9} {one.audit.subjects:>9,}  "
+                f"{one.audit.state:<10} {one.audit.id}"
+            )
+        return "\n".join(lines)
+
+
+def run_audits(
+    settings: Settings,
+    watchlist: str,
+    checkpoint: str | None,
+    *,
+    every: bool,
+    version: str,
+    engine: str,
+    list_decoys: bool,
+    decoys: int | None,
+    dependence: Literal["bh", "by"],
+    shard_size: int,
+) -> AuditsOutcome:
+    """Audit a list by one checkpoint or by all.
+
+    Raises:
+        RequestError: Neither a checkpoint nor all of them, or both; no such engine.
+        ModelNotFound: There is no such detector.
+        WatchlistNotFound: There is no such list.
+        EnvironmentFault: The ledger, MLflow or this program failed; the same command goes on.
+    """
+    if every == (checkpoint is not None):
+        raise RequestError(
+            "--checkpoint: name one, or say --every for all that have a champion",
+            "tuni models list shows what there is",
+        )
+    _require(settings, watchlist, checkpoint, version, engine)
+    if checkpoint is not None:
+        done = [
+            audit(
+                checkpoint,
+                watchlist,
+                version=version,
+                engine=engine,
+                list_decoys=list_decoys,
+                decoys=decoys,
+                dependence=dependence,
+                shard_size=shard_size,
+            )
+        ]
+    else:
+        done = fleet(watchlist, engine=engine)
+    return _outcome(settings, done)
+
+
+def resume_audit(settings: Settings, audit_id: str, engine: str) -> AuditsOutcome:
+    """Let an audit go on.
+
+    Raises:
+        AuditNotFound: There is none of this id.
+        SpecMismatch: It was begun with another version of tuni or another detector.
+    """
+    check_engine(engine)
+    with open_ledger(settings) as ledger:
+        Audits(ledger).get(audit_id)
+    return _outcome(settings, [resume(audit_id, engine)])
+
+
+def _require(
+    settings: Settings, watchlist: str, checkpoint: str | None, version: str, engine: str
+) -> None:
+    """Tell bad input before Prefect is started, which takes seconds."""
+    check_engine(engine)
+    with open_ledger(settings) as ledger:
+        Watchlists(ledger).get(watchlist)
+        store = ModelStore(ledger.home, settings.tracking_uri, ledger)
+        if checkpoint is not None:
+            store.show(checkpoint, version)
+        elif not store.champions():
+            raise ModelNotFound("--every: no checkpoint has a champion", "make one with `tuni run`")
+
+
+def _outcome(settings: Settings, done: list[str]) -> AuditsOutcome:
+    with open_ledger(settings) as ledger:
+        return AuditsOutcome(tuple(AuditOutcome.of(Audits(ledger).get(one)) for one in done))

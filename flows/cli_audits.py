@@ -1,0 +1,166 @@
+"""`tuni audit` and `tuni audits`: audits of watch lists."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flows.show import results
+from flows.start import open_settings
+
+audits = typer.Typer(
+    help="List, show, export, resume, cancel and verify audits.", no_args_is_help=True
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Id = Annotated[str, typer.Argument(help="The audit's id, as `tuni audits list` shows it.")]
+EngineName = Annotated[
+    str, typer.Option(help="Where shards run: local, ray, or ray://HOST:PORT to join a cluster.")
+]
+
+
+def audit(
+    watchlist: Annotated[str, typer.Option(help="Name of the watch list.")],
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Name of the registered checkpoint.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="By every checkpoint that has a champion.")
+    ] = False,
+    version: Annotated[
+        str, typer.Option(help="Alias or version number of the detector.")
+    ] = "champion",
+    engine: EngineName = "local",
+    list_decoys: Annotated[
+        bool, typer.Option(help="Also rank each text among decoys of the list's own name parts.")
+    ] = True,
+    decoys: Annotated[
+        int | None,
+        typer.Option(
+            min=200,
+            max=1_000_000,
+            help="List decoys; by default 5 a text, at least 2,000 and at most 20,000.",
+        ),
+    ] = None,
+    dependence: Annotated[
+        Literal["bh", "by"], typer.Option(help="q-values: Benjamini-Hochberg or -Yekutieli.")
+    ] = "bh",
+    shard_size: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Subjects judged and written at once.")
+    ] = 4000,
+    as_json: Json = False,
+) -> None:
+    """Judge every subject of a watch list with a registered detector.
+
+    Stopped at any moment, the same command goes on where it was.
+    """
+    settings = open_settings()  # before Prefect is imported, which reads its settings then
+
+    from flows.audit_runs import run_audits
+
+    outcome = run_audits(
+        settings,
+        watchlist,
+        checkpoint,
+        every=every,
+        version=version,
+        engine=engine,
+        list_decoys=list_decoys,
+        decoys=decoys,
+        dependence=dependence,
+        shard_size=shard_size,
+    )
+    results(outcome.record(), outcome.text(), as_json=as_json)
+    raise typer.Exit(outcome.exit_code)
+
+
+@audits.command("list", epilog="Example: tuni audits list --watchlist customers")
+def list_audits(
+    watchlist: Annotated[str | None, typer.Option(help="Only audits of this list.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the audits, oldest first."""
+    from flows.audit_outcome import AuditOutcome
+    from flows.ledger import open_ledger
+    from registry.audits import Audits
+
+    with open_ledger(open_settings()) as ledger:
+        found = [AuditOutcome.of(entry) for entry in Audits(ledger).list(watchlist)]
+    lines = [
+        f"{'AUDIT':<13} {'BEGUN':<17} {'STATE':<10} {'FOUND':>7} {'OF':>9}  LIST BY CHECKPOINT"
+    ]
+    lines += [one.line() for one in found]
+    text = "\n".join(lines) if found else "no audit yet; `tuni audit` makes one"
+    results({"audits": [one.record() for one in found]}, text, as_json=as_json)
+
+
+@audits.command(epilog="Example: tuni audits show 3f9c0a7be214")
+def show(audit_id: Id, as_json: Json = False) -> None:
+    """Show what an audit came to, in aggregates."""
+    from flows.audit_outcome import AuditOutcome
+    from flows.ledger import open_ledger
+    from registry.audits import Audits
+
+    with open_ledger(open_settings()) as ledger:
+        outcome = AuditOutcome.of(Audits(ledger).get(audit_id))
+    results(outcome.record(), outcome.text(), as_json=as_json)
+
+
+@audits.command(epilog="Example: tuni audits export 3f9c0a7be214 --out verdicts.csv")
+def export(
+    audit_id: Id,
+    out: Annotated[Path, typer.Option(help="CSV to write; holds the names in clear.")],
+    report: Annotated[
+        Path | None, typer.Option(help="Also write the report page (HTML), without names.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write an audit's verdicts by name, smallest p first, to a file of your own."""
+    from flows.audit_export import export_audit
+
+    count = export_audit(audit_id, out, report, open_settings())
+    record = {"out": str(out), "report": report and str(report), "subjects": count}
+    results(record, f"{out}: {count:,} subjects", as_json=as_json)
+
+
+@audits.command(epilog="Example: tuni audits resume 3f9c0a7be214")
+def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) -> None:
+    """Go on with an audit that was interrupted, cancelled or partial.
+
+    It keeps the detector's version that it began with, whatever is champion now.
+    """
+    settings = open_settings()  # before Prefect is imported, which reads its settings then
+
+    from flows.audit_runs import resume_audit
+
+    outcome = resume_audit(settings, audit_id, engine)
+    results(outcome.record(), outcome.text(), as_json=as_json)
+    raise typer.Exit(outcome.exit_code)
+
+
+@audits.command(epilog="Example: tuni audits cancel 3f9c0a7be214")
+def cancel(audit_id: Id, as_json: Json = False) -> None:
+    """Give a running or interrupted audit up; what is written stays, and it can be resumed."""
+    from flows.audit_outcome import AuditOutcome
+    from flows.ledger import open_ledger
+    from registry.audits import Audits
+    from tuni.errors import RequestError
+
+    with open_ledger(open_settings()) as ledger:
+        known = Audits(ledger)
+        if (state := known.get(audit_id).state) != "running":
+            raise RequestError(f"audit {audit_id}: is {state}", "only a running one is cancelled")
+        known.cancel(audit_id)
+        outcome = AuditOutcome.of(known.get(audit_id))
+    results(outcome.record(), outcome.text(), as_json=as_json)
+
+
+@audits.command(epilog="Example: tuni audits verify 3f9c0a7be214")
+def verify(audit_id: Id, as_json: Json = False) -> None:
+    """Compute an old audit again and compare it bit for bit; exit code 1 where it differs."""
+    from flows.audit_verify import verify_audit
+
+    found = verify_audit(audit_id, open_settings())
+    results(found.record(), found.text(), as_json=as_json)
+    if not found.same:
+        raise typer.Exit(1)

@@ -1,0 +1,91 @@
+"""A registered detector with the checkpoint that it was made for, ready to judge."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from flows.settings import Settings
+from registry.ledger import Ledger
+from registry.models import ModelStore
+from registry.versions import RegisteredVersion
+from tuni.bundle import Bundle, read_bundle
+from tuni.errors import CheckpointError
+from tuni.target import Target, load_target
+
+SMALL_WIDTH = 256  # of a text tower (ours)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """A registered version.
+
+    Attributes:
+        version: What the registry says of it.
+        bundle: Its bundle, checked.
+        settings: Say where the checkpoint lies, where that is not known already.
+        ledger: Knows where it lay when the detector was made.
+    """
+
+    version: RegisteredVersion
+    bundle: Bundle
+    settings: Settings
+    ledger: Ledger
+
+    @classmethod
+    def open(
+        cls, ledger: Ledger, settings: Settings, name: str, reference: str | int
+    ) -> "Detector":
+        """Pull a detector.
+
+        Args:
+            ledger: An open ledger.
+            settings: Of this machine.
+            name: Name of the registered checkpoint.
+            reference: Alias or version number.
+
+        Raises:
+            ModelNotFound: There is no such detector.
+            BundleError: It is not what was registered.
+        """
+        store = ModelStore(ledger.home, settings.tracking_uri, ledger)
+        version = store.show(name, reference)
+        bundle = read_bundle(store.pull(name, version.version), version.tags["digest"])
+        return cls(version, bundle, settings, ledger)
+
+    @cached_property
+    def target(self) -> Target:
+        """The audited checkpoint, loaded once.
+
+        Raises:
+            CheckpointError: It is not found or cannot be loaded.
+        """
+        given = self.settings.checkpoint
+        known = None if given else self.ledger.find_checkpoint(self.bundle.fingerprint)
+        source = {"folder": str(given)} if given else known
+        if source is None:
+            raise CheckpointError(
+                f"checkpoint: this home knows none with fingerprint {self.bundle.fingerprint[:12]}",
+                "set TUNI_CHECKPOINT to its folder",
+            )
+        folder, weights = source.get("folder"), source.get("weights")
+        target = load_target(
+            Path(folder) if folder else None,
+            architecture=source.get("architecture"),
+            weights=Path(weights) if weights else None,
+            device=self.settings.device,
+            precision=self.bundle.feature_spec.precision,
+        )
+        limit_threads(target)
+        return target
+
+
+def limit_threads(target: Target, threads: int | None = None) -> None:
+    """Set torch's threads: as asked, or one for a small text tower.
+
+    On a busy machine two threads took up to three times as long as one for small towers.
+    """
+    threads = threads or (1 if target.width <= SMALL_WIDTH else None)
+    if threads:
+        torch.set_num_threads(threads)

@@ -1,0 +1,48 @@
+"""A watch list audited by every checkpoint that has a champion."""
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+
+from flows.audit import audit
+from flows.audit_outcome import AuditOutcome
+from flows.guard import guarded
+from flows.ledger import open_home, open_ledger
+from flows.settings import Settings
+from registry.audits import Audits
+from registry.models import ModelStore
+from tuni.suppression import shared_words
+
+
+@flow(name="fleet", flow_run_name="audit {watchlist} by all", log_prints=False)
+@guarded
+def fleet(watchlist: str, engine: str = "local") -> list[str]:
+    """Audit a watch list by every checkpoint that has a champion, and tabulate the findings.
+
+    Args:
+        watchlist: Name of the watch list.
+        engine: Where shards run: local, ray or ray://HOST:PORT.
+
+    Returns:
+        The ids of the audits, by checkpoint's name.
+    """
+    settings = Settings()
+    names = ModelStore(open_home(settings), settings.tracking_uri).champions()
+    done = [audit(name, watchlist, engine=engine) for name in names]
+    with open_ledger(settings) as ledger:
+        found = [AuditOutcome.of(Audits(ledger).get(one)) for one in done]
+    create_table_artifact([_row(one) for one in found], key="fleet", description=f"{watchlist}")
+    return done
+
+
+def _row(one: AuditOutcome) -> dict[str, str]:
+    told = one.summary
+    hidden = told is None or told.withheld is not None
+    return {
+        "checkpoint": one.audit.checkpoint,
+        "version": str(one.audit.version),
+        "state": one.audit.state,
+        "found": "-" if told is None or hidden else shared_words(told.found, told.judged),
+        "by chance": "-" if told is None else f"{told.by_chance:.0f}",
+        "subjects": f"{one.audit.subjects:,}",
+        "audit": one.audit.id,
+    }

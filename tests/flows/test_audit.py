@@ -1,0 +1,232 @@
+"""Audits of a tiny checkpoint, run by the flows' own bodies: Prefect is not what is tested here."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from flows.audit import audit, conduct, prepare, resume
+from flows.audit_outcome import AuditOutcome
+from flows.audit_verify import verify_audit
+from flows.detector import Detector
+from flows.engine import LocalEngine
+from flows.ledger import open_ledger
+from flows.score import ScoreRequest, score_file
+from flows.settings import Settings
+from flows.shards import ShardWorker
+from registry import schema
+from registry.audit_rows import AuditRows
+from registry.audits import Audit, Audits, Plan
+from registry.ledger import Ledger
+from registry.models import ModelStore
+from registry.watchlists import Member, Watchlists
+from tuni import __version__
+from tuni.errors import HomeError, ModelNotFound, SpecMismatch, TextError, WatchlistNotFound
+
+LIST = "staff"
+FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")
+LASTS = ("Lovelace", "Hopper", "Turing", "Dijkstra", "Liskov", "Knuth")
+PEOPLE = tuple(f"{first} {last}" for first in FIRSTS for last in LASTS[:4])
+LONE = "Hypatia"
+TOO_LONG = " ".join(["Wolfeschlegelsteinhausenbergerdorff"] * 3)
+
+
+@pytest.fixture
+def settings(registered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A copy of the registered home, with a watch list in it."""
+    shutil.copytree(registered.home, tmp_path / "home")
+    monkeypatch.setenv("TUNI_HOME", str(tmp_path / "home"))
+    found = Settings()
+    with open_ledger(found) as ledger:
+        Watchlists(ledger).add(LIST, [Member(text, {}) for text in (*PEOPLE, LONE, TOO_LONG)])
+    return found
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator[Ledger]:
+    with open_ledger(settings) as opened:
+        yield opened
+
+
+def audited(**more: object) -> str:
+    """An audit with few decoys, which is fast; its id."""
+    return audit.fn("tiny", LIST, decoys=200, **more)
+
+
+def verdicts(ledger: Ledger, one: str) -> dict[str, tuple[object, ...]]:
+    return {
+        row.text: (row.verdict.score, row.verdict.p_decoy, row.q_value, row.verdict.flags)
+        for row in AuditRows(ledger, one).findings()
+    }
+
+
+def test_an_audit_gives_the_verdicts_of_tuni_score(
+    settings: Settings, registered, ledger: Ledger, csv_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    done = audited(shard_size=7)
+    outcome = AuditOutcome.of(Audits(ledger).get(done))
+    assert outcome.audit.state == "done"
+    assert outcome.summary is not None
+    assert sum(outcome.summary.refused.values()) == 1
+    file = csv_file("people.csv", "text\n" + "\n".join((*PEOPLE, LONE)) + "\n")
+    scored = score_file(ScoreRequest("tiny", file, tmp_path / "out.csv", decoys=200), settings)
+    expected = {
+        row.text: (row.score, row.p_decoy, row.q_value, " ".join(row.flags))
+        for row in scored.verdicts.rows
+    }
+    found = verdicts(ledger, done)
+    refused = found.pop(TOO_LONG)
+    assert found == expected
+    assert refused == (None, None, None, "")
+
+
+def test_the_same_list_on_another_night_gets_the_same_verdicts(
+    settings: Settings, ledger: Ledger
+) -> None:
+    one, two = audited(), audited(shard_size=5)
+    assert one != two
+    assert verdicts(ledger, one) == verdicts(ledger, two)
+    assert Audits(ledger).list_null(one) == Audits(ledger).list_null(two)
+
+
+def test_an_interrupted_audit_goes_on_and_writes_nothing_twice(
+    settings: Settings, ledger: Ledger
+) -> None:
+    whole = audited(shard_size=5)
+    part = interrupted(settings, ledger)
+    assert 0 < AuditRows(ledger, part.id).counts()[1] < 42
+    assert audited(shard_size=5) == part.id
+    assert verdicts(ledger, part.id) == verdicts(ledger, whole)
+
+
+def interrupted(settings: Settings, ledger: Ledger) -> Audit:
+    """An audit that was stopped after two shards, as Ctrl-C would."""
+    detector = Detector.open(ledger, settings, "tiny", "champion")
+    options = {"list_decoys": True, "decoys": 200, "dependence": "bh", "tuni": __version__}
+    plan = Plan(
+        "tiny",
+        detector.bundle.fingerprint,
+        detector.version.version,
+        detector.version.tags["digest"],
+        options,
+        5,
+    )
+    begun = Audits(ledger).begin(Watchlists(ledger).get(LIST), plan)
+    null = prepare(ledger, begun, detector)
+    shards = AuditRows(ledger, begun.id).shards_left()[:2]
+    LocalEngine(ShardWorker(ledger, begun, detector, null)).run(shards, lambda _: None)
+    return begun
+
+
+def test_an_audit_keeps_the_version_that_it_began_with(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    store = ModelStore(ledger.home, None, ledger)
+    bundle = store.pull("tiny", part.version)
+    newer = store.register("tiny", bundle, tags={}, description="newer")
+    store.promote("tiny", newer.version, "newer")
+    assert resume.fn(part.id) == part.id
+    ended = Audits(ledger).get(part.id)
+    assert (ended.state, ended.version) == ("done", part.version)
+
+
+def test_two_processes_do_not_work_on_one_audit(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    detector = Detector.open(ledger, settings, "tiny", "champion")
+    with (
+        open_ledger(settings) as other,
+        other.exclusive(f"audit-{part.id}"),
+        pytest.raises(HomeError, match="another tuni process"),
+    ):
+        conduct(ledger, settings, part, detector, "local")
+
+
+def test_two_audits_of_one_list_stand_side_by_side(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    other = audited(shard_size=6)
+    assert other != part.id
+    assert resume.fn(part.id) == part.id
+    assert verdicts(ledger, other) == verdicts(ledger, part.id)
+
+
+def test_a_shard_that_always_fails_makes_the_audit_partial_until_it_is_mended(
+    settings: Settings, ledger: Ledger
+) -> None:
+    part = interrupted(settings, ledger)
+    rows, people = AuditRows(ledger, part.id), schema.subjects
+    broken = people.c.id == rows.shard(rows.shards_left()[0])[0].id
+    with ledger.engine.begin() as connection:
+        sound = connection.scalar(select(people.c.sealed).where(broken))
+        connection.execute(update(people).where(broken).values(sealed=b"x" * 40))
+    assert resume.fn(part.id) == part.id
+    ended = AuditOutcome.of(Audits(ledger).get(part.id))
+    assert ended.audit.state == "partial"
+    assert ended.summary is not None
+    assert ended.summary.missing == 5
+    assert "NO VERDICT: 5 subjects" in ended.text()
+    with ledger.engine.begin() as connection:
+        connection.execute(update(people).where(broken).values(sealed=sound))
+    assert resume.fn(part.id) == part.id
+    assert Audits(ledger).get(part.id).state == "done"
+
+
+def test_another_version_of_tuni_does_not_go_on(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    with ledger.engine.begin() as connection:
+        old = schema.audits.c.options
+        text = connection.execute(schema.audits.select()).one().options
+        changed = text.replace('"tuni":"', '"tuni":"0.0.')
+        assert changed != text
+        connection.execute(update(schema.audits).values({old.name: changed}))
+    with pytest.raises(SpecMismatch, match="begun with tuni"):
+        resume.fn(part.id)
+
+
+def test_an_old_audit_comes_out_the_same(settings: Settings, ledger: Ledger) -> None:
+    done = audited()
+    found = verify_audit(done, settings)
+    assert found.same, found.text()
+    assert (found.subjects, found.null) == (41, True)
+
+
+def test_a_changed_verdict_is_told(settings: Settings, ledger: Ledger) -> None:
+    done = audited()
+    table = schema.verdicts
+    with ledger.engine.begin() as connection:
+        some = connection.execute(table.select().where(table.c.score.is_not(None))).first()
+        assert some is not None
+        connection.execute(
+            update(table).where(table.c.subject == some.subject).values(score=some.score + 1e-9)
+        )
+    found = verify_audit(done, settings)
+    assert not found.same
+    assert found.differing == {"score": 1}
+    assert "NOT the same" in found.text()
+
+
+def test_an_erased_subject_leaves_the_others_as_they_were(
+    settings: Settings, ledger: Ledger
+) -> None:
+    done = audited()
+    before = verdicts(ledger, done)
+    people = schema.subjects
+    with ledger.engine.begin() as connection:
+        mark = ledger.keys.pseudonym(PEOPLE[0])
+        connection.execute(delete(people).where(people.c.pseudonym == mark))
+    after = verdicts(ledger, done)
+    del before[PEOPLE[0]]
+    assert after == before
+    found = verify_audit(done, settings)
+    assert found.same, found.text()
+    assert (found.erased, found.null) == (1, None)
+
+
+def test_nothing_to_audit_is_bad_input(settings: Settings, ledger: Ledger) -> None:
+    with pytest.raises(WatchlistNotFound):
+        audit.fn("tiny", "nobody")
+    with pytest.raises(ModelNotFound):
+        audit.fn("huge", LIST)
+    Watchlists(ledger).add("long", [Member(TOO_LONG, {})])
+    with pytest.raises(TextError, match="nobody on it can be scored"):
+        audit.fn("tiny", "long")
