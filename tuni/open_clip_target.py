@@ -7,7 +7,6 @@ cannot be had is refused, because its hidden states would not be what the featur
 import copy
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +23,7 @@ from tuni.checkpoint import Checkpoint, shapes_match
 from tuni.errors import CheckpointError, TextError
 from tuni.target import TextOutput
 from tuni.text_tower import plain_blocks, run_plain
+from tuni.token_ids import TokenIds
 
 # Generic texts of several lengths; nobody's names.
 _SELF_CHECK = (
@@ -69,8 +69,7 @@ class OpenClipTarget:
             context_length=model.context_length,
             **(checkpoint.model_cfg["text_cfg"].get("tokenizer_kwargs") or {}),
         )
-        # Texts are counted, then tokenised, under the same prompts by several families.
-        self._encode = lru_cache(maxsize=1 << 17)(self._tokenizer.encode)
+        self._encode = TokenIds(self._tokenizer)
         self._specials = frozenset(self._tokenizer.all_special_ids)
         self._pool = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", None)
         self._preprocess = image_transform_v2(
@@ -147,12 +146,9 @@ class OpenClipTarget:
                 "shorten the text, or leave it out",
             )
         longest = max((len(row) + 2 for row in rows), default=2)
-        ids = torch.zeros(
-            len(rows), longest if self._trimmed else self.context_length, dtype=torch.int64
-        )
-        for i, row in enumerate(rows):
-            ids[i, : len(row) + 2] = torch.tensor([start, *row, end])
-        return ids.to(self._device)
+        length = longest if self._trimmed else self.context_length
+        padded = [[start, *row, end, *[0] * (length - len(row) - 2)] for row in rows]
+        return torch.tensor(padded, dtype=torch.int64, device=self._device).view(-1, length)
 
     def token_embeddings(self, ids: Tensor) -> Tensor:
         """Token embeddings before positions are added."""

@@ -51,7 +51,7 @@ def prompt_passes(
         target: Tokenises.
         texts: n texts.
         prompt: Template, holding ``{}`` once.
-        batch: Sequences of a full pass; the last of a kind may be a quarter or a sixteenth.
+        batch: Sequences of a full pass; the rest of a kind goes in quarters and sixteenths.
 
     Raises:
         TextError: A text is too long, holds a special token, or has no token of its own.
@@ -74,18 +74,16 @@ def prompt_passes(
             )
         for start, stop in sorted(set(zip(starts.tolist(), stops.tolist(), strict=True))):
             same = np.flatnonzero((starts == start) & (stops == stop))
-            for begin in range(0, len(same), batch):
-                some = same[begin : begin + batch]
-                padded = np.resize(some, _pass_size(len(some), batch))
-                yield PromptPass(rows[some], ids[padded], start, stop)
+            while len(same):
+                size = _pass_size(len(same), batch)
+                some, same = same[:size], same[size:]
+                yield PromptPass(rows[some], ids[np.resize(some, size)], start, stop)
 
 
 def _pass_size(count: int, batch: int) -> int:
-    """The smallest of a sixteenth, a quarter and the whole of a batch that holds so many."""
-    for size in (batch // 16, batch // 4):
-        if count <= size and size >= _SMALLEST_PASS:
-            return size
-    return batch
+    """The largest of a batch, a quarter and a sixteenth that so many fill to three quarters."""
+    sizes = [size for size in (batch, batch // 4, batch // 16) if size >= _SMALLEST_PASS]
+    return next((size for size in sizes if 4 * count >= 3 * size), sizes[-1] if sizes else batch)
 
 
 def _tokens(target: Target, part: str) -> NDArray[np.int64]:

@@ -1,0 +1,79 @@
+"""Side-by-side figures of how fast tuni is: `make bench`, `make bench-smoke`, `make bench-gpu`.
+
+    python benchmarks/speed --out speed.json
+    python benchmarks/speed --only text_encoder scorers
+
+Every subject is one module beside this one, with a function ``measure(smoke)`` that yields rows.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+SUBJECTS = ("startup", "scorers", "text_encoder", "search", "scoring_job", "inversion")
+GPU_SUBJECTS = ("inversion_gpu",)
+
+
+def main() -> None:
+    """Measure, print the table and write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes: does it run at all?")
+    parser.add_argument("--gpu", action="store_true", help="the subjects that need a GPU, alone")
+    parser.add_argument("--only", nargs="+", choices=(*SUBJECTS, *GPU_SUBJECTS))
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--out", type=Path, help="where the figures go, as JSON")
+    asked = parser.parse_args()
+    # Before NumPy and torch start their pools.
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(asked.threads)
+    import torch
+
+    if asked.gpu and not torch.cuda.is_available():
+        sys.stdout.write("bench-gpu: skipped, torch finds no CUDA device here\n")
+        return
+    machine = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": asked.threads,
+        "gpu": torch.cuda.get_device_name() if asked.gpu else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+    }
+    sys.stdout.write(", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
+    rows = []
+    for subject in asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS):
+        for row in importlib.import_module(subject).measure(asked.smoke):
+            rows.append(asdict(row))
+            _show(rows[-1])
+    if asked.out:
+        text = json.dumps({"machine": machine, "rows": rows}, indent=1)
+        asked.out.write_text(text + "\n", encoding="utf-8")
+
+
+def _show(row: dict[str, object]) -> None:
+    spread = "" if row["low"] == row["high"] else f"  ({row['low']:.3g} to {row['high']:.3g})"
+    wanted = f"  wanted {row['wanted']}" if row["wanted"] else ""
+    more = ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in row["more"].items()  # type: ignore[attr-defined]
+    )
+    figure = f"{row['value']:.3g} {row['unit']}"
+    sys.stdout.write(f"{row['name']:<72} {figure:>12}{spread}{wanted}  {more}\n")
+    sys.stdout.flush()
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Models of true size with random weights, and lists of drawn names: nothing is downloaded."""
+
+import copy
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from open_clip.factory import get_model_config
+from open_clip.model import CLIP
+
+from tuni.checkpoint import Checkpoint
+from tuni.name_lists import part_list
+from tuni.names import all_reference_parts
+from tuni.open_clip_target import OpenClipTarget
+from tuni.spec import FeatureSpec
+from tuni.testbed.settings import CULTURES, TestbedSettings
+from tuni.testbed.training import model_config
+
+# A text tower alone is measured beside a small image tower, which costs nothing to build.
+_SMALL_VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 1}
+
+
+@lru_cache(maxsize=2)
+def model_of(architecture: str, *, text_only: bool = False) -> tuple[CLIP, dict[str, Any]]:
+    """A stock open_clip model with seeded weights, and its settings; "testbed": the full one's."""
+    if architecture == "testbed":
+        settings = dict(model_config(TestbedSettings()))
+    else:
+        settings = copy.deepcopy(get_model_config(architecture))
+    if text_only:
+        settings["vision_cfg"] = _SMALL_VISION
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = CLIP(**settings)
+    return model.eval(), settings
+
+
+def target_of(
+    architecture: str, *, text_only: bool = False, precision: str = "fp32", device: str = "cpu"
+) -> OpenClipTarget:
+    """The same weights as a target."""
+    model, settings = model_of(architecture, text_only=text_only)
+    size = settings["vision_cfg"]["image_size"]
+    preprocess = {**asdict(open_clip.transform.PreprocessCfg()), "size": size}
+    checkpoint = Checkpoint(settings, preprocess, model.state_dict(), "0" * 64)
+    return OpenClipTarget(checkpoint, device=device, precision=precision)  # type: ignore[arg-type]
+
+
+def names(count: int, seed: int = 0) -> list[str]:
+    """Distinct drawn names of five cultures, parts by their share in the population."""
+    rng = np.random.default_rng(seed)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        for culture in CULTURES:
+            firsts, lasts = (part_list("latin", culture, kind) for kind in ("first", "last"))
+            first, last = (
+                rng.choice(len(part.parts), count, p=np.array(part.weights) / sum(part.weights))
+                for part in (firsts, lasts)
+            )
+            share = -(-count // len(CULTURES))
+            found |= dict.fromkeys(
+                f"{firsts.parts[i]} {lasts.parts[j]}"
+                for i, j in zip(first[:share], last[:share], strict=True)
+            )
+    mixed = rng.permutation(np.array(list(found), dtype=object))
+    return [str(name) for name in mixed[:count]]
+
+
+def default_spec(**families: Any) -> FeatureSpec:  # Any: a family's spec, or None
+    """The default features, neighbours included."""
+    return FeatureSpec(parts=all_reference_parts(), **families)
