@@ -19,7 +19,7 @@ export HF_HUB_OFFLINE := 1
 export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo ui test lint types imports environment unit docs figures pins clean
+.PHONY: help install demo ui test lint types imports environment unit docs figures bench bench-smoke bench-gpu pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,15 @@ docs: $(STAMP) ## write docs/cli.md and the tables of docs/guide.md anew from th
 
 figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
 	@$(BIN)/python benchmarks/figures.py
+
+bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (an hour); writes .venv/speed.json
+	@$(BIN)/python benchmarks/speed --out .venv/speed.json
+
+bench-smoke: $(STAMP) ## the same in tiny sizes: whether it runs, not how fast
+	@$(BIN)/python benchmarks/speed --smoke
+
+bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
+	@$(BIN)/python benchmarks/speed --gpu --out .venv/speed-gpu.json
 
 pins: $(STAMP) ## write constraints.txt anew from what is installed
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude tuni-audit | grep -viE '^(nvidia-|cuda-|triton)' | LC_ALL=C sort -f; } >.venv/pins

@@ -52,12 +52,15 @@ def run(
     """
     open_settings()  # before Prefect is imported, which reads its settings then
 
-    from flows.estimate import estimate
-    from flows.job import shared_jobs
-    from flows.run import run_request
     from flows.settings import read_request
 
     asked = read_request(request)
+    say("loading the checkpoint, then measuring what the job will cost")  # imports take seconds
+
+    from flows.estimate import estimate
+    from flows.job import shared_jobs
+    from flows.run import run_request
+
     with shared_jobs():
         cost = estimate(asked)
         if estimate_only:

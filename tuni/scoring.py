@@ -20,6 +20,7 @@ Table = Mapping[str, NDArray[Any]]  # Any: float32 from an extraction, float64 i
 
 BLOCK_ROWS = 4_096
 BLOCK_VALUES = 2_000_000  # largest temporary array in a block: 16 MB
+_GROUP = 16  # points of which the nearest alone is looked at first
 TINY = 1e-300  # keeps the logarithm of a zero distance finite
 
 
@@ -195,20 +196,27 @@ def _isolation_forest(model: ArrayModel, table: Table) -> Floats:
     with np.errstate(over="ignore"):
         values = _vectors(model, table).astype(np.float32)
         threshold = _round_down(model.arrays["threshold"])
-    feature, length = model.arrays["feature"].astype(np.intp), model.arrays["length"]
+    # A node stands for its two children, so that a comparison's result only has to be added to it.
+    feature = model.arrays["feature"].astype(np.intp).repeat(2)
+    threshold, length = threshold.repeat(2), model.arrays["length"].repeat(2)
     children = np.stack([model.arrays["left"], model.arrays["right"]], axis=1).ravel()
-    children = children.astype(np.intp)
-    flat, rows = values.ravel(), np.arange(len(values)) * values.shape[1]
-    lengths = np.zeros(len(values))
+    children = 2 * children.astype(np.intp)
+    count, flat = len(values), values.ravel()
+    rows = np.arange(count) * values.shape[1]
+    node, following, place = (np.empty(count, dtype=np.intp) for _ in range(3))
+    value, bound = (np.empty(count, dtype=np.float32) for _ in range(2))
+    right, lengths = np.empty(count, dtype=np.bool_), np.zeros(count)
     for root in model.arrays["roots"]:
-        node = np.full(len(values), root, dtype=np.intp)
+        node.fill(2 * root)
         for _ in range(int(model.params["depth"])):  # a leaf leads to itself
-            place = feature.take(node)
+            # All places were checked with the model; "clip" spares NumPy a copy for its own check.
+            feature.take(node, out=place, mode="clip")
             place += rows
-            goes_right = flat.take(place) > threshold.take(node)
-            node *= 2
-            node += goes_right
-            node = children.take(node)
+            flat.take(place, out=value, mode="clip")
+            threshold.take(node, out=bound, mode="clip")
+            node += np.greater(value, bound, out=right)
+            children.take(node, out=following, mode="clip")
+            node, following = following, node
         lengths += length.take(node)
     scores = np.exp2(-lengths / model.params["normaliser"])
     return np.where(np.isfinite(values).all(axis=1), scores, np.nan)
@@ -282,8 +290,7 @@ def _nearest(model: ArrayModel, values: Floats) -> tuple[Floats, NDArray[np.intp
     squares = values @ (-2.0 * points.T)  # a row's own |a|^2 moves no rank: added to the few
     squares += norms
     spare = min(len(points), wanted + 8)  # rounding may swap near ties at the border
-    near = np.argpartition(squares, spare - 1, axis=1)[:, :spare]
-    near.sort(axis=1)
+    near = _smallest(squares, spare)
     found = np.maximum(np.take_along_axis(squares, near, axis=1) + own, 0.0)
     # |a|^2 + |b|^2 - 2ab loses all digits where a is near b: measure those rows directly
     close = found.min(axis=1) < 1e-3 * (own[:, 0] + norms.max())
@@ -298,6 +305,34 @@ def _nearest(model: ArrayModel, values: Floats) -> tuple[Floats, NDArray[np.intp
         np.sqrt(np.take_along_axis(found, order, axis=1)),
         np.take_along_axis(near, order, axis=1),
     )
+
+
+def _smallest(squares: Floats, count: int) -> NDArray[np.intp]:
+    """Places of each row's ``count`` smallest values, in ascending order of place.
+
+    The count-th smallest of the minima of groups is at least the count-th smallest of all, so one
+    comparison leaves out nearly everything; a partition would move every value about.
+    """
+    rows, points = squares.shape
+    groups = points // _GROUP
+    if groups >= count:
+        minima = squares[:, : groups * _GROUP].reshape(rows, _GROUP, groups).min(axis=1)
+        bounds = np.partition(minima, count - 1, axis=1)[:, count - 1 : count]
+        row, place = np.divmod(np.flatnonzero(squares <= bounds), points)
+        counts = np.bincount(row, minlength=rows)
+        width = int(counts.max(initial=0))
+        # Not so where values are no numbers, or where very many are equal.
+        if width <= 8 * count and counts.min(initial=count) >= count:
+            filled = np.arange(width) < counts[:, None]
+            few = np.zeros((rows, width), dtype=np.intp)
+            few[filled] = place
+            values = np.where(filled, np.take_along_axis(squares, few, axis=1), np.inf)
+            near = np.argpartition(values, count - 1, axis=1)[:, :count]
+            near.sort(axis=1)
+            return np.take_along_axis(few, near, axis=1)
+    near = np.argpartition(squares, count - 1, axis=1)[:, :count]
+    near.sort(axis=1)
+    return near
 
 
 _SCORERS: Mapping[str, Callable[[ArrayModel, Table], Floats]] = {

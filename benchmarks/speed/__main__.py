@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-SUBJECTS = ("startup", "scorers", "text_encoder", "search", "scoring_job", "inversion")
+SUBJECTS = ("startup", "scorers", "text_encoder")
 GPU_SUBJECTS = ("inversion_gpu",)
 
 

@@ -31,15 +31,32 @@ def test_a_bundle_is_read_and_scored_without_the_heavy_libraries(module):
     assert not _loaded_after(f"import {module}") & set(HEAVY)
 
 
-def test_help_comes_without_the_heavy_libraries():
-    loaded = _loaded_after(
-        "import contextlib, io, sys\n"
+@pytest.mark.parametrize("command", [["--help"], ["score", "--help"], ["run", "--help"]])
+def test_help_comes_without_the_heavy_libraries(command):
+    assert not _loaded_by(command) & {*HEAVY, "matplotlib", "scipy", "numpy"}
+
+
+def test_the_first_line_of_a_run_comes_before_the_heavy_libraries(tmp_path):
+    """Reading a request and saying so: what stands before the seconds that imports take."""
+    request = tmp_path / "request.toml"
+    request.write_text("[checkpoint]\nname = 7\n", encoding="utf-8")
+    loaded = _loaded_by(["run", str(request)], TUNI_HOME=str(tmp_path / "home"))
+    assert not loaded & set(HEAVY)
+
+
+def test_the_check_for_heavy_libraries_can_fail():
+    assert "sklearn" in _loaded_after("import tuni.detectors")
+
+
+def _loaded_by(command: list[str], **environment: str) -> set[str]:
+    return _loaded_after(
+        "import contextlib, io, os, sys\n"
+        f"os.environ |= {environment!r}\n"
         "from flows.cli import main\n"
-        "sys.argv = ['tuni', '--help']\n"
+        f"sys.argv = ['tuni', *{command!r}]\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
         "    main()"
     )
-    assert not loaded & {*HEAVY, "matplotlib", "scipy"}
 
 
 def test_importing_does_nothing_but_define(tmp_path):

@@ -257,3 +257,26 @@ def test_a_model_cannot_be_changed_after_its_check() -> None:
     model = stump()
     with pytest.raises(ValueError, match="read-only"):
         model.arrays["left"][0] = 7
+
+
+def nearest_by_brute_force(points: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    distances = np.linalg.norm(rows[:, None] - points[None], axis=2)
+    return np.log(np.sort(distances, axis=1)[:, :count].mean(axis=1))
+
+
+@pytest.mark.parametrize("points", [12, 150, 700])
+@pytest.mark.parametrize("kind", ["spread", "few places", "one place"])
+def test_nearest_points_are_those_of_brute_force(points: int, kind: str) -> None:
+    """However many points are equally near: whole groups, or all of them."""
+    draw = np.random.default_rng(points)
+    null = draw.normal(size=(points, 6))
+    if kind == "few places":
+        null = null[draw.integers(3, size=points)]
+    elif kind == "one place":
+        null = np.repeat(null[:1], points, axis=0)
+    rows = draw.normal(size=(50, 6)) + 3
+    model = knn(null, 5)
+    table = {"x": rows}
+    np.testing.assert_allclose(
+        score(model, table), nearest_by_brute_force(null, rows, 5), rtol=1e-9
+    )
