@@ -175,6 +175,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> R
 
 
 CANARY = "Zebulon Quartz"
+FIRST_LINE = "loading the checkpoint, then measuring what the job will cost\n"
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def refused() -> Callable[..., None]:
     def check(done: Ended, *words: str, code: int = 2) -> None:
         assert done.code == code, done
         assert done.out == ""
-        assert done.err.startswith("tuni: ")
+        assert done.err.removeprefix(FIRST_LINE).startswith("tuni: ")
         assert "\n  fix: " in done.err
         assert "Traceback" not in done.err
         assert CANARY.split()[0] not in done.err
