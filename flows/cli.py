@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli_audits import audit, audits
+from flows.cli_audits import audit, audits, compare
 from flows.cli_models import models
 from flows.cli_watchlists import watchlist
 from flows.show import results, say
@@ -32,6 +32,7 @@ app.add_typer(models, name="models")
 app.add_typer(watchlist, name="watchlist")
 app.command(epilog="Example: tuni audit --checkpoint ours-vit-b-32 --watchlist customers")(audit)
 app.add_typer(audits, name="audits")
+app.command(epilog="Example: tuni compare 3f9c0a7be214 81d2c6f00a5e --report page.html")(compare)
 
 INTERRUPTED = "interrupted\n  fix: the same command goes on where this one stopped"
 

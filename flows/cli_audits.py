@@ -164,3 +164,32 @@ def verify(audit_id: Id, as_json: Json = False) -> None:
     results(found.record(), found.text(), as_json=as_json)
     if not found.same:
         raise typer.Exit(1)
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="Id of the audit to compare with.")],
+    second: Annotated[str, typer.Argument(help="Id of the later one, or of another checkpoint's.")],
+    out: Annotated[
+        Path | None, typer.Option(help="CSV of the changes; holds the names in clear.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Page (HTML), without names.")] = None,
+    fail_if_more: Annotated[
+        bool,
+        typer.Option(
+            "--fail-if-more",
+            help="Exit code 4 where the list as a whole is known more by the second (p <= 0.01).",
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare two audits: who is known more or less by the second checkpoint.
+
+    For a retrained, deduplicated or unlearnt model. What counts as a change is told by decoys that
+    both detectors scored.
+    """
+    from flows.compare import compare_audits
+
+    found = compare_audits(first, second, out, report, open_settings())
+    results(found.record(), found.text(), as_json=as_json)
+    if fail_if_more and found.gate_shut:
+        raise typer.Exit(4)

@@ -63,6 +63,13 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def retrained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same architecture with other weights; do not write into it."""
+    folder = tmp_path_factory.mktemp("retrained") / "checkpoint"
+    return save_tiny(folder, tiny_settings(), seed=1)
+
+
+@pytest.fixture(scope="session")
 def tiny_target(tiny_folder: Path) -> Target:
     """That checkpoint, loaded."""
     return load_target(tiny_folder)

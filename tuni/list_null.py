@@ -206,7 +206,7 @@ def list_null(
             continue
         scores: Floats = np.empty(0)
         if options.list_decoys:
-            drawn = _drawn(shape, wanted, decoy_seed, on_list, paired=paired)
+            drawn = draw_decoys(shape, wanted, decoy_seed, on_list, paired=paired)
             over = too_long(target, drawn, bundle.feature_spec)
             decoys = [text for row, text in enumerate(drawn) if row not in over]
             _require_enough(len(decoys), bundle.operating_point)
@@ -307,7 +307,7 @@ def _require_enough(count: int, operating_point: float) -> None:
         )
 
 
-def _drawn(
+def draw_decoys(
     shape: ListShape, wanted: int, seed: int, on_list: OnList, *, paired: bool
 ) -> tuple[str, ...]:
     """At most ``wanted`` decoys of a kind, none of them on the list."""

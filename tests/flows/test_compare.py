@@ -1,0 +1,106 @@
+"""Two checkpoints' audits of one list, compared."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.audit import audit
+from flows.calibrate import make_bundle
+from flows.compare import Comparison, compare_audits
+from flows.compare_page import change_table
+from flows.job import Job
+from flows.ledger import open_ledger
+from flows.settings import Settings
+from flows.space import default_detector
+from registry.models import ModelStore
+from registry.watchlists import Member, Watchlists
+from tuni.bundle import write_bundle
+from tuni.errors import RequestError, TooFewTexts
+from tuni.names import reference_parts
+
+PARTS = reference_parts("latin/en_US", 1000)
+PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(80)]
+
+
+@pytest.fixture(scope="module")
+def two(
+    registered, retrained_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[str]]:
+    """A home with audits of one list by two checkpoints, and one that shares nobody."""
+    root = tmp_path_factory.mktemp("two")
+    shutil.copytree(registered.home, root / "home")
+    other = {"name": "other", "folder": retrained_folder}
+    source = registered.request.checkpoint.model_copy(update=other)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUNI_HOME", str(root / "home"))
+        job = Job(registered.request.model_copy(update={"checkpoint": source}), Settings())
+        write_bundle(make_bundle(job, default_detector(job.spec)), root / "bundle")
+        store = ModelStore(job.home, None, job.ledger)
+        made = store.register("other", root / "bundle", tags={"job": job.hash}, description="")
+        store.promote("other", made.version, "first")
+        job.close()
+        with open_ledger(Settings()) as ledger:
+            Watchlists(ledger).add("staff", [Member(text, {}) for text in PEOPLE])
+            Watchlists(ledger).add("guests", [Member("Somebody Else", {})])
+        audits = [audit.fn(name, "staff", decoys=200) for name in ("tiny", "other")]
+        audits.append(audit.fn("tiny", "guests", decoys=200))
+    return root / "home", audits
+
+
+def test_unrelated_checkpoints_are_compared_without_a_name_on_the_page(
+    two: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    home, audits = two
+    out, page = tmp_path / "changes.csv", tmp_path / "page.html"
+    found = compare_audits(audits[0], audits[1], out, page, Settings(home=home))
+    assert found.subjects == len(PEOPLE)
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["text"] for row in rows) == sorted(PEOPLE)
+    assert sum(float(row["p_more"]) <= found.operating_point for row in rows) == found.more
+    text = page.read_text(encoding="utf-8")
+    assert not [name for name in PEOPLE if name in text or name.split()[1] in text]
+    assert "fewer than 5" in text or min(found.more, found.less) >= 5
+
+
+def test_the_other_way_round_more_is_less(two: tuple[Path, list[str]]) -> None:
+    home, audits = two
+    one = compare_audits(audits[0], audits[1], None, None, Settings(home=home))
+    other = compare_audits(audits[1], audits[0], None, None, Settings(home=home))
+    assert (one.more, one.less, one.appeared) == (other.less, other.more, other.vanished)
+
+
+def test_audits_that_cannot_be_compared_are_refused(two: tuple[Path, list[str]]) -> None:
+    home, audits = two
+    with pytest.raises(RequestError, match="the same one twice"):
+        compare_audits(audits[0], audits[0], None, None, Settings(home=home))
+    with pytest.raises(TooFewTexts, match="share no full name"):
+        compare_audits(audits[0], audits[2], None, None, Settings(home=home))
+
+
+def test_the_command_shuts_the_gate_only_when_asked(
+    two: tuple[Path, list[str]], tuni, refused
+) -> None:
+    home, audits = two
+    done = tuni("compare", *audits[:2], "--json", home=home)
+    assert done.code == 0, done
+    told = done.result()
+    assert told["gate_shut"] == (told["list_more"] <= 0.01)
+    gated = tuni("compare", *audits[:2], "--fail-if-more", home=home)
+    assert gated.code == (4 if told["gate_shut"] else 0)
+    refused(tuni("compare", audits[0], "000000000000", home=home), "not in this ledger")
+
+
+@pytest.mark.parametrize(("p", "shut"), [(0.01, True), (0.011, False)])
+def test_the_gate_shuts_at_one_per_cent(p: float, shut: bool) -> None:
+    counts = (0,) * 6
+    assert Comparison("a", "b", 100, 2000, 0.05, *counts, p, 0.5).gate_shut is shut
+
+
+def test_bins_of_few_people_are_left_open() -> None:
+    table = change_table(np.array([0.0] * 50 + [3.0]), np.linspace(-3, 3, 500))
+    assert sum(np.isnan(table.subjects)) == 1
+    assert sum(table.decoys) == pytest.approx(1)
