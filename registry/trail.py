@@ -9,7 +9,7 @@ the present one looks sound: note the head that `verify` tells elsewhere to noti
 
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -62,12 +62,23 @@ class Head:
         return f"{self.entries}:{self.mac[:16]}"
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Trail:
     """The trail of one ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Read and append through an open ledger."""
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime] = _now) -> None:
+        """Read and append through an open ledger.
+
+        Args:
+            ledger: Where it is kept.
+            clock: Tells the time of an entry, UTC. Entries are ordered by their numbers: a clock
+                that goes backwards breaks nothing.
+        """
         self._ledger = ledger
+        self._clock = clock
 
     def append(self, action: str, **details: Detail) -> Head:
         """Add an entry, after all that others add at the same time.
@@ -93,7 +104,7 @@ class Trail:
             select(table.c.number, table.c.mac).order_by(table.c.number.desc()).limit(1)
         ).one_or_none()
         number, before = (1, "") if last is None else (last.number + 1, last.mac)
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        at = self._clock().isoformat(timespec="milliseconds")
         written = canonical_json(details)
         mac = self._ledger.keys.chain(before, _entry(number, at, action, written))
         row = {"number": number, "at": at, "action": action, "details": written, "mac": mac}

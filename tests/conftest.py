@@ -1,7 +1,12 @@
-"""Small random-weight checkpoints that many tests share."""
+"""What many tests share: small random-weight checkpoints, a real Postgres where there is one."""
 
 import json
-from collections.abc import Callable, Mapping
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,7 @@ import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
+from sqlalchemy import create_engine, text
 
 from tuni.target import Target, load_target
 
@@ -73,3 +79,44 @@ def retrained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_target(tiny_folder: Path) -> Target:
     """That checkpoint, loaded."""
     return load_target(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Starts a Postgres server; each call makes a fresh database and gives its URL."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    if not found and on_path is None:
+        pytest.skip("Postgres is missing: no initdb in /usr/lib/postgresql/*/bin or on PATH")
+    programs = found[-1].parent if found else Path(str(on_path)).parent
+    root = os.geteuid() == 0
+    user = "nobody" if root else os.environ.get("USER", "postgres")
+    # Postgres refuses to run as root, and another user cannot enter pytest's own folder.
+    switch = {"user": user} if root else {}
+    folder = Path(tempfile.mkdtemp(prefix="tuni-pg-"))
+    if root:
+        shutil.chown(folder, user)
+
+    def call(*command: str) -> None:
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, **switch)
+
+    data = folder / "data"
+    call(str(programs / "initdb"), "-D", str(data), "-U", user, "-A", "trust", "-N")
+    options = f"-c listen_addresses='' -c fsync=off -k {folder}"
+    log = str(folder / "log")
+    call(str(programs / "pg_ctl"), "-D", str(data), "-w", "-o", options, "-l", log, "start")
+    address = f"postgresql+psycopg://{user}@/{{}}?host={folder}"
+
+    def fresh() -> str:
+        name = f"t{uuid.uuid4().hex}"
+        engine = create_engine(address.format("postgres"), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        engine.dispose()
+        return address.format(name)
+
+    try:
+        yield fresh
+    finally:
+        call(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import create_engine, delete, make_url, select, text, update
 
 from flows.audit import audit, conduct, prepare, resume
 from flows.audit_outcome import AuditOutcome
@@ -131,6 +131,13 @@ def test_an_audit_keeps_the_version_that_it_began_with(settings: Settings, ledge
     assert (ended.state, ended.version) == ("done", part.version)
 
 
+def test_an_interrupted_audit_outlives_its_watch_list(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    Watchlists(ledger).delete(LIST)
+    assert resume.fn(part.id) == part.id
+    assert Audits(ledger).get(part.id).state == "done"
+
+
 def test_two_processes_do_not_work_on_one_audit(settings: Settings, ledger: Ledger) -> None:
     part = interrupted(settings, ledger)
     detector = Detector.open(ledger, settings, "tiny", "champion")
@@ -230,3 +237,57 @@ def test_nothing_to_audit_is_bad_input(settings: Settings, ledger: Ledger) -> No
     Watchlists(ledger).add("long", [Member(TOO_LONG, {})])
     with pytest.raises(TextError, match="nobody on it can be scored"):
         audit.fn("tiny", "long")
+
+
+class _Outage:
+    """A worker whose database is cut off after its first shard."""
+
+    def __init__(self, worker: ShardWorker, cut: Callable[[bool], None]) -> None:
+        self._worker, self._cut, self.shards = worker, cut, 0
+
+    def run(self, shard: int) -> int:
+        written = self._worker.run(shard)
+        self.shards += 1
+        self._cut(True)
+        return written
+
+
+def test_a_database_that_goes_away_ends_the_audit_and_nothing_is_lost(
+    settings: Settings, ledger: Ledger, postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_url(postgres())
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+
+    def cut(off: bool) -> None:
+        with admin.connect() as connection:
+            allowed = "false" if off else "true"
+            connection.execute(text(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS {allowed}"))
+            if off:
+                connection.execute(
+                    text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname=:n"),
+                    {"n": url.database},
+                )
+
+    monkeypatch.setenv("TUNI_LEDGER_URL", url.render_as_string(hide_password=False))
+    away = Settings()
+    with open_ledger(away) as far:
+        checkpoint = ledger.find_checkpoint(
+            Detector.open(ledger, settings, "tiny", "champion").bundle.fingerprint
+        )
+        assert checkpoint is not None
+        Watchlists(far).add(LIST, [Member(one, {}) for one in PEOPLE])
+        fingerprint = Detector.open(far, away, "tiny", "champion").bundle.fingerprint
+        far.bind_checkpoint("tiny", fingerprint, checkpoint)
+        part = interrupted(away, far)
+        detector = Detector.open(far, away, "tiny", "champion")
+        worker = _Outage(ShardWorker(far, part, detector, prepare(far, part, detector)), cut)
+        left = AuditRows(far, part.id).shards_left()
+        with pytest.raises(HomeError, match="OperationalError"):
+            LocalEngine(worker).run(left, lambda _: None)
+        assert worker.shards == 1
+        cut(False)
+        assert resume.fn(part.id) == part.id
+        ended = Audits(far).get(part.id)
+        assert (ended.state, AuditRows(far, part.id).counts()) == ("done", (40, 40))
+        assert verdicts(far, part.id)
+    admin.dispose()

@@ -2,6 +2,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,6 +29,13 @@ def test_entries_come_back_in_order_and_the_chain_is_sound(any_ledger: Ledger) -
     assert trail.verify() == trail.head()
     assert trail.head().entries == 8
     assert all(entry.at.endswith("+00:00") for entry in trail.entries())
+
+
+def test_a_clock_that_goes_backwards_breaks_nothing(ledger: Ledger) -> None:
+    for hour in (12, 3, 23):
+        Trail(ledger, lambda hour=hour: datetime(2026, 1, 1, hour, tzinfo=UTC)).append("tested")
+    assert [entry.at[11:13] for entry in Trail(ledger).entries()] == ["12", "03", "23"]
+    assert Trail(ledger).verify().entries == 3
 
 
 def test_an_empty_trail_is_sound(any_ledger: Ledger) -> None:
