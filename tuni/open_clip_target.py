@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from tuni.checkpoint import Checkpoint, shapes_match
 from tuni.errors import CheckpointError, TextError
+from tuni.image_tower import plain_vision, run_vision
 from tuni.target import TextOutput
 from tuni.text_tower import plain_blocks, run_plain
 from tuni.token_ids import TokenIds
@@ -83,6 +84,7 @@ class OpenClipTarget:
         blocks = text.transformer.resblocks
         self._plain = text.attn_mask is not None and plain_blocks(blocks)
         self._trimmed = self._check_text_tower()
+        self._plain_vision = self._check_image_tower()
         self._to(device, precision)
 
     @property
@@ -175,7 +177,12 @@ class OpenClipTarget:
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Unit image embeddings; differentiable."""
-        found: Tensor = self._model.encode_image(pixels.to(self._device, self._dtype))
+        pixels = pixels.to(self._device, self._dtype)
+        found: Tensor
+        if self._plain_vision:
+            found = run_vision(self._model.visual, pixels)
+        else:
+            found = self._model.encode_image(pixels)
         return functional.normalize(found.float(), dim=-1)
 
     def preprocess(self, image: Image.Image) -> Tensor:
@@ -215,6 +222,22 @@ class OpenClipTarget:
                 if found.shape == expected.shape and (found - expected).abs().max() <= 1e-5:
                     return trimmed
         raise _unsupported_tower()
+
+    def _check_image_tower(self) -> bool:
+        """Whether the own image pass is there for this tower and equals open_clip's."""
+        if not plain_vision(self._model.visual):
+            return False
+        size = self._image_size
+        pixels = torch.linspace(-2, 2, 3 * size * size).sin().view(1, 3, size, size)
+        with torch.no_grad():
+            expected, found = (
+                functional.normalize(embedded, dim=-1)
+                for embedded in (
+                    self._model.encode_image(pixels),
+                    run_vision(self._model.visual, pixels),
+                )
+            )
+        return bool((found - expected).abs().max() <= 1e-5)
 
     def _to(self, device: str, precision: Literal["fp32", "bf16"]) -> None:
         if device.startswith("cuda"):

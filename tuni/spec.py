@@ -6,6 +6,7 @@ checkpoints) mean equal features. No torch: a bundle carries a spec and must loa
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -16,6 +17,11 @@ Family = Literal["hidden", "noise", "jacobian", "geometry", "inversion"]
 
 # Plain caption-like prompts (ours): more or odder ones bring nothing to hidden states.
 PLAIN_PROMPTS = ("{}", "a photo of {}", "a portrait of {}", "this is {}")
+
+
+# Raised where the code moves a family's last bits, so that no cache mixes the two (1 if absent).
+# 2: the image tower's own blocks.
+_REVISIONS: Mapping[Family, int] = {"geometry": 2, "inversion": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,7 @@ class FeatureSpec:
                 "parts": [asdict(entry) for entry in self.parts],
                 "precision": self.precision,
                 "batch": self.batch,
+                "revision": _REVISIONS.get(family, 1),
             }
         )
 
