@@ -67,7 +67,7 @@ def audit(
         The audit's id; `tuni audits show ID` tells what came of it.
     """
     settings = Settings()
-    check_engine(engine)
+    check_engine(engine, settings)
     options = {
         "list_decoys": list_decoys,
         "decoys": decoys,
@@ -112,7 +112,7 @@ def resume(audit_id: str, engine: str = "local") -> str:
         The audit's id.
     """
     settings = Settings()
-    check_engine(engine)
+    check_engine(engine, settings)
     with open_ledger(settings) as ledger:
         audits = Audits(ledger)
         begun = audits.get(audit_id)

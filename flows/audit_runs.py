@@ -106,7 +106,7 @@ def resume_audit(settings: Settings, audit_id: str, engine: str) -> AuditsOutcom
         AuditNotFound: There is none of this id.
         SpecMismatch: It was begun with another version of tuni or another detector.
     """
-    check_engine(engine)
+    check_engine(engine, settings)
     with open_ledger(settings) as ledger:
         Audits(ledger).get(audit_id)
     return _outcome(settings, [resume(audit_id, engine)])
@@ -116,7 +116,7 @@ def _require(
     settings: Settings, watchlist: str, checkpoint: str | None, version: str, engine: str
 ) -> None:
     """Tell bad input before Prefect is started, which takes seconds."""
-    check_engine(engine)
+    check_engine(engine, settings)
     with open_ledger(settings) as ledger:
         Watchlists(ledger).get(watchlist)
         store = ModelStore(ledger.home, settings.tracking_uri, ledger)

@@ -1,21 +1,21 @@
-"""Where the shards of an audit run: this process, or the actors of a Ray cluster.
+"""Where the shards of an audit run: this process, or the workers of a Ray cluster.
 
 The one law: a shard may run more than once and by anybody, since its worker writes each verdict
 once; so an engine only has to see to it that every shard ran.
 """
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
-from flows.guard import report_fault
 from flows.settings import Settings
-from flows.shards import ShardWorker
-from tuni.errors import EnvironmentFault, RequestError, ValueAltered
-
-# How often a shard is tried before the audit ends without it.
-ATTEMPTS = 3
+from flows.shards import ATTEMPTS, ShardWorker
+from tuni.errors import RequestError
 
 Done = Callable[[int], None]
+
+RAY = "ray"
+_JOIN = "ray://"
 
 
 class Engine(Protocol):
@@ -52,15 +52,8 @@ class LocalEngine:
         for _ in range(ATTEMPTS):
             failed = []
             for shard in left:
-                try:
-                    written = self._worker.run(shard)
-                except EnvironmentFault as error:
-                    if not isinstance(error, ValueAltered):
-                        raise
-                    report_fault(error, f"shard {shard}")
-                    failed.append(shard)
-                except Exception as error:  # a worker's loop: one bad shard must not end the audit
-                    report_fault(error, f"shard {shard}")
+                written = self._worker.attempt(shard)
+                if written is None:
                     failed.append(shard)
                 else:
                     done(written)
@@ -70,17 +63,34 @@ class LocalEngine:
         return left
 
 
-def check_engine(name: str) -> str:
-    """The engine's name, if there is such an engine.
+def check_engine(name: str, settings: Settings) -> str:
+    """The engine's name, if there is such an engine and it can work with this ledger.
 
     Raises:
-        RequestError: There is none, or it is not installed.
+        RequestError: There is none, it is not installed, or other machines could not reach the
+            ledger.
     """
     if name == "local":
         return name
-    raise RequestError(f"--engine: no engine {name!r}", "give local, ray or ray://HOST:PORT")
+    joined = name.removeprefix(_JOIN) if name.startswith(_JOIN) else None
+    host, _, port = (joined or "").rpartition(":")
+    if name != RAY and not (host and port.isdecimal()):
+        raise RequestError(f"--engine: no engine {name!r}", "give local, ray or ray://HOST:PORT")
+    if find_spec("ray") is None:
+        raise RequestError("--engine: Ray is not installed", "pip install 'tuni-audit[ray]'")
+    if joined and (settings.ledger_url or "sqlite").startswith("sqlite"):
+        raise RequestError(
+            "--engine: the ledger is a SQLite file, which workers on other machines cannot share",
+            "set TUNI_LEDGER_URL to a Postgres ledger on every machine, or use --engine ray",
+        )
+    return name
 
 
 def engine_of(name: str, worker: ShardWorker, settings: Settings) -> Engine:
     """The engine of a name that `check_engine` accepted."""
-    return LocalEngine(worker)
+    if name == "local":
+        return LocalEngine(worker)
+    from flows.ray_engine import RayEngine
+
+    address = name.removeprefix(_JOIN) if name.startswith(_JOIN) else None
+    return RayEngine(worker.audit.id, settings, address)

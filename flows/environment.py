@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 from pathlib import Path
 
 from tuni.errors import HomeError
@@ -44,3 +45,16 @@ def log_to(folder: Path) -> None:
         logger.setLevel(logging.INFO)
         logger.propagate = False
         logger.addHandler(handler)
+
+
+def prepare_ray(*, own: bool) -> None:
+    """Set Ray's environment for this process and the cluster that it may start.
+
+    Args:
+        own: A cluster of this process's own is started: it asks for a token that nobody else
+            knows. Without one Ray would make a token in ~/.ray and use it for every cluster.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if own:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

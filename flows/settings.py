@@ -234,6 +234,18 @@ class Settings(BaseSettings):
         pattern=r"^(cpu|cuda(:\d+)?)$",
         description="Torch device of audits (TUNI_DEVICE).",
     )
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description="Workers of an audit on Ray (TUNI_WORKERS); None is one for each core.",
+    )
+    gpu_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a GPU that each of them takes (TUNI_GPU_SHARE); 0 asks for none.",
+    )
 
 
 def read_request(path: Path) -> Request:

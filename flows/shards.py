@@ -7,6 +7,7 @@ numbers too. It judges with what the audit began with, or not at all.
 from dataclasses import dataclass
 
 from flows.detector import Detector
+from flows.guard import report_fault
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.audit_rows import AuditRows, KeptVerdict
@@ -15,8 +16,11 @@ from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from tuni import __version__
 from tuni.audit import judge_block
-from tuni.errors import HomeError, SpecMismatch
+from tuni.errors import EnvironmentFault, HomeError, SpecMismatch, ValueAltered
 from tuni.list_null import ListNull
+
+# How often a shard is tried before the audit ends without it.
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,22 @@ class ShardWorker:
             raise HomeError(f"audit {audit}: not prepared", f"tuni audits resume {audit}")
         detector = open_detector(ledger, settings, entry)
         return cls(ledger, entry, detector, ListNull.from_json(kept.decode()))
+
+    def attempt(self, shard: int) -> int | None:
+        """Run a shard; None where it failed, which the log tells without any message.
+
+        Raises:
+            EnvironmentFault: A fault of the machine or the ledger, which other shards would meet.
+        """
+        try:
+            return self.run(shard)
+        except EnvironmentFault as error:
+            if not isinstance(error, ValueAltered):
+                raise
+            report_fault(error, f"shard {shard}")
+        except Exception as error:  # a worker's loop: one bad shard must not end the audit
+            report_fault(error, f"shard {shard}")
+        return None
 
     def run(self, shard: int) -> int:
         """Judge what a shard still lacks; how many verdicts were written."""

@@ -156,22 +156,32 @@ def csv_file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
     return write
 
 
+def register_tiny(settings: Settings, folder: Path) -> Registered:
+    """Make a detector of the tiny checkpoint and promote it, in the home of some settings."""
+    request = Request.model_validate({"checkpoint": {"name": NAME, "folder": str(folder)}, **SMALL})
+    job = Job(request, settings)
+    bundle = make_bundle(job, default_detector(job.spec))
+    made = settings.home.with_name("bundle")
+    write_bundle(bundle, made)
+    store = ModelStore(job.home, None, job.ledger)
+    version = store.register(NAME, made, tags={"job": job.hash}, description="tiny")
+    store.promote(NAME, version.version, "first")
+    job.close()
+    return Registered(settings.home, folder, request, version.version)
+
+
+@pytest.fixture(scope="session")
+def make_registered() -> Callable[[Settings, Path], Registered]:
+    """Registers a detector of the tiny checkpoint where settings say."""
+    return register_tiny
+
+
 @pytest.fixture(scope="session")
 def registered(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Registered:
     """A champion of the tiny checkpoint, made by the rooms themselves, without Prefect."""
-    root = tmp_path_factory.mktemp("registered")
-    request = Request.model_validate(
-        {"checkpoint": {"name": NAME, "folder": str(tiny_folder)}, **SMALL}
-    )
+    home = tmp_path_factory.mktemp("registered") / "home"
     with untouched_process():
-        job = Job(request, Settings(home=root / "home"))
-        bundle = make_bundle(job, default_detector(job.spec))
-        write_bundle(bundle, root / "bundle")
-        store = ModelStore(job.home, None, job.ledger)
-        version = store.register(NAME, root / "bundle", tags={"job": job.hash}, description="tiny")
-        store.promote(NAME, version.version, "first")
-        job.close()
-    return Registered(root / "home", tiny_folder, request, version.version)
+        return register_tiny(Settings(home=home), tiny_folder)
 
 
 CANARY = "Zebulon Quartz"
