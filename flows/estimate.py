@@ -1,6 +1,5 @@
 """What a job will cost, from a measured warm-up: told before the work begins."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,13 +7,16 @@ from flows.calibrate import CALIBRATED, NULLS
 from flows.job import Job, open_job
 from flows.job_folder import CHOICE
 from flows.settings import Request
-from flows.space import default_detector
-from tuni.family_work import FamilyWork
-from tuni.features import extract
+from flows.space import default_detector, paper_detector
+from tuni.cost import seconds_per_unit, work_units
+from tuni.decoys import recombine_around
+from tuni.detector_spec import DetectorSpec
+from tuni.family_work import NEIGHBOURED, FamilyWork
+from tuni.list_null import LEAST_DECOYS
+from tuni.names import parse_name
 from tuni.progress import SILENT
 from tuni.spec import Family, family_of
 
-INVERTED = 8  # texts of the warm-up of the inversion; the others take one full batch
 SECONDS_PER_TRIAL = 0.4  # fit, scoring, MLflow: 60 trials of benchmarks/figures.py took 16-30 s
 SECONDS_OVERHEAD = 30.0  # Prefect, MLflow, plots and registration; a guess, not measured
 
@@ -61,18 +63,16 @@ def estimate(request: Request) -> Estimate:
     if job.is_registered():
         return Estimate((), 0.0, fresh=False)
     searching = job.objective != "none" and job.folder.kept(CHOICE) is None
-    names = job.searched if searching else NULLS
-    steps = job.features.plan(names, None if searching else _default_families(job))
-    steps += job.features.plan(CALIBRATED, _default_families(job))
     counts: dict[Family, int] = {}
-    for paired, family, plan in steps:
-        texts = {text for _, rows in plan for text in rows}
+    units: dict[Family, float] = {}
+    for paired, family, texts in _extractions(job, searching=searching):
         known = job.features.cached(family, sorted(texts), paired=paired)
         work = FamilyWork(job.target, job.spec, family, job.bank, SILENT, paired)
-        needed = {one for text in texts - known for one in work.needed(text)}
+        needed = sorted({one for text in texts - known for one in work.needed(text)})
         counts[family] = counts.get(family, 0) + len(needed)
+        units[family] = units.get(family, 0.0) + work_units(job.target, job.spec, family, needed)
     rows = tuple(
-        (family, count, count * _seconds_per_text(job, family) if count else 0.0)
+        (family, count, _seconds(job, family, units[family]) if count else 0.0)
         for family, count in counts.items()
     )
     trials = job.request.search.trials * SECONDS_PER_TRIAL if searching else 0.0
@@ -80,19 +80,31 @@ def estimate(request: Request) -> Estimate:
     return Estimate(rows, total, fresh=True)
 
 
-def _default_families(job: Job) -> set[Family]:
-    return {family_of(name) for name in default_detector(job.spec).needed}
+def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, Family, set[str]]]:
+    """What is extracted together: whether with neighbours, the family, the texts."""
+    default = _families(default_detector(job.spec))
+    steps = job.features.plan(job.searched if searching else NULLS, None if searching else default)
+    steps += job.features.plan(CALIBRATED, default)
+    if job.has_test_labels:
+        paper = paper_detector(job.spec)
+        compared = default | (_families(paper) if paper else set())
+        steps += job.features.plan(("labelled_test",), compared)
+    found = [(paired, family, {text for _, rows in plan for text in rows})
+             for paired, family, plan in steps]  # fmt: skip
+    if job.has_test_labels:  # verdicts about them need decoys of their own, many for few texts
+        pairs = tuple(text for text in job.sets.labelled_test if parse_name(text).last)
+        decoys = set(recombine_around(pairs, LEAST_DECOYS, 0, frozenset())) if pairs else set()
+        found += [(family in NEIGHBOURED, family, decoys) for family in sorted(default)]
+    return found
 
 
-def _seconds_per_text(job: Job, family: Family) -> float:
-    count = INVERTED if family == "inversion" else job.spec.batch
-    texts = job.sets.decoy_fit[:count]
-    spent = 0.0
-    for some in (texts[:2], texts):  # the first call pays for kernels
-        started = time.perf_counter()
-        extract(job.target, some, job.spec, families=(family,), neighbours=False, bank=job.bank)
-        spent = time.perf_counter() - started
-    return spent / len(texts)
+def _families(detector: DetectorSpec) -> set[Family]:
+    return {family_of(name) for name in detector.needed}
+
+
+def _seconds(job: Job, family: Family, units: float) -> float:
+    names = job.sets.decoy_fit
+    return units * seconds_per_unit(job.target, job.spec, family, names, job.bank)
 
 
 def _spell(seconds: float) -> str:

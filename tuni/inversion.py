@@ -70,7 +70,7 @@ def columns(
     goals = prompt_embeddings(target, texts, (spec.prompt,), batch)[:, 0]
     marks = [max(1, round(share * spec.steps)) for share in spec.curve]
     views = _views(spec, target.image_size)
-    size = _images_per_pass(target, batch)
+    size = images_per_pass(target, batch)
     pairs = [(row, restart) for row in range(len(texts)) for restart in range(spec.restarts)]
     curves = torch.empty(len(pairs), len(marks))
     images = torch.empty(len(pairs), target.embed_dim)
@@ -227,7 +227,7 @@ def _views(spec: InversionSpec, size: int) -> list[list[_View]]:
     return [[draw() for _ in range(spec.augmentations)] for _ in range(spec.steps)]
 
 
-def _images_per_pass(target: Target, batch: int) -> int:
+def images_per_pass(target: Target, batch: int) -> int:
     """Images per forward pass: a function of the model, the kind of device and the spec's batch."""
     area = target.image_size**2
     if torch.device(target.device).type == "cpu":
