@@ -23,6 +23,7 @@ from tuni.suppression import FEW, SMALLEST_SHARED, shared_part, shared_words
 from tuni.verdicts import EVIDENCE
 
 BINS = 20
+_CORRECTIONS = {"bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
 
 
 def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector) -> None:
@@ -45,7 +46,7 @@ def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector
         commit=code_commit(),
         kind="audit",
     )
-    with JobRun.open(configure(ledger.home, settings.tracking_uri), labels) as run:
+    with JobRun.open(configure(ledger.home, settings.runs_uri), labels) as run:
         run.set_tags({"watchlist": audit.watchlist, "state": audit.state})
         run.log_params(
             {
@@ -109,13 +110,15 @@ def audit_page(audit: Audit, summary: AuditSummary, levels: Mapping[float, int])
             (
                 ("Audit", audit.id),
                 ("Model fingerprint", audit.fingerprint),
-                *((key.replace("_", " "), str(value)) for key, value in audit.options.items()),
+                ("List decoys", "yes" if audit.options["list_decoys"] else "turned off"),
+                ("q-values", _CORRECTIONS[audit.options["dependence"]]),
+                ("Version of tuni", audit.options["tuni"]),
             ),
         )
     )
     return FactPage(
         kicker="Audit report",
-        title=f"Is {audit.watchlist} known to {audit.checkpoint}?",
+        title=f"Is anybody on the list “{audit.watchlist}” known to {audit.checkpoint}?",
         meta=f"Audit {audit.id}, ended {ended:%Y-%m-%d %H:%M} UTC · state: {audit.state}",
         findings=tuple(findings(audit, summary)),
         sections=tuple(sections),
@@ -194,7 +197,7 @@ def draw_p_values(table: PValueTable, axes: Axes) -> None:
     axes.annotate(
         "expected without members", (1, table.expected), (0, 3),
         xycoords=("axes fraction", "data"), textcoords="offset points",
-        ha="right", color=VERMILLION, fontsize=8.5,
+        ha="right", color=VERMILLION, fontsize=8.5, backgroundcolor="#ffffffcc",
     )  # fmt: skip
     axes.set_xlim(0, 1)
     axes.set_xlabel("p-value (smaller: nearer to “trained on”)")
@@ -212,7 +215,7 @@ def _distribution(audit: Audit, levels: Mapping[float, int]) -> PageSection:
             "harder than strangers. A higher first bar is evidence about the list as a whole.",
         ),
         figure=PageFigure(
-            f"p-values of {audit.watchlist}",
+            "p-values of the list",
             f"{total:,} subjects, {audit.checkpoint} version {audit.version}, "
             f"fingerprint {audit.fingerprint[:12]}, audit {audit.id}.",
             f"Histogram of the list's p-values in {BINS} bins with the level expected by chance.",

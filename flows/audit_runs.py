@@ -119,7 +119,7 @@ def _require(
     check_engine(engine, settings)
     with open_ledger(settings) as ledger:
         Watchlists(ledger).get(watchlist)
-        store = ModelStore(ledger.home, settings.tracking_uri, ledger)
+        store = ModelStore(ledger.home, settings.runs_uri, ledger)
         if checkpoint is not None:
             store.show(checkpoint, version)
         elif not store.champions():

@@ -7,18 +7,17 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from flows.cli_audits import audit, audits, compare
+from flows.cli_ledger import forget, init, keys, ledger
 from flows.cli_models import models
+from flows.cli_services import down, status, up
 from flows.cli_watchlists import watchlist
 from flows.show import results, say
 from flows.start import open_settings
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(
     name="tuni",
@@ -28,6 +27,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.command(epilog="Example: tuni init")(init)
+app.add_typer(keys, name="keys")
+app.add_typer(ledger, name="ledger")
+app.command(epilog="Example: tuni forget --subjects people.csv")(forget)
 app.add_typer(models, name="models")
 app.add_typer(watchlist, name="watchlist")
 app.command(epilog="Example: tuni audit --checkpoint ours-vit-b-32 --watchlist customers")(audit)
@@ -158,14 +161,9 @@ def demo(as_json: Json = False) -> None:
     results(outcome.record(), outcome.text(), as_json=as_json)
 
 
-@app.command(epilog="Example: tuni ui --port 5000")
-def ui(
-    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on loopback.")] = 5000,
-) -> None:
-    """Serve the MLflow pages of this home on loopback, until interrupted."""
-    from flows.ui import serve_ui
-
-    serve_ui(open_settings(), port)
+app.command(epilog="Example: tuni up --mlflow-port 5001")(up)
+app.command(epilog="Example: tuni down")(down)
+app.command(epilog='Examples: tuni status --json, eval "$(tuni status --env)"')(status)
 
 
 @app.command(epilog="Example: tuni doctor --json")

@@ -95,4 +95,4 @@ def _store() -> "ModelStore":
     from registry.models import ModelStore
 
     settings = Settings()
-    return ModelStore(open_home(settings), settings.tracking_uri, trusted=settings.trusted_keys)
+    return ModelStore(open_home(settings), settings.runs_uri, trusted=settings.trusted_keys)

@@ -83,7 +83,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a list. Its audits stay, and so do the people on it."""
+    """Delete a list. Its audits stay, and so do the people: `tuni forget` erases them."""
     from flows.ledger import open_ledger
     from registry.watchlists import Watchlists
 

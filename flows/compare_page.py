@@ -122,7 +122,7 @@ def comparison_page(
     )
     return FactPage(
         kicker="Comparison of two audits",
-        title=f"Is {first.watchlist} known more or less than before?",
+        title=f"Is the list “{first.watchlist}” known more or less than before?",
         meta=f"Audits {first.id} and {second.id} · {n:,} subjects in both",
         findings=(
             f"The list as a whole: p = {p['list_more']} for being known more, {p['list_less']} "

@@ -95,7 +95,7 @@ class DemoOutcome:
                 "",
                 "This is a small testbed and a short search; docs/results.md has the full figures.",
                 f"Report page: {self.job.report}",
-                f"MLflow pages: `make ui`, then the address that it prints (home {self.home})",
+                f"MLflow pages: `make up`, then the address that it prints (home {self.home})",
             ]
         )
 

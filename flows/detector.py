@@ -49,7 +49,7 @@ class Detector:
             ModelNotFound: There is no such detector.
             BundleError: It is not what was registered.
         """
-        store = ModelStore(ledger.home, settings.tracking_uri, ledger)
+        store = ModelStore(ledger.home, settings.runs_uri, ledger)
         version = store.show(name, reference)
         bundle = read_bundle(store.pull(name, version.version), version.tags["digest"])
         return cls(version, bundle, settings, ledger)

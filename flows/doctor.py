@@ -74,7 +74,7 @@ def examine(settings: Settings) -> Report:
     checks.append(
         _try(
             "registry",
-            lambda: f"{len(ModelStore(home, settings.tracking_uri).list())} registered models",
+            lambda: f"{len(ModelStore(home, settings.runs_uri).list())} registered models",
         )
     )
     return Report(tuple(checks))

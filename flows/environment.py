@@ -3,30 +3,98 @@
 import logging
 import os
 import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 
+from flows.ledger import open_home
+from flows.settings import Settings
+from registry.home import Home
+from registry.service_databases import prefect_database
+from registry.services import served
 from tuni.errors import HomeError
 
 
-def prepare(home: Path) -> None:
+def begin_command() -> Settings:
+    """What every command does first: settings, home, Prefect's environment, log, progress."""
+    from flows.console import ConsoleProgress, current_progress
+
+    settings = Settings()
+    prepare(settings)
+    log_to(settings.home / "logs")
+    current_progress.set(ConsoleProgress())
+    return settings
+
+
+def prepare(settings: Settings) -> None:
     """Set Prefect's environment for this process, where the user has not set it himself.
 
-    Without PREFECT_API_URL a flow starts an embedded server, whose database lies in the home.
+    Flows go to the server of `tuni up` where it runs; else each starts an embedded one, whose
+    database is the same.
     """
+    home = open_home(settings)
     defaults = {
-        "PREFECT_HOME": str(home / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        **quiet(home),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         # On a busy machine its embedded server needs more than the 20 s that Prefect allows.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "DO_NOT_TRACK": "1",
-        "MPLCONFIGDIR": str(home / "matplotlib"),
+        "MPLCONFIGDIR": str(home.root / "matplotlib"),
         "TOKENIZERS_PARALLELISM": "false",
     }
+    database = prefect_database(home, settings.database_url)
+    if settings.database_url:
+        defaults["PREFECT_API_DATABASE_CONNECTION_URL"] = database
+    address = served(home, "prefect", database)
+    if address:
+        defaults |= prefect_access(home, address)
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def quiet(home: Home) -> dict[str, str]:
+    """Prefect in the home, and nothing of it or of MLflow phones home."""
+    return {
+        "PREFECT_HOME": str(home.prefect),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "DO_NOT_TRACK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def prefect_access(home: Home, address: str) -> dict[str, str]:
+    """What a client of the home's own Prefect server must be told."""
+    return {
+        "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_API_AUTH_STRING": prefect_login(home),
+    }
+
+
+def prefect_login(home: Home) -> str:
+    """``user:password`` of the home's Prefect API, made at first use, mode 0600.
+
+    Who may write to that API runs code as the worker's account.
+    """
+    place = home.services / "prefect.login"
+    try:
+        home.services.mkdir(mode=0o700, exist_ok=True)
+        with home.lock("services-login"), suppress(FileExistsError):
+            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"tuni:{secrets.token_urlsafe(32)}\n")
+        mode, login = place.stat().st_mode, place.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise HomeError(
+            f"login of Prefect {place}: cannot be read or made ({error.strerror})",
+            "make sure that you own the home and that the disk has room",
+        ) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise HomeError(
+            f"login of Prefect {place}: others may read it (mode {stat.S_IMODE(mode):04o})",
+            f"tuni down && rm {place} && tuni up",
+        )
+    return login
 
 
 def log_to(folder: Path) -> None:

@@ -26,7 +26,7 @@ def fleet(watchlist: str, engine: str = "local") -> list[str]:
         The ids of the audits, by checkpoint's name.
     """
     settings = Settings()
-    names = ModelStore(open_home(settings), settings.tracking_uri).champions()
+    names = ModelStore(open_home(settings), settings.runs_uri).champions()
     done = [audit(name, watchlist, engine=engine) for name in names]
     with open_ledger(settings) as ledger:
         found = [AuditOutcome.of(Audits(ledger).get(one)) for one in done]

@@ -105,7 +105,7 @@ class Job:
     @cached_property
     def tracking(self) -> Tracking:
         """MLflow, in the home or on a server."""
-        return configure(self.home, self.settings.tracking_uri)
+        return configure(self.home, self.settings.runs_uri)
 
     @cached_property
     def target(self) -> Target:
@@ -351,7 +351,7 @@ class Job:
         """Whether the same inputs have already given a registered version."""
         if self.folder.kept(OUTCOME) is None:
             return False
-        store = ModelStore(self.home, self.settings.tracking_uri, self.ledger)
+        store = ModelStore(self.home, self.settings.runs_uri, self.ledger)
         return store.find_version(self.request.checkpoint.name, "job", self.hash) is not None
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ def register_bundle(request: Request) -> int:
     """Register the job's bundle, once, and move the aliases; returns the version."""
     job = open_job(request)
     evaluated = Evaluated.from_dict(job.folder.kept(EVALUATION))
-    store = ModelStore(job.home, job.settings.tracking_uri, job.ledger, job.settings.trusted_keys)
+    store = ModelStore(job.home, job.settings.runs_uri, job.ledger, job.settings.trusted_keys)
     name = request.checkpoint.name
     version = store.find_version(name, "job", job.hash)
     with job_run(job, last=True) as run:

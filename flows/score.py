@@ -137,7 +137,7 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
     _check_out(request)
     subjects = read_subjects(request.subjects, skip_bad=request.skip_bad)
     with open_ledger(settings) as ledger:
-        store = ModelStore(ledger.home, settings.tracking_uri, ledger, settings.trusted_keys)
+        store = ModelStore(ledger.home, settings.runs_uri, ledger, settings.trusted_keys)
         version = store.show(request.checkpoint, request.version)
         bundle = read_bundle(store.pull(request.checkpoint, version.version))
         target = find_target(bundle, request, settings, ledger)

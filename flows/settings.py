@@ -246,6 +246,28 @@ class Settings(BaseSettings):
         le=1,
         description="Share of a GPU that each of them takes (TUNI_GPU_SHARE); 0 asks for none.",
     )
+    database_url: str | None = Field(
+        None,
+        description="Postgres for MLflow and Prefect, which take DATABASE_mlflow and "
+        "DATABASE_prefect on it (TUNI_DATABASE_URL); None keeps files in the home.",
+        repr=False,  # it may hold a password
+    )
+    mlflow_port: int = Field(
+        5000, ge=1024, le=65535, description="Port of MLflow's pages (TUNI_MLFLOW_PORT)."
+    )
+    prefect_port: int = Field(
+        4200, ge=1024, le=65535, description="Port of Prefect's pages (TUNI_PREFECT_PORT)."
+    )
+
+    @property
+    def runs_uri(self) -> str | None:
+        """Where MLflow keeps runs: the named server, or a database; None is a file of the home."""
+        if self.tracking_uri or not self.database_url:
+            return self.tracking_uri
+        from registry.home import Home
+        from registry.service_databases import mlflow_database
+
+        return mlflow_database(Home(self.home), self.database_url)
 
 
 def read_request(path: Path) -> Request:

@@ -1,7 +1,4 @@
-"""How a command begins: settings read, home checked, logs, progress and Prefect's environment set.
-
-Nothing heavy is imported before it is called, so that help is immediate.
-"""
+"""How a command begins, behind a door that is light: help must not wait for what it needs."""
 
 from typing import TYPE_CHECKING
 
@@ -14,14 +11,6 @@ def open_settings() -> "Settings":
 
     Call it before anything imports Prefect, which reads its own settings then.
     """
-    from flows.console import ConsoleProgress, current_progress
-    from flows.environment import log_to, prepare
-    from flows.ledger import open_home
-    from flows.settings import Settings
+    from flows.environment import begin_command
 
-    settings = Settings()
-    open_home(settings)  # before anything writes there
-    prepare(settings.home)
-    log_to(settings.home / "logs")
-    current_progress.set(ConsoleProgress())
-    return settings
+    return begin_command()

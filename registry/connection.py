@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from registry.home import Home
+from registry.services import served
 from tuni.errors import RequestError, TrackingError
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, and reads its environment while doing so
@@ -105,8 +106,8 @@ class Tracking:
             code = getattr(error, "error_code", None) or getattr(error, "strerror", None)
             what = f"{type(error).__name__}: {code}" if code else type(error).__name__
             fix = (
-                f"see that the server {self.address} runs and lets you write, then repeat the "
-                "command: it goes on where it stopped"
+                f"see that the server {self.address} runs (the home's own: `tuni status`), then "
+                "repeat the command: it goes on where it stopped"
                 if self.served
                 else f"see that {self.home.root} has room and is yours, then repeat the command"
             )
@@ -121,7 +122,8 @@ def configure(home: Home, uri: str | None = None) -> Tracking:
 
     Args:
         home: Keeps the embedded store and its artifacts.
-        uri: Tracking server or database; None is a SQLite file in the home.
+        uri: Tracking server or database; None is a SQLite file in the home. A database that
+            `tuni up` serves is reached through its server.
 
     Raises:
         RequestError: Not such a URI.
@@ -132,6 +134,7 @@ def configure(home: Home, uri: str | None = None) -> Tracking:
             "TUNI_TRACKING_URI: neither the address of an MLflow server nor of a database",
             "give http://HOST:PORT, or leave it out to keep runs in the home",
         )
+    uri = served(home, "mlflow", uri) or uri
     os.environ |= {
         "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_REGISTRY_URI": uri,

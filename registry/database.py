@@ -161,6 +161,11 @@ def _revision(connection: Connection) -> str | None:
     return context.get_current_revision()
 
 
+def known_head() -> str:
+    """The newest schema that this code knows."""
+    return str(_known_revisions()[0])
+
+
 def _known_revisions() -> tuple[str | None, set[str]]:
     scripts = ScriptDirectory.from_config(_config())
     return scripts.get_current_head(), {step.revision for step in scripts.walk_revisions()}

@@ -102,6 +102,11 @@ class Home:
         return self.root / "prefect"
 
     @property
+    def services(self) -> Path:
+        """Notes on the servers that `tuni up` started, and the password of Prefect's API."""
+        return self.root / "services"
+
+    @property
     def bundles(self) -> Path:
         """Bundles pulled from the registry, NAME/VERSION."""
         return self.root / "bundles"

@@ -90,7 +90,32 @@ def home_key(home: Home) -> bytes:
 def next_key(home: Home) -> bytes | None:
     """The key that a rotation is replacing the home's key with, or None."""
     path = next_file(home)
-    return read_key(path) if home.key_text is None and _exists(path) else None
+    if home.key_text is not None or not _exists(path):
+        return None
+    try:
+        return read_key(path)
+    except HomeError:
+        if not _exists(path):  # another process has just ended the rotation
+            return None
+        raise
+
+
+def adopt_next(home: Home, key: bytes) -> None:
+    """Put the key that a rotation ends with into its place, unless another process has done so.
+
+    Raises:
+        HomeError: It cannot be moved.
+    """
+    path = next_file(home)
+    with home.lock("key"):
+        # Another process may have done so, and a later rotation may have begun: its key opens
+        # nothing yet and must not replace one that does.
+        if next_key(home) != key:
+            return
+        try:
+            path.replace(home.key_file)
+        except OSError as error:
+            raise _unusable(path, error) from error
 
 
 def next_file(home: Home) -> Path:

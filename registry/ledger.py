@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from registry import schema
 from registry.database import CHUNK, database_errors, insert_ignore, moment, open_engine, prepare
 from registry.home import Home
-from registry.keys import KEY_BYTES, Wrapper, WrongKey, derive, home_key, next_file, next_key
+from registry.keys import KEY_BYTES, Wrapper, WrongKey, adopt_next, derive, home_key, next_key
 from registry.pseudonyms import Keys
 from tuni.errors import CheckpointError, HomeError
 from tuni.spec import canonical_json
@@ -70,6 +70,7 @@ class Ledger:
         self.engine = engine
         self.home = home
         self.keys: Keys
+        self.root_secret: bytes
         self.generation: int
         self.wrappers: Mapping[int, Wrapper]
 
@@ -283,7 +284,16 @@ class Ledger:
         Raises:
             HomeError: It was wrapped with another key.
         """
-        current, coming = home_key(self.home), next_key(self.home)
+        if self._load_keys() or self._load_keys():  # once more: one may just have been rotated
+            return
+        raise HomeError(
+            f"key {self.home.key_file}: not the key that this ledger was written with",
+            "put the ledger's key file back from a backup, or copy it from the machine that "
+            "made or rotated it; nothing was overwritten",
+        )
+
+    def _load_keys(self) -> bool:
+        coming, current = next_key(self.home), home_key(self.home)
         with database_errors("read the root secret"):
             generation, wrapped = self._root(current)
         for key in (current, coming):
@@ -293,18 +303,14 @@ class Ledger:
                 secret = Wrapper(key).unwrap(wrapped, ROOT)
             except WrongKey:
                 continue
-            self.keys, self.generation = Keys(secret), generation
+            self.root_secret, self.keys, self.generation = secret, Keys(secret), generation
             self.wrappers = {generation: Wrapper(key)}
             if key is current and coming is not None:  # a rotation goes on, or was interrupted
                 self.wrappers |= {generation + 1: Wrapper(coming)}
             elif key is coming:  # one was interrupted just before its last step
-                next_file(self.home).replace(self.home.key_file)
-            return
-        raise HomeError(
-            f"key {self.home.key_file}: not the key that this ledger was written with",
-            "put the ledger's key file back from a backup, or copy it from the machine that "
-            "made or rotated it; nothing was overwritten",
-        )
+                adopt_next(self.home, key)
+            return True
+        return False
 
     def require_generation(self, connection: Connection) -> bool:
         """Whether the home's key is still the one that was loaded; a rotation waits from here on.

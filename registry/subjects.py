@@ -13,9 +13,9 @@ from sqlalchemy import Connection, select, update
 
 from registry import schema
 from registry.database import CHUNK, database_errors, insert_ignore
-from registry.keys import KEY_BYTES, WrongKey, seal, unseal
+from registry.keys import KEY_BYTES, Wrapper, WrongKey, seal, unseal
 from registry.ledger import Ledger
-from tuni.errors import ValueAltered
+from tuni.errors import HomeError, ValueAltered
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,9 @@ def altered() -> ValueAltered:
     )
 
 
+_TRIES = 20
+
+
 class _Rotated(Exception):  # never leaves this module
     """The home's key was rotated since it was loaded."""
 
@@ -89,11 +92,17 @@ def add_subjects(ledger: Ledger, texts: Iterable[str]) -> dict[str, Subject]:
     found: dict[str, Subject] = {}
     for start in range(0, len(marks), CHUNK):
         some = marks[start : start + CHUNK]
-        try:
-            found |= _add(ledger, some)
-        except _Rotated:
-            ledger.load_keys()
-            found |= _add(ledger, some)
+        for _ in range(_TRIES):
+            try:
+                found |= _add(ledger, some)
+                break
+            except _Rotated:
+                ledger.load_keys()
+        else:
+            raise HomeError(
+                "ledger: the home's key is rotated again and again",
+                "let the rotations end, then repeat the command",
+            )
     return found
 
 
@@ -125,6 +134,18 @@ def unwrap(ledger: Ledger, number: int, mark: str, wrapped: bytes, generation: i
         raise altered()
     try:
         return Subject(number, mark, AESGCM(ledger.wrappers[generation].unwrap(wrapped, mark)))
+    except WrongKey as error:
+        raise altered() from error
+
+
+def rewrap(ledger: Ledger, mark: str, wrapped: bytes, generation: int, fresh: Wrapper) -> bytes:
+    """A subject's data key, wrapped with another home key.
+
+    Raises:
+        ValueAltered: The wrapped key was altered.
+    """
+    try:
+        return fresh.wrap(ledger.wrappers[generation].unwrap(wrapped, mark), mark)
     except WrongKey as error:
         raise altered() from error
 

@@ -73,8 +73,9 @@ def test_deployments_name_flows_that_exist():
     deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     assert deployments
     for deployment in deployments:
-        path, flow = deployment["entrypoint"].split(":")
-        assert re.search(rf"^def {flow}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE)
+        package, module, flow = deployment["entrypoint"].split(".")
+        source = (ROOT / package / f"{module}.py").read_text(encoding="utf-8")
+        assert re.search(rf"^def {flow}\(", source, re.MULTILINE)
 
 
 def test_the_image_has_no_default_base():

@@ -4,34 +4,23 @@ import json
 import re
 import shutil
 import subprocess
-import sys
-import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-TUNI = Path(sys.executable).with_name("tuni")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_the_list_of_runs_names_the_job_and_its_report_can_be_opened(
-    own_home, start, wait_for, free_port, tmp_path
+    own_home, tuni, free_port, tmp_path, request
 ):
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    log = tmp_path / "ui.log"
-    server = start(own_home, TUNI, "ui", "--port", port, log=log)
-
-    def answers() -> bool:
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{address}/health", timeout=5).close()
-            return True
-        return False
-
-    wait_for(answers, server, "the page answered")
+    ports = ("--mlflow-port", free_port(), "--prefect-port", free_port())
+    up = tuni(own_home, "up", *ports, "--json")
+    assert up.returncode == 0, up.stderr
+    request.addfinalizer(lambda: tuni(own_home, "down"))
+    address = json.loads(up.stdout)["services"]["mlflow"]["page"]
     found = _search(address)
     jobs = [run for run in found if _tags(run).get("kind") == "job"]
     assert [run["info"]["run_name"] for run in jobs] == ["e2e-clip: labelled, 6 trials"]

@@ -5,7 +5,11 @@ import os
 
 import pytest
 
-from flows.environment import log_to, prepare
+from flows.environment import log_to, prefect_access, prefect_login, prepare
+from flows.ledger import open_home
+from flows.settings import Settings
+from registry.service_databases import prefect_database
+from registry.services import digest, start
 from tuni.errors import HomeError
 
 
@@ -17,7 +21,7 @@ def empty_environment(monkeypatch):
 
 @pytest.mark.usefixtures("empty_environment")
 def test_prefect_is_kept_in_the_home_and_sends_nothing(tmp_path):
-    prepare(tmp_path)
+    prepare(Settings(home=tmp_path))
     assert os.environ["PREFECT_HOME"] == str(tmp_path / "prefect")
     assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert os.environ["DO_NOT_TRACK"] == "1"
@@ -27,8 +31,42 @@ def test_prefect_is_kept_in_the_home_and_sends_nothing(tmp_path):
 @pytest.mark.usefixtures("empty_environment")
 def test_what_the_user_set_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", "elsewhere")
-    prepare(tmp_path)
+    prepare(Settings(home=tmp_path))
     assert os.environ["PREFECT_HOME"] == "elsewhere"
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_flows_go_to_the_server_of_the_home_while_it_runs(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    home = open_home(settings)
+    store = digest(prefect_database(home, None))
+    server = start(home, "prefect", ["sleep", "600"], os.environ, store=store, port=4299)
+    try:
+        prepare(settings)
+        assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
+        assert os.environ["PREFECT_API_AUTH_STRING"] == prefect_login(home)
+    finally:
+        server.end(by_force=True)
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_on_a_postgres_the_embedded_server_uses_the_same_database(tmp_path):
+    prepare(Settings(home=tmp_path, database_url="postgresql://u@h/d"))
+    database = os.environ["PREFECT_API_DATABASE_CONNECTION_URL"]
+    assert database == "postgresql+asyncpg://u@h/d_prefect"
+
+
+def test_the_login_of_prefect_is_made_once_and_for_nobody_else(home):
+    opened = open_home(Settings(home=home))
+    login = prefect_login(opened)
+    place = home / "services" / "prefect.login"
+    assert login.startswith("tuni:")
+    assert len(login) > 40
+    assert prefect_login(opened) == login
+    assert place.stat().st_mode & 0o777 == 0o600
+    place.chmod(0o644)
+    with pytest.raises(HomeError, match="others may read it"):
+        prefect_access(opened, "http://127.0.0.1:1")
 
 
 def test_the_log_is_a_file_and_nothing_goes_to_the_terminal(tmp_path, capsys):

@@ -1,9 +1,12 @@
 """The store's address as messages show it."""
 
+import os
+
 import pytest
 
 from registry.connection import Tracking, configure
 from registry.home import Home
+from registry.services import digest, start
 from tuni.errors import RequestError, TrackingError
 
 
@@ -26,6 +29,18 @@ def test_an_address_is_the_uri_without_what_logs_in(home: Home, uri: str, addres
 def test_a_home_of_its_own_is_the_default_store(home: Home) -> None:
     assert configure(home).uri == home.mlflow_uri
     assert configure(home).address == home.mlflow_uri
+
+
+def test_a_store_that_is_served_is_reached_through_its_server(home: Home) -> None:
+    server = start(
+        home, "mlflow", ["sleep", "600"], os.environ, store=digest(home.mlflow_uri), port=5999
+    )
+    try:
+        assert configure(home).uri == "http://127.0.0.1:5999"
+        assert configure(home, "sqlite:////elsewhere.db").uri == "sqlite:////elsewhere.db"
+    finally:
+        server.end(by_force=True)
+    assert configure(home).uri == home.mlflow_uri
 
 
 @pytest.mark.parametrize("uri", ["ftp://host/x", "host:5000", "/srv/mlruns"])

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
+from registry import keys
 from registry.home import Home
 from registry.keys import Wrapper, WrongKey, home_key, seal, unseal
 from registry.ledger import Ledger
@@ -110,3 +111,17 @@ def test_a_wrapped_key_belongs_to_its_owner() -> None:
     assert wrapper.unwrap(wrapper.wrap(b"k" * 32, "one"), "one") == b"k" * 32
     with pytest.raises(WrongKey):
         wrapper.unwrap(wrapper.wrap(b"k" * 32, "one"), "two")
+
+
+def test_a_later_rotations_key_is_not_taken_for_the_one_that_ended(tmp_path: Path) -> None:
+    home = Home.open(tmp_path / "home")
+    first = keys.home_key(home)
+    keys.write_key(keys.next_file(home))
+    ended = keys.next_key(home)
+    assert ended is not None
+    keys.adopt_next(home, ended)
+    keys.adopt_next(home, ended)  # another process that saw the same
+    assert keys.home_key(home) == ended != first
+    keys.write_key(keys.next_file(home))
+    keys.adopt_next(home, ended)
+    assert keys.home_key(home) == ended

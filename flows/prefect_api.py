@@ -1,0 +1,48 @@
+"""Prefect's REST API, as far as the services of a home need it, without importing Prefect."""
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tuni.errors import EnvironmentFault
+
+TIMEOUT_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class PrefectApi:
+    """A Prefect server that asks for a login.
+
+    Attributes:
+        address: Without a path.
+        login: ``user:password``.
+    """
+
+    address: str
+    login: str = field(repr=False)
+
+    def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:  # Any: JSON values
+        """What the server answers: to a POST with a body, or to a GET where there is none.
+
+        Raises:
+            EnvironmentFault: It does not answer, or refuses.
+        """
+        credentials = base64.b64encode(self.login.encode()).decode()
+        request = urllib.request.Request(
+            f"{self.address}/api/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Basic {credentials}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                return json.load(answer)
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            code = getattr(error, "code", None) or type(error).__name__
+            raise EnvironmentFault(
+                f"Prefect's server {self.address} cannot be asked for {path} ({code})",
+                "see `tuni status` and its log, then repeat `tuni up`",
+            ) from error

@@ -1,0 +1,109 @@
+"""Erasing people from the ledger, and letting old audits go.
+
+The one law: with a subject's row go its data key, text, features, verdicts, list memberships and
+pseudonym; what stays of an audit is its list of p-values, which belongs to nobody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, exists, func, select, text
+
+from registry import schema
+from registry.database import CHUNK, database_errors
+from registry.ledger import Ledger
+from registry.trail import Trail
+from tuni.errors import HomeError
+
+PEOPLE = schema.subjects
+_EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+_HOLD = (schema.watchlist_subjects, schema.audit_subjects, schema.selections)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was let go, or would be.
+
+    Attributes:
+        audits: Audits that ended before the moment, with their verdicts.
+        subjects: Subjects on no list, in no audit and in no choice of a detector, with features.
+    """
+
+    audits: int
+    subjects: int
+
+
+def forget(ledger: Ledger, texts: Sequence[str]) -> int:
+    """Erase the subjects of some texts; how many of them were known.
+
+    Args:
+        ledger: Open.
+        texts: Any spelling; unknown ones change nothing.
+
+    Raises:
+        HomeError: The database does not answer; nothing was erased then.
+    """
+    marks = sorted({ledger.keys.pseudonym(one) for one in texts})
+    gone = 0
+    with database_errors("erase the subjects"), ledger.engine.begin() as connection:
+        for start in range(0, len(marks), CHUNK):
+            some = PEOPLE.c.pseudonym.in_(marks[start : start + CHUNK])
+            gone += connection.execute(delete(PEOPLE).where(some)).rowcount
+        Trail(ledger).append_in(connection, "subjects erased", asked=len(marks), erased=gone)
+    sweep(ledger)
+    return gone
+
+
+def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:
+    """Let audits go that ended before a moment, and subjects that nothing holds any more.
+
+    Args:
+        ledger: Open.
+        before: Audits that ended earlier go.
+        dry_run: Only count.
+
+    Raises:
+        HomeError: The database does not answer; nothing was let go then.
+    """
+    old = schema.audits.c.ended_at < before
+    with database_errors("prune"), ledger.engine.connect() as connection:
+        # One transaction, given up for a dry run: the subjects to go depend on the audits gone.
+        audits = connection.execute(delete(schema.audits).where(old)).rowcount
+        held = [exists().where(table.c.subject == PEOPLE.c.id) for table in _HOLD]
+        loose = ~held[0] & ~held[1] & ~held[2]
+        count = select(func.count()).select_from(PEOPLE).where(loose)
+        subjects = int(connection.execute(count).scalar_one())
+        if dry_run:
+            connection.rollback()
+            return Pruned(audits, subjects)
+        connection.execute(delete(PEOPLE).where(loose))
+        Trail(ledger).append_in(connection, "pruned", audits=audits, subjects=subjects)
+        connection.commit()
+    sweep(ledger)
+    return Pruned(audits, subjects)
+
+
+def sweep(ledger: Ledger) -> None:
+    """Leave no bytes of deleted rows in the database's files.
+
+    SQLite overwrites them by itself (``secure_delete``) once the write-ahead log is emptied;
+    Postgres keeps dead rows until a VACUUM.
+    """
+    with database_errors("sweep the database"):
+        if ledger.engine.dialect.name == "sqlite":
+            with ledger.engine.connect() as connection:
+                connection.rollback()  # the pragma must stand outside a transaction
+                raw = connection.connection.driver_connection
+                busy = raw is not None and raw.execute(_EMPTY_LOG).fetchone()[0]
+            if busy:
+                raise HomeError(
+                    "ledger: deleted rows still stand in its write-ahead log, since another tuni "
+                    "process reads it",
+                    "let the other process end, then repeat the command",
+                )
+            return
+        alone = ledger.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with alone.connect() as connection:
+            for table in schema.metadata.sorted_tables:
+                connection.execute(text(f"VACUUM {table.name}"))

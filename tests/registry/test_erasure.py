@@ -1,0 +1,98 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from sqlalchemy import func, select, text
+
+from registry import schema
+from registry.audit_rows import AuditRows, KeptVerdict
+from registry.audits import Audits, Plan
+from registry.erasure import Pruned, forget, prune
+from registry.feature_cache import EncryptedFeatureCache
+from registry.ledger import Ledger
+from registry.trail import Trail
+from registry.watchlists import Member, Watchlists
+
+PLAN = Plan("m", "f" * 64, 1, "d" * 64, {"list_decoys": True}, 4)
+ADA = "Ada Lovelace"
+
+
+def audited(ledger: Ledger) -> str:
+    """An ended audit of three people, one of them chosen on, all with features."""
+    names = [ADA, "Grace Hopper", "Alan Turing"]
+    Watchlists(ledger).add("staff", [Member(name, {"id": "7"}) for name in names])
+    EncryptedFeatureCache(ledger).put("k", names, {"noise": np.ones((3, 1), "f4")})
+    ledger.record_selection("m", 1, [ADA])
+    audit = Audits(ledger).begin(Watchlists(ledger).get("staff"), PLAN)
+    rows = AuditRows(ledger, audit.id)
+    rows.write([KeptVerdict(one.id, 1.0, 0.25, 0.5, "") for one in rows.shard(0)])
+    Audits(ledger).end(audit.id, "done", {0.25: 0.25}, rows.levels(), {"found": 0})
+    return audit.id
+
+
+def count(ledger: Ledger, name: str) -> int:
+    table = schema.metadata.tables[name]
+    with ledger.engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_whoever_is_forgotten_is_gone_from_every_table(any_ledger: Ledger) -> None:
+    audit = audited(any_ledger)
+    assert forget(any_ledger, ["ADA  lovelace", "Nobody Known"]) == 1
+    for table in ("subjects", "watchlist_subjects", "audit_subjects", "verdicts", "features"):
+        assert count(any_ledger, table) == 2, table
+    assert any_ledger.selected_on("m", 1, [ADA]) == frozenset()
+    assert EncryptedFeatureCache(any_ledger).get("k", [ADA]) == {}
+    assert ADA not in {row.text for row in AuditRows(any_ledger, audit).findings()}
+
+
+def test_the_p_values_of_the_others_stay_reproducible(any_ledger: Ledger) -> None:
+    audit = audited(any_ledger)
+    forget(any_ledger, [ADA])
+    assert AuditRows(any_ledger, audit).kept_levels() == {0.25: (3, 0.25)}
+
+
+def test_the_trail_tells_of_the_erasure_and_of_nobody(any_ledger: Ledger) -> None:
+    audited(any_ledger)
+    forget(any_ledger, [ADA])
+    last = list(Trail(any_ledger).entries())[-1]
+    assert (last.action, last.details) == ("subjects erased", {"asked": 1, "erased": 1})
+    assert forget(any_ledger, [ADA]) == 0
+    Trail(any_ledger).verify()
+
+
+def test_no_byte_of_the_pseudonym_stays_in_the_file(ledger: Ledger) -> None:
+    audited(ledger)
+    mark = ledger.keys.pseudonym(ADA).encode()
+
+    def lies_there() -> bool:
+        return any(mark in path.read_bytes() for path in ledger.home.root.glob("ledger.db*"))
+
+    assert lies_there()
+    forget(ledger, [ADA])
+    assert not lies_there()
+
+
+def test_pruning_takes_old_audits_and_who_is_held_by_nothing(any_ledger: Ledger) -> None:
+    audited(any_ledger)
+    EncryptedFeatureCache(any_ledger).put("k", ["Loose Decoy"], {"noise": np.ones((1, 1), "f4")})
+    later, earlier = (datetime.now(UTC) + timedelta(days=way) for way in (1, -1))
+    assert prune(any_ledger, earlier, dry_run=True) == Pruned(0, 1)
+    assert prune(any_ledger, later, dry_run=True) == Pruned(1, 1)
+    assert count(any_ledger, "audits") == 1
+    assert prune(any_ledger, later) == Pruned(1, 1)
+    assert [count(any_ledger, name) for name in ("audits", "verdicts", "audit_levels")] == [0, 0, 0]
+    assert count(any_ledger, "subjects") == 3
+    Watchlists(any_ledger).delete("staff")
+    assert prune(any_ledger, later) == Pruned(0, 2)  # one took part in choosing a detector
+
+
+def test_running_audits_are_not_pruned(any_ledger: Ledger) -> None:
+    Watchlists(any_ledger).add("staff", [Member(ADA, {})])
+    Audits(any_ledger).begin(Watchlists(any_ledger).get("staff"), PLAN)
+    assert prune(any_ledger, datetime.now(UTC) + timedelta(days=1)).audits == 0
+
+
+def test_sweeping_leaves_the_database_usable(any_ledger: Ledger) -> None:
+    forget(any_ledger, [])
+    with any_ledger.engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
