@@ -79,8 +79,14 @@ def run(
 )
 def score(
     checkpoint: Annotated[str, typer.Option(help="Name of the registered checkpoint.")],
-    subjects: Annotated[Path, typer.Option(help="CSV with a column text; others pass through.")],
-    out: Annotated[Path, typer.Option(help="Verdicts (CSV).")],
+    subjects: Annotated[
+        Path,
+        typer.Option(
+            help="CSV, Parquet (.parquet) or JSON Lines (.jsonl) with a column text; others pass "
+            "through."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Verdicts; the suffix says the format, as above.")],
     version: Annotated[
         str, typer.Option(help="Alias or version number of the detector.")
     ] = "champion",
@@ -105,6 +111,15 @@ def score(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Write rows that cannot be scored with the reason.")
     ] = False,
+    pseudonymous: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonymous",
+            help="Write this home's keyed pseudonyms instead of texts, and no other column of "
+            "the input.",
+        ),
+    ] = False,
+    device: Annotated[str, typer.Option(help="Torch device: cpu, cuda or cuda:N.")] = "cpu",
     as_json: Json = False,
 ) -> None:
     """Give a verdict for each text of a list with a registered detector."""
@@ -121,6 +136,8 @@ def score(
             decoys=decoys,
             dependence=dependence,
             skip_bad=skip_bad,
+            pseudonymous=pseudonymous,
+            device=device,
         ),
         open_settings(),
     )

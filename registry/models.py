@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # MLflow reads its environment while it is imported: `configu
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+_TOLD = 10  # names or versions in a message
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow uses both for it
 
 
@@ -352,10 +353,28 @@ class ModelStore:
             except MlflowException as error:
                 if error.error_code not in _ABSENT:
                     raise
-        fix = "see what there is: tuni models list"
+        raise self._absent(client, name, str(reference))
+
+    def _absent(self, client: "MlflowClient", name: str, reference: str) -> ModelNotFound:
+        with self.tracking.errors("list the models"):
+            versions = [int(one.version) for one in _versions(client, name)]
+            others = sorted(model.name for model in client.search_registered_models())
+        where = f"in {self.tracking.address}"
+        if not versions:
+            more = ", …" if len(others) > _TOLD else ""
+            there = f"there are: {', '.join(others[:_TOLD])}{more}; or " if others else ""
+            return ModelNotFound(
+                f"model {name}: not registered {where}", f"{there}make it with: tuni run"
+            )
         if reference == "champion":
-            fix = f"make one with `tuni run`, or: tuni models promote {name}@VERSION --reason …"
-        raise ModelNotFound(f"model {name}: no {reference} in {self.tracking.address}", fix)
+            return ModelNotFound(
+                f"model {name}: no champion {where}",
+                f"make one: tuni models promote {name}@{versions[0]} --reason …",
+            )
+        return ModelNotFound(
+            f"model {name}: no version or alias {reference} {where}",
+            f"there are versions {', '.join(map(str, versions[:_TOLD]))}: tuni models list",
+        )
 
 
 def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":

@@ -111,7 +111,9 @@ class ServedDetector:
                 selected_on=selected,
                 cache=EncryptedFeatureCache(ledger),
             )
-        return pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
+        frame = pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
+        numbers = [name for name, kind in VERDICT_COLUMNS.items() if kind == "double"]
+        return frame.astype(dict.fromkeys(numbers, "float64"))  # withheld: None
 
     def _options(self) -> "JudgeOptions":
         from tuni.audit import JudgeOptions
