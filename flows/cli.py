@@ -119,7 +119,9 @@ def score(
             "the input.",
         ),
     ] = False,
-    device: Annotated[str, typer.Option(help="Torch device: cpu, cuda or cuda:N.")] = "cpu",
+    device: Annotated[
+        str | None, typer.Option(help="Torch device: cpu, cuda or cuda:N; else TUNI_DEVICE.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give a verdict for each text of a list with a registered detector."""

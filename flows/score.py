@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.console import current_progress
+from flows.detector import Detector
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
-from registry.models import ModelStore
-from tuni.bundle import Bundle, read_bundle
-from tuni.errors import CheckpointError, RequestError, TextError
+from tuni.bundle import Bundle
+from tuni.errors import RequestError, TextError
 from tuni.list_null import JudgeOptions
 from tuni.long_list import REFUSED, ListIndex, ListVerdicts, check_texts, index_list, judge_list
 from tuni.subject_files import SubjectFile, open_subjects
 from tuni.table_rows import Wrong
 from tuni.table_writing import write_table
-from tuni.target import Target, load_target
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE
 
 VERDICT_COLUMNS = (
@@ -46,7 +45,7 @@ class ScoreRequest:
         dependence: Correction behind the q-values.
         skip_bad: Write rows that cannot be scored with the reason.
         pseudonymous: Write a keyed pseudonym in the place of each text, and no other column.
-        device: Torch device.
+        device: Torch device; None takes the setting.
     """
 
     checkpoint: str
@@ -59,7 +58,7 @@ class ScoreRequest:
     dependence: Literal["bh", "by"] = "bh"
     skip_bad: bool = False
     pseudonymous: bool = False
-    device: str = "cpu"
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +163,14 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
     if not request.skip_bad:
         wrong.refuse()
     with open_ledger(settings) as ledger:
-        store = ModelStore(ledger.home, settings.tracking_uri, ledger, settings.trusted_keys)
-        version = store.show(request.checkpoint, request.version)
-        bundle = read_bundle(store.pull(request.checkpoint, version.version))
-        target = find_target(bundle, request, settings, ledger)
+        asked = {
+            "checkpoint": request.folder or settings.checkpoint,
+            "device": request.device or settings.device,
+        }
+        detector = Detector.open(
+            ledger, settings.model_copy(update=asked), request.checkpoint, request.version
+        )
+        version, bundle, target = detector.version, detector.bundle, detector.target
         wrong = Wrong(request.subjects, _MEND)
         index = index_list(file, target, bundle, wrong)
         if not request.skip_bad:
@@ -233,27 +236,6 @@ def _check_out(request: ScoreRequest) -> None:
         raise RequestError(f"--out: {out} is a folder", "name a file")
     if out == request.subjects.resolve():
         raise RequestError("--out: is the file of --subjects", "name another file")
-
-
-def find_target(
-    bundle: Bundle, request: ScoreRequest, settings: Settings, ledger: Ledger
-) -> Target:
-    """The audited checkpoint: from the option, the setting, or where the ledger last saw it."""
-    given = request.folder or settings.checkpoint
-    source = {"folder": str(given)} if given else ledger.find_checkpoint(bundle.fingerprint)
-    if source is None:
-        raise CheckpointError(
-            f"checkpoint: this home knows none with fingerprint {bundle.fingerprint[:12]}",
-            "name its folder with --folder, or set TUNI_CHECKPOINT",
-        )
-    folder, weights = source.get("folder"), source.get("weights")
-    return load_target(
-        Path(folder) if folder else None,
-        architecture=source.get("architecture"),
-        weights=Path(weights) if weights else None,
-        device=request.device,
-        precision=bundle.feature_spec.precision,
-    )
 
 
 def measured_power(bundle: Bundle) -> str | None:

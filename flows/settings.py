@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     device: str = Field(
         "cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",
-        description="Torch device of audits (TUNI_DEVICE).",
+        description="Torch device of audits and scoring (TUNI_DEVICE).",
     )
     workers: int | None = Field(
         None,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tuni.errors import TextError
 from tuni.table_rows import CsvRows, Wrong, reading
-from tuni.table_writing import write_csv as write_csv
 from tuni.texts import canonical, clean_text, refusal
 
 MAX_BYTES = 256 * 2**20
