@@ -148,6 +148,35 @@ def score(
         raise typer.Exit(3)
 
 
+@app.command(epilog="Example: tuni serve --checkpoint ours-vit-b-32 --port 5001")
+def serve(
+    checkpoint: Annotated[str, typer.Option(help="Name of the registered checkpoint.")],
+    version: Annotated[
+        str, typer.Option(help="Alias or version number of the detector.")
+    ] = "champion",
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on loopback.")] = 5001,
+    folder: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder, if not the one of `tuni run`.")
+    ] = None,
+    list_decoys: Annotated[
+        bool, typer.Option(help="Also rank each text among decoys of the request's own name parts.")
+    ] = True,
+    device: Annotated[
+        str | None, typer.Option(help="Torch device: cpu, cuda or cuda:N; else TUNI_DEVICE.")
+    ] = None,
+) -> None:
+    """Serve a detector on loopback, until interrupted.
+
+    Whoever asks needs the token in the home's file serve.token. Texts per minute are limited, and
+    each query leaves an entry in the audit trail.
+    """
+    from flows.serve import ServeRequest, serve_detector
+
+    serve_detector(
+        ServeRequest(checkpoint, version, port, folder, list_decoys, device), open_settings()
+    )
+
+
 @app.command("testbed", epilog="Example: tuni testbed --size demo --seed 1 --out my-testbed")
 def make_testbed(
     out: Annotated[Path, typer.Option(help="Folder to make; must not exist.")],

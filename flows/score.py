@@ -12,6 +12,7 @@ from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
+from registry.trail import Trail
 from tuni.bundle import Bundle
 from tuni.errors import RequestError, TextError
 from tuni.list_null import JudgeOptions
@@ -191,6 +192,12 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
             ),
             cache=EncryptedFeatureCache(ledger),
             progress=current_progress.get(),
+        )
+        Trail(ledger).append(
+            "list scored",
+            checkpoint=request.checkpoint,
+            version=version.version,
+            texts=index.scored,
         )
         fixed = {"model_version": str(version.version), "fingerprint": bundle.fingerprint}
         power = measured_power(bundle)

@@ -22,6 +22,6 @@ def open_settings() -> "Settings":
     settings = Settings()
     open_home(settings)  # before anything writes there
     prepare(settings.home)
-    log_to(settings.home / "logs")
+    log_to(settings.home / "logs", settings.log_format)
     current_progress.set(ConsoleProgress())
     return settings

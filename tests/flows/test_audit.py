@@ -24,6 +24,7 @@ from registry.models import ModelStore
 from registry.watchlists import Member, Watchlists
 from tuni import __version__
 from tuni.errors import HomeError, ModelNotFound, SpecMismatch, TextError, WatchlistNotFound
+from tuni.table_rows import CsvRows
 
 LIST = "staff"
 FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")
@@ -71,10 +72,11 @@ def test_an_audit_gives_the_verdicts_of_tuni_score(
     assert outcome.summary is not None
     assert sum(outcome.summary.refused.values()) == 1
     file = csv_file("people.csv", "text\n" + "\n".join((*PEOPLE, LONE)) + "\n")
-    scored = score_file(ScoreRequest("tiny", file, tmp_path / "out.csv", decoys=200), settings)
+    out = tmp_path / "out.csv"
+    score_file(ScoreRequest("tiny", file, out, decoys=200), settings)
     expected = {
-        row.text: (row.score, row.p_decoy, row.q_value, " ".join(row.flags))
-        for row in scored.verdicts.rows
+        row["text"]: (*(float(row[name]) for name in ("score", "p_decoy", "q_value")), row["flags"])
+        for _, row in CsvRows(out).rows()
     }
     found = verdicts(ledger, done)
     refused = found.pop(TOO_LONG)
