@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.audit import BLOCK, judge_block
+from tuni.audit import BLOCK, judge_block, require_checkpoint
 from tuni.bundle import Bundle
 from tuni.features import FeatureCache
 from tuni.list_null import JudgeOptions, ListNull, list_null
@@ -215,6 +215,7 @@ def judge_list(
         FingerprintMismatch: The checkpoint is not the bundle's.
         TooFewTexts: The list's decoys are too few for the bundle's operating point.
     """
+    require_checkpoint(bundle, target)
     # The first block, of most lists the only one, is extracted together with the decoys.
     kept = KeptFeatures(cache)
     null = list_null(
