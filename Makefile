@@ -19,7 +19,7 @@ export HF_HUB_OFFLINE := 1
 export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo up down test lint types imports environment unit docs figures bench bench-smoke bench-gpu pins clean
+.PHONY: help install demo up down secrets test lint types imports environment unit docs figures bench bench-smoke bench-gpu pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ up: $(STAMP) ## MLflow's and Prefect's pages of the demo, on this machine alone
 
 down: $(STAMP) ## end what `make up` started
 	@TUNI_HOME="$(CURDIR)/.demo" $(BIN)/tuni down
+
+secrets: ## passwords and keys for docker/compose.yaml, in docker/secrets
+	@bash docker/make-secrets
 
 test: lint types imports environment unit ## everything that CI runs
 

@@ -13,7 +13,7 @@ from registry.audit_rows import AuditRows, Finding
 from registry.audits import Audit, Audits
 from registry.trail import Trail
 from tuni.errors import RequestError
-from tuni.tables import write_csv
+from tuni.table_writing import write_csv
 from tuni.verdicts import WITHHELD, verdict_words
 
 COLUMNS = (

@@ -82,8 +82,14 @@ def run(
 )
 def score(
     checkpoint: Annotated[str, typer.Option(help="Name of the registered checkpoint.")],
-    subjects: Annotated[Path, typer.Option(help="CSV with a column text; others pass through.")],
-    out: Annotated[Path, typer.Option(help="Verdicts (CSV).")],
+    subjects: Annotated[
+        Path,
+        typer.Option(
+            help="CSV, Parquet (.parquet) or JSON Lines (.jsonl) with a column text; others pass "
+            "through."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Verdicts; the suffix says the format, as above.")],
     version: Annotated[
         str, typer.Option(help="Alias or version number of the detector.")
     ] = "champion",
@@ -108,6 +114,17 @@ def score(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Write rows that cannot be scored with the reason.")
     ] = False,
+    pseudonymous: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonymous",
+            help="Write this home's keyed pseudonyms instead of texts, and no other column of "
+            "the input.",
+        ),
+    ] = False,
+    device: Annotated[
+        str | None, typer.Option(help="Torch device: cpu, cuda or cuda:N; else TUNI_DEVICE.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give a verdict for each text of a list with a registered detector."""
@@ -124,12 +141,43 @@ def score(
             decoys=decoys,
             dependence=dependence,
             skip_bad=skip_bad,
+            pseudonymous=pseudonymous,
+            device=device,
         ),
         open_settings(),
     )
     results(outcome.record(), outcome.text(), as_json=as_json)
     if outcome.withheld:
         raise typer.Exit(3)
+
+
+@app.command(epilog="Example: tuni serve --checkpoint ours-vit-b-32 --port 5001")
+def serve(
+    checkpoint: Annotated[str, typer.Option(help="Name of the registered checkpoint.")],
+    version: Annotated[
+        str, typer.Option(help="Alias or version number of the detector.")
+    ] = "champion",
+    port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on loopback.")] = 5001,
+    folder: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder, if not the one of `tuni run`.")
+    ] = None,
+    list_decoys: Annotated[
+        bool, typer.Option(help="Also rank each text among decoys of the request's own name parts.")
+    ] = True,
+    device: Annotated[
+        str | None, typer.Option(help="Torch device: cpu, cuda or cuda:N; else TUNI_DEVICE.")
+    ] = None,
+) -> None:
+    """Serve a detector on loopback, until interrupted.
+
+    Whoever asks needs the token in the home's file serve.token. Texts per minute are limited, and
+    each query leaves an entry in the audit trail.
+    """
+    from flows.serve import ServeRequest, serve_detector
+
+    serve_detector(
+        ServeRequest(checkpoint, version, port, folder, list_decoys, device), open_settings()
+    )
 
 
 @app.command("testbed", epilog="Example: tuni testbed --size demo --seed 1 --out my-testbed")

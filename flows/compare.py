@@ -29,7 +29,7 @@ from tuni.list_shape import ListShape
 from tuni.names import parse_name
 from tuni.scorable import too_long
 from tuni.seeds import derive_seed
-from tuni.tables import write_csv
+from tuni.table_writing import write_csv
 from tuni.text_scores import text_scores
 from tuni.verdicts import Floats, q_values
 

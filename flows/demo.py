@@ -15,6 +15,7 @@ from flows.settings import Request, SearchTable, Settings, read_request
 from flows.show import say
 from tuni.errors import RequestError
 from tuni.intervals import Rate, rate
+from tuni.table_rows import CsvRows
 from tuni.tables import read_labelled
 from tuni.testbed.build import Testbed, make_testbed
 from tuni.testbed.settings import Size, TestbedSettings
@@ -91,7 +92,7 @@ class DemoOutcome:
                 "Truth (known here, because the testbed's training set is ours)",
                 f"  trained people found:         {_told(self.members)}",
                 f"  strangers accused nevertheless: {_told(self.strangers)}; "
-                f"allowed were {self.scored.verdicts.operating_point:.0%}",
+                f"allowed were {self.scored.operating_point:.0%}",
                 "",
                 "This is a small testbed and a short search; docs/results.md has the full figures.",
                 f"Report page: {self.job.report}",
@@ -129,7 +130,7 @@ def run_demo(settings: Settings) -> DemoOutcome:
                      version=str(job.version)),
         settings,
     )  # fmt: skip
-    members, strangers = compare(scored, bed)
+    members, strangers = compare(scored.out, bed)
     return DemoOutcome(job, scored, members, strangers, settings.home)
 
 
@@ -139,14 +140,15 @@ def demo_request(bed: Testbed) -> Request:
     return request.model_copy(update={"search": SearchTable(trials=DEMO_TRIALS)})
 
 
-def compare(scored: ScoreOutcome, bed: Testbed) -> tuple[Rate, Rate]:
+def compare(verdicts: Path, bed: Testbed) -> tuple[Rate, Rate]:
     """Shares of trained people and of others, among those scored, that got a finding."""
     truth = read_labelled(bed.truth)
     trained = {
         canonical(text) for text, member in zip(truth.texts, truth.members, strict=True) if member
     }
     rows = [
-        (canonical(row.text) in trained, row.verdict == EVIDENCE) for row in scored.verdicts.rows
+        (canonical(row["text"]) in trained, row["verdict"] == EVIDENCE)
+        for _, row in CsvRows(verdicts).rows()
     ]
     shares = []
     for kind in (True, False):

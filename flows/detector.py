@@ -47,11 +47,12 @@ class Detector:
 
         Raises:
             ModelNotFound: There is no such detector.
+            SignatureError: It is not signed with a trusted key.
             BundleError: It is not what was registered.
         """
-        store = ModelStore(ledger.home, settings.runs_uri, ledger)
+        store = ModelStore(ledger.home, settings.runs_uri, ledger, settings.trusted_keys)
         version = store.show(name, reference)
-        bundle = read_bundle(store.pull(name, version.version), version.tags["digest"])
+        bundle = read_bundle(store.pull(name, version.version), version.digest)
         return cls(version, bundle, settings, ledger)
 
     @cached_property
@@ -67,7 +68,7 @@ class Detector:
         if source is None:
             raise CheckpointError(
                 f"checkpoint: this home knows none with fingerprint {self.bundle.fingerprint[:12]}",
-                "set TUNI_CHECKPOINT to its folder",
+                "name its folder: TUNI_CHECKPOINT, or --folder of tuni score",
             )
         folder, weights = source.get("folder"), source.get("weights")
         target = load_target(

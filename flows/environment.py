@@ -1,11 +1,14 @@
 """What Prefect must be told before it is imported: our home, no telemetry, a quiet terminal."""
 
+import json
 import logging
 import os
 import secrets
 import stat
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from flows.ledger import open_home
 from flows.settings import Settings
@@ -21,7 +24,7 @@ def begin_command() -> Settings:
 
     settings = Settings()
     prepare(settings)
-    log_to(settings.home / "logs")
+    log_to(settings.home / "logs", settings.log_format)
     current_progress.set(ConsoleProgress())
     return settings
 
@@ -97,8 +100,30 @@ def prefect_login(home: Home) -> str:
     return login
 
 
-def log_to(folder: Path) -> None:
-    """Write the project's own log lines to one file of the home; nothing goes to the terminal."""
+class JsonLines(logging.Formatter):
+    """A line of the log as one JSON object: time, level, logger, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        return json.dumps(told, ensure_ascii=False)
+
+
+def log_to(folder: Path, form: Literal["text", "json"] = "text") -> None:
+    """Write the project's own log lines to one file of the home; nothing goes to the terminal.
+
+    Args:
+        folder: Where the file ``tuni.log`` lies.
+        form: Lines for people, or a JSON object a line.
+
+    Raises:
+        HomeError: It cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handler = logging.FileHandler(folder / "tuni.log", encoding="utf-8")
@@ -107,7 +132,8 @@ def log_to(folder: Path) -> None:
             f"home: {folder} cannot be written ({error.strerror})",
             "check rights and free space, or set TUNI_HOME to another folder",
         ) from error
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    handler.setFormatter(JsonLines() if form == "json" else plain)
     for package in ("tuni", "registry", "flows"):
         logger = logging.getLogger(package)
         logger.setLevel(logging.INFO)

@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.traces import Trace, find_traces
-
 from flows.console import current_progress
 from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
@@ -14,6 +12,7 @@ from registry.erasure import forget
 from registry.ledger import Ledger
 from registry.rotation import rotate, wrapped_keys
 from registry.signing import public_key
+from registry.traces import Trace, find_traces
 from tuni.errors import TextError
 from tuni.tables import read_subjects
 from tuni.texts import canonical, clean_text

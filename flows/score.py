@@ -1,28 +1,34 @@
 """Verdicts for a file of subjects with a registered detector."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from flows.console import current_progress
+from flows.detector import Detector
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
-from registry.models import ModelStore
-from tuni.audit import JudgeOptions, Verdicts, judge
-from tuni.bundle import Bundle, read_bundle
-from tuni.errors import CheckpointError, RequestError, TextError
-from tuni.scorable import refuse, unscorable
-from tuni.tables import Subjects, read_subjects, write_csv
-from tuni.target import Target, load_target
+from registry.trail import Trail
+from tuni.bundle import Bundle
+from tuni.errors import RequestError, TextError
+from tuni.list_null import JudgeOptions
+from tuni.long_list import REFUSED, ListIndex, ListVerdicts, check_texts, index_list, judge_list
+from tuni.subject_files import SubjectFile, open_subjects
+from tuni.table_rows import Wrong
+from tuni.table_writing import write_table
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE
 
 VERDICT_COLUMNS = (
     "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
     "measured_power", "flags", "model_version", "fingerprint", "error",
 )  # fmt: skip
+PSEUDONYM = "pseudonym"  # in the place of ``text`` where the output names nobody
+_NUMBERS = ("score", "p_decoy", "p_gibberish", "q_value", "operating_point")
+_MEND = "correct or remove these lines, or skip them (--skip-bad)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,16 @@ class ScoreRequest:
 
     Attributes:
         checkpoint: Name of the registered checkpoint.
-        subjects: CSV with a column ``text``.
-        out: Where the verdicts go.
+        subjects: CSV, Parquet or JSON Lines, by its suffix, with a column ``text``.
+        out: Where the verdicts go, likewise.
         version: Alias or version number of the detector.
         folder: Checkpoint folder; None takes the setting, then the one that the ledger knows.
         list_decoys: Also rank each text among decoys of the list's own parts.
         decoys: How many of those; None is the default of `JudgeOptions`.
         dependence: Correction behind the q-values.
         skip_bad: Write rows that cannot be scored with the reason.
-        device: Torch device.
+        pseudonymous: Write a keyed pseudonym in the place of each text, and no other column.
+        device: Torch device; None takes the setting.
     """
 
     checkpoint: str
@@ -51,7 +58,8 @@ class ScoreRequest:
     decoys: int | None = None
     dependence: Literal["bh", "by"] = "bh"
     skip_bad: bool = False
-    device: str = "cpu"
+    pseudonymous: bool = False
+    device: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +70,34 @@ class ScoreOutcome:
         out: The verdicts' file.
         model: Registered model.
         version: Its version.
-        verdicts: One per scored row.
+        fingerprint: Of the audited checkpoint.
+        counts: How many rows got which verdict.
+        operating_point: p at or below which a text gets a finding.
+        decoys: Decoys recombined from the list; 0 where they were turned off.
+        smallest_findable: Members that the list must hold for any q to fall to .05.
+        withheld: Why no verdict is given, or None.
         refused: Rows that could not be scored.
+        left_out: Columns of the input that a pseudonymous output leaves out.
         power: Share of known members found at the operating point, and on how many; or None.
     """
 
     out: Path
     model: str
     version: int
-    verdicts: Verdicts
+    fingerprint: str
+    counts: Mapping[str, int]
+    operating_point: float
+    decoys: int
+    smallest_findable: int
+    withheld: str | None
     refused: int
+    left_out: int
     power: str | None
 
     @property
-    def withheld(self) -> str | None:
-        """Why no verdict is given, or None."""
-        return self.verdicts.withheld
+    def texts(self) -> int:
+        """Rows that were scored."""
+        return sum(self.counts.values())
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object; holds no text of the list."""
@@ -85,22 +105,21 @@ class ScoreOutcome:
             "out": str(self.out),
             "model": self.model,
             "version": self.version,
-            "fingerprint": self.verdicts.fingerprint,
-            "texts": len(self.verdicts.rows),
-            "verdicts": self.verdicts.counts(),
+            "fingerprint": self.fingerprint,
+            "texts": self.texts,
+            "verdicts": dict(self.counts),
             "refused": self.refused,
-            "operating_point": self.verdicts.operating_point,
-            "list_decoys": self.verdicts.decoys,
-            "smallest_findable": self.verdicts.smallest_findable,
+            "operating_point": self.operating_point,
+            "list_decoys": self.decoys,
+            "smallest_findable": self.smallest_findable,
             "withheld": self.withheld,
             "measured_power": self.power,
+            "columns_left_out": self.left_out,
         }
 
     def text(self) -> str:
         """A few lines for people."""
-        counts = self.verdicts.counts()
-        point = self.verdicts.operating_point
-        total = len(self.verdicts.rows)
+        counts, point, total = self.counts, self.operating_point, self.texts
         lines = [f"{self.out}: {total} texts, detector {self.model} version {self.version}"]
         if self.withheld:
             lines.append(f"  verdicts withheld: {self.withheld}")
@@ -113,12 +132,16 @@ class ScoreOutcome:
                 f"{point * total:.0f} would get the first verdict by chance",
                 f"  known members found at this point: {self.power or 'not measured (no labels)'}",
                 f"  q-values can only single anyone out where the list holds at least "
-                f"{self.verdicts.smallest_findable} members",
+                f"{self.smallest_findable} members",
             ]
-        if not self.verdicts.decoys:
+        if not self.decoys:
             lines.append("  list decoys were turned off: strangers may be accused more often")
         if self.refused:
             lines.append(f"  not scored: {self.refused} rows, reasons in the column error")
+        if self.left_out:
+            lines.append(
+                f"  left out: {self.left_out} other columns of the input, which could name people"
+            )
         lines.append(
             "  A verdict is about the text, not the person: a namesake makes a name known."
         )
@@ -135,39 +158,79 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
         FingerprintMismatch: The checkpoint given is not the detector's.
     """
     _check_out(request)
-    subjects = read_subjects(request.subjects, skip_bad=request.skip_bad)
+    file = open_subjects(request.subjects)
+    wrong = Wrong(request.subjects, _MEND)
+    check_texts(file, wrong)
+    if not request.skip_bad:
+        wrong.refuse()
     with open_ledger(settings) as ledger:
-        store = ModelStore(ledger.home, settings.runs_uri, ledger, settings.trusted_keys)
-        version = store.show(request.checkpoint, request.version)
-        bundle = read_bundle(store.pull(request.checkpoint, version.version))
-        target = find_target(bundle, request, settings, ledger)
-        refused = dict(subjects.refused)
-        rows = [row for row in range(len(subjects.rows)) if row not in refused]
-        bad = unscorable(target, [subjects.texts[row] for row in rows], bundle)
-        if bad and not request.skip_bad:
-            refuse({subjects.lines[rows[place]]: why for place, why in bad.items()}, "line")
-        refused |= {rows[place]: why for place, why in bad.items()}
-        rows = [row for row in rows if row not in refused]
-        if not rows:
+        asked = {
+            "checkpoint": request.folder or settings.checkpoint,
+            "device": request.device or settings.device,
+        }
+        detector = Detector.open(
+            ledger, settings.model_copy(update=asked), request.checkpoint, request.version
+        )
+        version, bundle, target = detector.version, detector.bundle, detector.target
+        wrong = Wrong(request.subjects, _MEND)
+        index = index_list(file, target, bundle, wrong)
+        if not request.skip_bad:
+            wrong.refuse()
+        if not index.scored:
             raise TextError(
-                f"{request.subjects.name}: no row can be scored, all {len(refused)} are refused",
+                f"{request.subjects.name}: no row can be scored, all {len(index.reasons)} are "
+                "refused",
                 "leave --skip-bad out to see why",
             )
-        texts = [subjects.texts[row] for row in rows]
-        verdicts = judge(
+        verdicts = judge_list(
             bundle,
             target,
-            texts,
+            index,
             JudgeOptions(request.list_decoys, request.decoys, request.dependence),
-            model_version=str(version.version),
-            selected_on=ledger.selected_on(request.checkpoint, version.version, texts),
+            selected_on=lambda texts: ledger.selected_on(
+                request.checkpoint, version.version, texts
+            ),
             cache=EncryptedFeatureCache(ledger),
             progress=current_progress.get(),
         )
-    power = measured_power(bundle)
-    _write(request.out, subjects, rows, verdicts, refused, power)
+        Trail(ledger).append(
+            "list scored",
+            checkpoint=request.checkpoint,
+            version=version.version,
+            texts=index.scored,
+        )
+        fixed = {"model_version": str(version.version), "fingerprint": bundle.fingerprint}
+        power = measured_power(bundle)
+        rows = _rows(index, verdicts, fixed | {"measured_power": power or "not measured"})
+        columns = _columns(file)
+        if request.pseudonymous:
+            write_table(
+                request.out,
+                [PSEUDONYM, *VERDICT_COLUMNS[1:]],
+                (_named(row, ledger) for _, row in rows),
+                _types(file, {}),
+            )
+        else:
+            write_table(
+                request.out,
+                ["text", *columns.values(), *VERDICT_COLUMNS[1:]],
+                ({**{new: given.get(old) for old, new in columns.items()}, **row}
+                 for given, row in rows),
+                _types(file, columns),
+            )  # fmt: skip
     return ScoreOutcome(
-        request.out, request.checkpoint, version.version, verdicts, len(refused), power
+        out=request.out,
+        model=request.checkpoint,
+        version=version.version,
+        fingerprint=bundle.fingerprint,
+        counts=_counts(index, verdicts),
+        operating_point=bundle.operating_point,
+        decoys=verdicts.null.decoys,
+        smallest_findable=verdicts.null.smallest_findable,
+        withheld=verdicts.null.withheld,
+        refused=len(index.reasons),
+        left_out=len(columns) if request.pseudonymous else 0,
+        power=power,
     )
 
 
@@ -182,27 +245,6 @@ def _check_out(request: ScoreRequest) -> None:
         raise RequestError("--out: is the file of --subjects", "name another file")
 
 
-def find_target(
-    bundle: Bundle, request: ScoreRequest, settings: Settings, ledger: Ledger
-) -> Target:
-    """The audited checkpoint: from the option, the setting, or where the ledger last saw it."""
-    given = request.folder or settings.checkpoint
-    source = {"folder": str(given)} if given else ledger.find_checkpoint(bundle.fingerprint)
-    if source is None:
-        raise CheckpointError(
-            f"checkpoint: this home knows none with fingerprint {bundle.fingerprint[:12]}",
-            "name its folder with --folder, or set TUNI_CHECKPOINT",
-        )
-    folder, weights = source.get("folder"), source.get("weights")
-    return load_target(
-        Path(folder) if folder else None,
-        architecture=source.get("architecture"),
-        weights=Path(weights) if weights else None,
-        device=request.device,
-        precision=bundle.feature_spec.precision,
-    )
-
-
 def measured_power(bundle: Bundle) -> str | None:
     """Share of known members that the detector found, in words, or None where unmeasured."""
     if bundle.evidence.get("withheld"):
@@ -213,35 +255,53 @@ def measured_power(bundle: Bundle) -> str | None:
     return f"{found['hits']} of {found['n']} ({found['low']:.2f}-{found['high']:.2f})"
 
 
-def _write(
-    out: Path,
-    subjects: Subjects,
-    rows: list[int],
-    verdicts: Verdicts,
-    refused: Mapping[int, str],
-    power: str | None,
-) -> None:
-    # A column of the input that bears one of our names keeps its content beside ours.
-    taken = {*VERDICT_COLUMNS, *subjects.columns}
-    passed = {name: name for name in subjects.columns if name not in VERDICT_COLUMNS}
-    for name in subjects.columns:
-        if name in VERDICT_COLUMNS[1:]:
+def _columns(file: SubjectFile) -> dict[str, str]:
+    """The input's other columns and the names that they get beside ours."""
+    taken = {*VERDICT_COLUMNS, *file.columns}
+    passed = {}
+    for name in file.columns:
+        if name == "text":
+            continue
+        new = name
+        if name in VERDICT_COLUMNS:
             new = f"{name}_input"
             while new in taken:
                 new += "_input"
             taken.add(new)
-            passed[name] = new
-    passed = {name: passed[name] for name in subjects.columns if name in passed}
-    judged = dict(zip(rows, verdicts.records(), strict=True))
-    lines = []
-    for row, given in enumerate(subjects.rows):
-        line: dict[str, object] = {"text": given["text"]}
-        line |= {new: given[old] for old, new in passed.items()}
-        if row in refused:
-            line["error"] = refused[row]
+        passed[name] = new
+    return passed
+
+
+def _types(file: SubjectFile, columns: Mapping[str, str]) -> dict[str, Any]:  # Any: Arrow's types
+    """Arrow types of the output's columns, for Parquet; the others are strings."""
+    import pyarrow as pa
+
+    known = {} if file.types is None else {new: file.types[old] for old, new in columns.items()}
+    return known | dict.fromkeys(_NUMBERS, pa.float64())
+
+
+def _rows(
+    index: ListIndex, verdicts: ListVerdicts, fixed: Mapping[str, str]
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:  # Any: cells
+    """Each row of the input, and our columns beside it."""
+    for row, (_, given) in enumerate(index.file.rows()):
+        person = int(index.people[row])
+        line: dict[str, Any] = {"text": given.get("text")}
+        if person == REFUSED:
+            line["error"] = index.reasons[row]
         else:
-            line |= {key: value for key, value in judged[row].items() if key != "text"}
-            one_part = "one_part" in str(judged[row]["flags"]).split()
-            line["measured_power"] = "not measured" if one_part or not power else power
-        lines.append(line)
-    write_csv(out, ["text", *passed.values(), *VERDICT_COLUMNS[1:]], lines)
+            line |= {**fixed, **verdicts.record(person)}
+            if "one_part" in str(line["flags"]).split():
+                line["measured_power"] = "not measured"
+        yield given, line
+
+
+def _named(row: dict[str, Any], ledger: Ledger) -> dict[str, Any]:  # Any: cells
+    """The row with a pseudonym for its text; none for what is no subject's text."""
+    text = row.pop("text")
+    return row if "error" in row else {PSEUDONYM: ledger.keys.pseudonym(text), **row}
+
+
+def _counts(index: ListIndex, verdicts: ListVerdicts) -> dict[str, int]:
+    people = index.people[index.people != REFUSED]
+    return dict(Counter(verdicts.verdict(person) for person in people.tolist()))

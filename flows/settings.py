@@ -224,6 +224,15 @@ class Settings(BaseSettings):
     checkpoint: UserPath | None = Field(
         None, description="Checkpoint folder for scoring (TUNI_CHECKPOINT)."
     )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Lines of logs/tuni.log: for people, or JSON (TUNI_LOG_FORMAT)."
+    )
+    serve_rate: int = Field(
+        600,
+        ge=1,
+        le=1_000_000,
+        description="Texts per minute that `tuni serve` answers at most (TUNI_SERVE_RATE).",
+    )
     trusted_keys: Annotated[tuple[UserPath, ...], NoDecode, BeforeValidator(_divide)] = Field(
         (),
         description="Public keys, or folders of them, whose bundles are used beside the home's "
@@ -232,7 +241,7 @@ class Settings(BaseSettings):
     device: str = Field(
         "cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",
-        description="Torch device of audits (TUNI_DEVICE).",
+        description="Torch device of audits and scoring (TUNI_DEVICE).",
     )
     workers: int | None = Field(
         None,

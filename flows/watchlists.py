@@ -10,7 +10,8 @@ from flows.settings import Settings
 from registry.trail import Trail
 from registry.watchlists import Imported, Member, Watchlists, check_list_name
 from tuni.errors import TextError
-from tuni.tables import read_subjects, write_csv
+from tuni.table_writing import write_csv
+from tuni.tables import read_subjects
 
 _SHOWN = 10
 

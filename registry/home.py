@@ -142,6 +142,11 @@ class Home:
         return self.root / "signing.pub"
 
     @property
+    def serve_token(self) -> Path:
+        """Token of those who may ask the served model, mode 0600."""
+        return self.root / "serve.token"
+
+    @property
     def trusted(self) -> Path:
         """Public keys of others whose bundles are used here."""
         return self.root / "trusted"

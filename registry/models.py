@@ -20,23 +20,16 @@ from typing import TYPE_CHECKING
 from registry.connection import configure
 from registry.home import Home
 from registry.ledger import Ledger
+from registry.lookup import absent, all_versions, plain
 from registry.model_folder import write_model_folder
 from registry.pulling import fetch_bundle, sign_stored
 from registry.signing import SIGNATURE, verify_bundle
-from registry.versions import (
-    ALIASES,
-    Alias,
-    RegisteredModel,
-    RegisteredVersion,
-    check_model_name,
-    moment,
-)
+from registry.versions import Alias, RegisteredModel, RegisteredVersion, check_model_name
 from tuni.bundle import bundle_digest, read_bundle
 from tuni.errors import BundleError, ModelNotFound, RequestError, SignatureError
 
 if TYPE_CHECKING:  # MLflow reads its environment while it is imported: `configure` comes first
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow uses both for it
 
@@ -75,7 +68,7 @@ class ModelStore:
                 for model in page:
                     aliases = {key: int(value) for key, value in model.aliases.items()}
                     found.append(
-                        RegisteredModel(model.name, len(_versions(client, model.name)), aliases)
+                        RegisteredModel(model.name, len(all_versions(client, model.name)), aliases)
                     )
                 token = page.token or None
         return tuple(sorted(found, key=lambda model: model.name))
@@ -84,8 +77,8 @@ class ModelStore:
         """All versions of a model, newest first; none where the model does not exist."""
         client = self.tracking.client()
         with self.tracking.errors("list the versions"):
-            found = _versions(client, check_model_name(name))
-        return tuple(_plain(version) for version in found)
+            found = all_versions(client, check_model_name(name))
+        return tuple(plain(version) for version in found)
 
     def show(self, name: str, reference: str | int = "champion") -> RegisteredVersion:
         """One version, by number or alias.
@@ -170,7 +163,7 @@ class ModelStore:
                 description=description,
                 model_id=model.model_id,
             )
-        return _plain(version)
+        return plain(version)
 
     def pull(
         self, name: str, reference: str | int = "champion", folder: Path | None = None
@@ -346,38 +339,10 @@ class ModelStore:
         with self.tracking.errors("look up the model"):
             try:
                 if str(reference).isdecimal():
-                    return _plain(client.get_model_version(name, str(reference)))
+                    return plain(client.get_model_version(name, str(reference)))
                 if reference != "latest":  # the newest one is nobody's choice
-                    return _plain(client.get_model_version_by_alias(name, str(reference)))
+                    return plain(client.get_model_version_by_alias(name, str(reference)))
             except MlflowException as error:
                 if error.error_code not in _ABSENT:
                     raise
-        fix = "see what there is: tuni models list"
-        if reference == "champion":
-            fix = f"make one with `tuni run`, or: tuni models promote {name}@VERSION --reason …"
-        raise ModelNotFound(f"model {name}: no {reference} in {self.tracking.address}", fix)
-
-
-def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
-    found: list[ModelVersion] = []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_model_versions(
-            f"name='{name}'", max_results=1000, page_token=token or None
-        )
-        found += page
-        token = page.token or None
-    return sorted(found, key=lambda version: -int(version.version))
-
-
-def _plain(version: "ModelVersion") -> RegisteredVersion:
-    order: dict[str, int] = {alias: rank for rank, alias in enumerate(ALIASES)}
-    return RegisteredVersion(
-        name=version.name,
-        version=int(version.version),
-        aliases=tuple(sorted(version.aliases, key=lambda one: order.get(one, len(order)))),
-        tags=dict(version.tags),
-        description=version.description or "",
-        run_id=version.run_id or None,
-        created_at=moment(version.creation_timestamp),
-    )
+        raise absent(self.tracking, client, name, str(reference))

@@ -1,7 +1,9 @@
 """The registered detector as MLflow loads it: `mlflow.pyfunc.load_model`, `mlflow models serve`.
 
-The one law: the verdicts are those of `tuni score` for the same list. This module is named as the
-loader in every registered model: its `_load_pyfunc` must stay importable under this name.
+The one law: the verdicts are those of `tuni score` for the same list, and no query is answered that
+does not stand in the audit trail, for a served detector is a membership oracle. This module is
+named as the loader in every registered model: its `_load_pyfunc` must stay importable under this
+name.
 """
 
 import os
@@ -14,6 +16,7 @@ from registry.feature_cache import EncryptedFeatureCache
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.signing import verify_bundle
+from registry.trail import Trail
 from tuni.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
 
@@ -99,6 +102,9 @@ class ServedDetector:
         with self._turn, Ledger.open(_home(self._config)) as ledger:
             if self._target is None:
                 self._target = self._load(ledger)
+            Trail(ledger).append(
+                "served query", checkpoint=self._name, version=self._version, texts=len(texts)
+            )
             selected: frozenset[int] = frozenset()
             if self._version is not None:
                 selected = ledger.selected_on(self._name, self._version, texts)
@@ -111,7 +117,23 @@ class ServedDetector:
                 selected_on=selected,
                 cache=EncryptedFeatureCache(ledger),
             )
-        return pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
+        frame = pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
+        numbers = [name for name, kind in VERDICT_COLUMNS.items() if kind == "double"]
+        return frame.astype(dict.fromkeys(numbers, "float64"))  # withheld: None
+
+    def prepare(self) -> None:
+        """Load the checkpoint now, not at the first request.
+
+        Raises:
+            CheckpointError: The audited checkpoint is not found.
+            FingerprintMismatch: The given checkpoint is not the bundle's.
+        """
+        from tuni.audit import require_checkpoint
+
+        with self._turn, Ledger.open(_home(self._config)) as ledger:
+            if self._target is None:
+                self._target = self._load(ledger)
+        require_checkpoint(self.bundle, self._target)
 
     def _options(self) -> "JudgeOptions":
         from tuni.audit import JudgeOptions

@@ -95,15 +95,15 @@ class Verdicts:
     check: DecoyCheck | None
     withheld: str | None
 
-    def records(self) -> list[dict[str, str | float]]:
-        """One flat record per text, with the columns of the verdicts' CSV."""
+    def records(self) -> list[dict[str, str | float | None]]:
+        """One flat record per text; where verdicts are withheld there is neither p nor q."""
         return [
             {
                 "text": row.text,
                 "score": row.score,
-                "p_decoy": row.p_decoy,
+                "p_decoy": None if self.withheld else row.p_decoy,
                 "p_gibberish": row.p_gibberish,
-                "q_value": row.q_value,
+                "q_value": None if self.withheld else row.q_value,
                 "verdict": row.verdict,
                 "operating_point": self.operating_point,
                 "flags": " ".join(row.flags),
@@ -291,6 +291,7 @@ def _flags(bundle: Bundle, null: ListNull, text: str, *, selected: bool) -> tupl
         "no_list_decoys": not null.list_decoys,
         "gate_failed": bool(bundle.evidence.get("withheld")),
         "one_part": not name.last,
+        "spelling_tells": null.withheld is not None,
         "common_name": is_common(name),
         "selected_on": selected,
     }

@@ -81,4 +81,12 @@ def test_deployments_name_flows_that_exist():
 def test_the_image_has_no_default_base():
     recipe = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^ARG BASE$", recipe, re.MULTILINE)
-    assert not re.search(r"^FROM (?!\$\{BASE\})", recipe, re.MULTILINE)
+    stages = re.findall(r"^FROM (\S+) AS (\S+)$", recipe, re.MULTILINE)
+    assert len(stages) == len(re.findall(r"^FROM", recipe, re.MULTILINE))
+    assert {base for base, _ in stages} <= {"${BASE}", *(name for _, name in stages)}
+
+
+def test_the_image_runs_as_no_root():
+    recipe = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^USER (.+)$", recipe, re.MULTILINE) == ["${UID}:${GID}"]
+    assert not re.search(r"^ARG UID=0", recipe, re.MULTILINE)

@@ -23,7 +23,9 @@ from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.watchlists import Member, Watchlists
 from tuni import __version__
+from tuni.audit import JudgeOptions, judge
 from tuni.errors import HomeError, ModelNotFound, SpecMismatch, TextError, WatchlistNotFound
+from tuni.table_rows import CsvRows
 
 LIST = "staff"
 FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")
@@ -71,11 +73,18 @@ def test_an_audit_gives_the_verdicts_of_tuni_score(
     assert outcome.summary is not None
     assert sum(outcome.summary.refused.values()) == 1
     file = csv_file("people.csv", "text\n" + "\n".join((*PEOPLE, LONE)) + "\n")
-    scored = score_file(ScoreRequest("tiny", file, tmp_path / "out.csv", decoys=200), settings)
+    out = tmp_path / "out.csv"
+    score_file(ScoreRequest("tiny", file, out, decoys=200), settings)
+    # Withheld verdicts leave p and q empty in the file: they are compared with the list in memory.
+    detector = Detector.open(ledger, settings, "tiny", "champion")
+    alone = judge(
+        detector.bundle, detector.target, [*PEOPLE, LONE], JudgeOptions(decoy_count=200)
+    ).rows
     expected = {
-        row.text: (row.score, row.p_decoy, row.q_value, " ".join(row.flags))
-        for row in scored.verdicts.rows
+        row.text: (row.score, row.p_decoy, row.q_value, " ".join(row.flags)) for row in alone
     }
+    written = {row["text"]: (float(row["score"]), row["flags"]) for _, row in CsvRows(out).rows()}
+    assert written == {text: (row[0], row[3]) for text, row in expected.items()}
     found = verdicts(ledger, done)
     refused = found.pop(TOO_LONG)
     assert found == expected

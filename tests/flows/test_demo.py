@@ -7,10 +7,9 @@ import pytest
 
 from flows import demo
 from flows.demo import DEMO_TRIALS, compare, demo_request, write_testbed
-from flows.score import ScoreOutcome
 from flows.settings import Settings
-from tuni.audit import Verdict, Verdicts
 from tuni.errors import RequestError
+from tuni.table_writing import write_csv
 from tuni.testbed.build import Testbed
 from tuni.testbed.settings import TestbedSettings
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE
@@ -26,18 +25,14 @@ def bed(tmp_path) -> Testbed:
     return Testbed(tmp_path, TestbedSettings.of_size("test", 1))
 
 
-def scored(*rows: tuple[str, str]) -> ScoreOutcome:
-    made = tuple(Verdict(text, 0.0, 0.5, 0.5, 0.5, words, ()) for text, words in rows)
-    verdicts = Verdicts(made, 0.05, "1", "f" * 64, 0, 1, None, None)
-    return ScoreOutcome(Path("v.csv"), "bed", 1, verdicts, 0, None)
-
-
-def test_findings_are_counted_apart_for_trained_people_and_strangers(bed):
-    outcome = scored(
+def test_findings_are_counted_apart_for_trained_people_and_strangers(bed, tmp_path):
+    rows = [
         ("Ada Roe", EVIDENCE), ("BO  TARN", NO_EVIDENCE), ("Cy Umber", NO_EVIDENCE),
         ("Di Vance", EVIDENCE), ("Ed Wold", NO_EVIDENCE),
-    )  # fmt: skip
-    members, strangers = compare(outcome, bed)
+    ]  # fmt: skip
+    columns = ("text", "verdict")
+    write_csv(tmp_path / "v.csv", columns, [dict(zip(columns, row, strict=True)) for row in rows])
+    members, strangers = compare(tmp_path / "v.csv", bed)
     assert (members.hits, members.n) == (1, 2)
     assert (strangers.hits, strangers.n) == (1, 3)
     assert members.low < 0.5 < members.high

@@ -1,7 +1,9 @@
 """Prefect hears of our home before it is imported, and our log is one file of it."""
 
+import json
 import logging
 import os
+from datetime import datetime
 
 import pytest
 
@@ -77,6 +79,15 @@ def test_the_log_is_a_file_and_nothing_goes_to_the_terminal(tmp_path, capsys):
     assert [line.rsplit(" from ")[1] for line in lines] == ["tuni", "registry", "flows"]
     assert all("INFO" in line for line in lines)
     assert capsys.readouterr() == ("", "")
+
+
+def test_the_log_may_be_json_lines(tmp_path):
+    log_to(tmp_path / "logs", "json")
+    logging.getLogger("flows.part").warning('two "lines"\nof %d', 1)
+    (line,) = (tmp_path / "logs" / "tuni.log").read_text(encoding="utf-8").splitlines()
+    told = json.loads(line)
+    assert datetime.fromisoformat(told.pop("time")).tzinfo is not None
+    assert told == {"level": "WARNING", "logger": "flows.part", "message": 'two "lines"\nof 1'}
 
 
 def test_a_folder_that_cannot_be_made_is_the_homes_fault(tmp_path):

@@ -99,12 +99,13 @@ def test_an_outfile_that_cannot_be_is_told_before_anything_is_computed(
     assert subjects.read_text() == "text\nAnna Abbott\n"
 
 
-def test_no_champion_is_bad_input_with_the_command_that_makes_one(
-    tuni, csv_file, tmp_path, refused
+def test_a_name_that_is_not_registered_is_bad_input_that_tells_what_is(
+    tuni, registered, csv_file, tmp_path, refused
 ):
     subjects = csv_file("list.csv", "text\nAnna Abbott\n")
-    done = tuni("score", "--checkpoint", "none", "--subjects", subjects, "--out", tmp_path / "v")
-    refused(done, "none", "no champion", "tuni run")
+    asked = ("score", "--checkpoint", "none", "--subjects", subjects, "--out", tmp_path / "v")
+    refused(tuni(*asked), "model none: not registered", "make it with: tuni run")
+    refused(tuni(*asked, home=registered.home), "not registered", "there are: tiny; or")
     assert not (tmp_path / "v").exists()
 
 

@@ -181,17 +181,19 @@ def test_version_with_an_alias_is_not_deleted(
 def test_what_is_not_there_is_not_found(
     store: ModelStore, name: str, make_bundle: MakeBundle
 ) -> None:
-    with pytest.raises(ModelNotFound, match=f"model {name}: no champion"):
+    with pytest.raises(ModelNotFound, match=f"model {name}: not registered"):
         store.show(name)
     assert store.versions(name) == ()
     registered(store, name, make_bundle, 1)
-    for reference in ("champion", "7", 7, "nonsense", "latest", "v1", "a b"):
-        with pytest.raises(ModelNotFound):
+    for reference in ("7", 7, "nonsense", "latest", "v1", "a b"):
+        with pytest.raises(ModelNotFound, match=r"(?s)no version or alias .* versions 1: "):
             store.show(name, reference)
     with pytest.raises(ModelNotFound):
         store.promote(name, 7, "why not")
-    with pytest.raises(ModelNotFound, match="tuni run"):
+    with pytest.raises(ModelNotFound, match=rf"(?s)no champion .* tuni models promote {name}@1"):
         store.pull(name)
+    with pytest.raises(ModelNotFound, match=f"there are: .*{name}"):
+        store.show("another")
 
 
 @pytest.mark.parametrize("wrong", ["", "Upper", "a/b", "a'b", "../x", "a" * 101, ".x"])

@@ -14,18 +14,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.serving import DEFAULTS, VERDICT_COLUMNS, _load_pyfunc
 from registry.signing import sign_bundle
+from registry.trail import Trail
 from tuni.array_model import ArrayModel
 from tuni.audit import JudgeOptions, judge
 from tuni.bundle import Bundle, Scorer, read_bundle, write_bundle
 from tuni.errors import (
     CheckpointError,
     FingerprintMismatch,
+    HomeError,
     RequestError,
     SignatureError,
     TextError,
@@ -184,6 +187,30 @@ def test_text_that_took_part_in_choosing_is_flagged(store: ModelStore, known: Le
         False,
         False,
     ]
+
+
+def test_every_query_stands_in_the_trail_and_none_is_answered_without_it(
+    store: ModelStore, known: Ledger
+) -> None:
+    import mlflow
+
+    home = store.tracking.home
+    config = {"home": str(home.root), **QUICK}
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}/1", model_config=config)
+    before = Trail(known).head().entries
+    model.predict(pd.DataFrame({"text": TEXTS}))
+    entry = list(Trail(known).entries())[before:]
+    assert [one.action for one in entry] == ["served query"]
+    assert entry[0].details == {"checkpoint": NAME, "version": 1, "texts": 4}
+    Trail(known).verify()
+    with known.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE trail RENAME TO away"))
+    try:
+        with pytest.raises(HomeError):
+            model.predict(pd.DataFrame({"text": TEXTS}))
+    finally:
+        with known.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO trail"))
 
 
 def test_bundle_loaded_past_the_registry_has_no_version(

@@ -163,6 +163,9 @@ def test_decoys_that_spelling_alone_tells_apart_withhold_every_verdict(bundle, t
     assert verdicts.check.tripped
     assert "spelling" in verdicts.withheld
     assert verdicts.counts() == {WITHHELD: 60}
+    for record in verdicts.records():
+        assert (record["p_decoy"], record["q_value"]) == (None, None)
+        assert "spelling_tells" in str(record["flags"]).split()
     with_room = judge(bundle, tiny_target, grid[::5], options)
     assert with_room.check.checked
     assert with_room.withheld is None

@@ -1,18 +1,9 @@
-# ruff: noqa: RUF001 - look-alike signs are the matter of these tests
-import csv
-import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tuni.errors import RequestError, TextError
-from tuni.tables import Labelled, read_labelled, read_subjects, write_csv
-from tuni.texts import clean_text, refusal
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+from tuni.errors import TextError
+from tuni.tables import Labelled, read_labelled, read_subjects
 
 
 @pytest.fixture
@@ -115,80 +106,3 @@ def test_refused_rows_are_an_error_or_kept_with_the_reason(table) -> None:
     assert set(subjects.refused) == {1, 2}
     assert subjects.texts == ("Ada", "", "")
     assert len(subjects.rows) == 3
-
-
-@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=5))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_what_is_written_reads_back_and_no_cell_begins_a_formula(tmp_path: Path, pairs) -> None:
-    path = tmp_path / "out.csv"
-    write_csv(path, ("text", "note"), [{"text": a, "note": b} for a, b in pairs])
-    with path.open(encoding="utf-8", newline="") as file:
-        back = list(csv.reader(file, strict=True))[1:]
-    assert len(back) == len(pairs)
-    for written, original in zip(back, pairs, strict=True):
-        for cell, value in zip(written, original, strict=True):
-            assert cell in (value, f"'{value}")
-            assert not cell.startswith(FORMULA) or float(cell) is not None
-
-
-@given(
-    st.lists(
-        cells.map(clean_text).filter(lambda text: refusal(text) is None), min_size=1, max_size=5
-    )
-)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_a_written_list_can_be_read_as_a_list(tmp_path: Path, texts) -> None:
-    path = tmp_path / "out.csv"
-    write_csv(path, ("text",), [{"text": text} for text in texts])
-    back = read_subjects(path)
-    assert [row["text"].removeprefix("'") for row in back.rows] == [
-        text.removeprefix("'") for text in texts
-    ]
-
-
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+49 30 1", "'+49 30 1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("-2-3", "'-2-3"),
-        ("-2.5e-3", "-2.5e-3"),
-        ("＝1+1", "'＝1+1"),
-        ("Ada = Byron", "Ada = Byron"),
-        (-0.25, "-0.25"),
-        (0.1 + 0.2, "0.30000000000000004"),
-        (float("nan"), "nan"),
-        (float("-inf"), "'-inf"),
-        (None, ""),
-        (True, "1"),
-        (3, "3"),
-    ],
-)
-def test_cells_keep_numbers_and_disarm_formulas(tmp_path: Path, value, cell) -> None:
-    path = tmp_path / "out.csv"
-    write_csv(path, ("x", "=head"), [{"x": value, "other": "left out"}])
-    with path.open(encoding="utf-8", newline="") as file:
-        assert list(csv.reader(file)) == [["x", "'=head"], [cell, ""]]
-
-
-def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path) -> None:
-    path = tmp_path / "out.csv"
-    path.write_text("old")
-
-    def rows():
-        yield {"text": "Ada"}
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_csv(path, ("text",), rows())
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["out.csv"]  # noqa: PTH208
-    with pytest.raises(RequestError):
-        write_csv(tmp_path / "none" / "out.csv", ("text",), [])
-
-
-def test_what_is_written_is_for_its_owner_only(tmp_path: Path) -> None:
-    path = tmp_path / "out.csv"
-    write_csv(path, ("text",), [{"text": "Ada"}])
-    assert path.stat().st_mode & 0o077 == 0

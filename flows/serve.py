@@ -1,0 +1,121 @@
+"""A registered detector served on loopback, for those who hold its token."""
+
+import hashlib
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.ledger import open_home, open_ledger
+from flows.settings import Settings
+from flows.show import say
+from registry.home import Home
+from registry.models import ModelStore
+from registry.serving import DEFAULTS, ServedDetector
+from tuni.bundle import read_bundle
+from tuni.errors import HomeError, RequestError
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """What `tuni serve` was asked.
+
+    Attributes:
+        checkpoint: Name of the registered checkpoint.
+        version: Alias or version number; an alias is resolved once, at the start.
+        port: On loopback.
+        folder: Checkpoint folder; None takes the setting, then the one that the ledger knows.
+        list_decoys: Also rank each text among decoys of the request's own parts.
+        device: Torch device; None takes the setting.
+    """
+
+    checkpoint: str
+    version: str = "champion"
+    port: int = 5001
+    folder: Path | None = None
+    list_decoys: bool = True
+    device: str | None = None
+
+
+def serve_detector(request: ServeRequest, settings: Settings) -> None:
+    """Serve until interrupted.
+
+    Raises:
+        RequestError: The port is taken.
+        ModelNotFound: There is no such detector.
+        SignatureError: It is not signed with a trusted key.
+        CheckpointError: The audited checkpoint is not found or cannot be loaded.
+        HomeError: The token's file cannot be used.
+    """
+    import uvicorn
+
+    from flows.serve_app import RateLimit, make_app
+
+    with socket.socket() as probe:
+        if probe.connect_ex((HOST, request.port)) == 0:
+            raise RequestError(f"--port: {request.port} is taken", "choose another with --port")
+    home = open_home(settings)
+    digest = hashlib.sha256(serve_token(home).encode()).digest()
+    detector, version = load_served(request, settings)
+    app = make_app(detector, digest, RateLimit(settings.serve_rate))
+    say(
+        f"{request.checkpoint} version {version}: http://{HOST}:{request.port}/invocations "
+        f"(Ctrl-C ends it)\n"
+        f"  token: {home.serve_token}; at most {settings.serve_rate} texts a minute"
+    )
+    uvicorn.run(app, host=HOST, port=request.port, log_level="warning", access_log=False)
+
+
+def load_served(request: ServeRequest, settings: Settings) -> tuple[ServedDetector, int]:
+    """The detector with its checkpoint loaded, and its version."""
+    with open_ledger(settings) as ledger:
+        store = ModelStore(ledger.home, settings.runs_uri, ledger, settings.trusted_keys)
+        version = store.show(request.checkpoint, request.version).version
+        bundle = read_bundle(store.pull(request.checkpoint, version))
+    checkpoint = request.folder or settings.checkpoint
+    detector = ServedDetector(
+        bundle,
+        request.checkpoint,
+        version,
+        {
+            **DEFAULTS,
+            "home": str(settings.home),
+            "checkpoint": None if checkpoint is None else str(checkpoint),
+            "device": request.device or settings.device,
+            "list_decoys": request.list_decoys,
+        },
+    )
+    detector.prepare()
+    return detector, version
+
+
+def serve_token(home: Home) -> str:
+    """The token, made at first use; delete its file for a new one.
+
+    Raises:
+        HomeError: Others may read it, it is too short, or it cannot be read or made.
+    """
+    path = home.serve_token
+    try:
+        if not path.exists():
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(32) + "\n")
+        mode = path.stat().st_mode
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise HomeError(
+            f"token {path}: cannot be read or made ({type(error).__name__})",
+            f"delete {path}, it is made anew",
+        ) from error
+    if mode & 0o077:
+        raise HomeError(
+            f"token {path}: others may read it (mode {mode & 0o777:04o})",
+            f"delete {path}, it is made anew",
+        )
+    if len(token) < 32:
+        raise HomeError(f"token {path}: shorter than 32 characters", f"delete {path}")
+    return token
