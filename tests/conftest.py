@@ -14,8 +14,11 @@ import pytest
 import torch
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text, update
 
+from registry import schema
+from registry.home import Home
+from registry.ledger import ROOT, Ledger
 from tuni.target import Target, load_target
 
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
@@ -79,6 +82,23 @@ def retrained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_target(tiny_folder: Path) -> Target:
     """That checkpoint, loaded."""
     return load_target(tiny_folder)
+
+
+@pytest.fixture(scope="session")
+def share_keys() -> Callable[[Path, Path], Path]:
+    """Makes a fresh home with another one's keys, so that the same lists are divided alike."""
+
+    def make(known: Path, fresh: Path) -> Path:
+        home = Home.open(fresh)
+        shutil.copy2(known / "key", home.key_file)
+        table = schema.settings
+        with Ledger.open(Home.open(known)) as one, one.engine.connect() as connection:
+            root = connection.scalar(select(table.c.value).where(table.c.name == ROOT))
+        with Ledger.open(home) as other, other.engine.begin() as connection:
+            connection.execute(update(table).where(table.c.name == ROOT).values(value=root))
+        return home.root
+
+    return make
 
 
 @pytest.fixture(scope="session")

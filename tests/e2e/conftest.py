@@ -19,11 +19,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from sqlalchemy import select, update
 
-from registry import schema
-from registry.home import Home
-from registry.ledger import ROOT, Ledger
 from tuni.decoys import PartPool, recombine
 from tuni.texts import canonical
 
@@ -272,16 +268,9 @@ def own_home(audit: Audit, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def empty_home(audit: Audit, tmp_path: Path) -> Path:
+def empty_home(audit: Audit, tmp_path: Path, share_keys: Callable[[Path, Path], Path]) -> Path:
     """A fresh home with the audit's keys, so that the same lists are divided alike."""
-    home = Home.open(tmp_path / "home")
-    shutil.copy2(audit.home / "key", home.key_file)
-    table = schema.settings
-    with Ledger.open(Home.open(audit.home)) as known, known.engine.connect() as connection:
-        root = connection.scalar(select(table.c.value).where(table.c.name == ROOT))
-    with Ledger.open(home) as fresh, fresh.engine.begin() as connection:
-        connection.execute(update(table).where(table.c.name == ROOT).values(value=root))
-    return home.root
+    return share_keys(audit.home, tmp_path / "home")
 
 
 @pytest.fixture(scope="session")

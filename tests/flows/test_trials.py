@@ -84,7 +84,7 @@ def test_a_second_start_repeats_nothing_and_tells_of_every_trial(job, done, tria
 
 
 def test_a_study_stopped_in_the_middle_ends_like_an_undisturbed_one(
-    request_of_labels, job, done, tmp_path
+    request_of_labels, job, done, tmp_path, share_keys
 ):
     class Stopped(BaseException):
         pass
@@ -93,11 +93,7 @@ def test_a_study_stopped_in_the_middle_ends_like_an_undisturbed_one(
         if trial.index == 2:
             raise Stopped
 
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    key = home / "key"
-    key.write_bytes((job.home.root / "key").read_bytes())
-    key.chmod(0o600)
+    home = share_keys(job.home.root, tmp_path / "home")
     other = Job(request_of_labels, Settings(home=home))
     fresh = Trials(other)
     with pytest.raises(Stopped):
