@@ -7,6 +7,7 @@ replaced by a new one rather than restarted by Ray: a call to an actor that Ray 
 
 import os
 import shutil
+import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from tuni.errors import EnvironmentFault, RequestError
 LOSSES = 10
 # So many workers in a row that died before they could work: then it is not chance.
 FAILED_STARTS = 20
+_CONNECT_TIMEOUT_S = 5.0
 # Nothing large goes through Ray; this is about the least store that it starts with.
 _STORE_BYTES = 80 * 2**20
 # A socket's path has at most 107 characters, of which Ray's own folders take 63.
@@ -150,9 +152,12 @@ def _cluster(home: Path, settings: Settings, address: str | None) -> Iterator[in
             }
         stack.callback(ray.shutdown)
         try:
+            if address is not None:  # Ray itself tries for minutes
+                host, _, port = address.rpartition(":")
+                socket.create_connection((host, int(port)), _CONNECT_TIMEOUT_S).close()
             ray.init(address=address or "local", **quiet)
             there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's
-        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        except (OSError, OverflowError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise EnvironmentFault(
                 f"ray: cannot {'start a' if address is None else 'join the'} cluster "
                 f"({type(error).__name__})",
@@ -182,15 +187,18 @@ def _room(there: dict[str, float], settings: Settings) -> int:
 def _folder(home: Path) -> Iterator[Path]:
     """A folder for Ray's files in the home, which goes with the cluster.
 
-    Ray makes its own folders writable for everybody; this one can only be entered by its owner.
+    Ray opens the folder that it is given to everybody; this one lies in one that only its owner
+    can enter.
     """
     with ExitStack() as stack:
-        real = Path(tempfile.mkdtemp(prefix="ray-", dir=home))
-        stack.callback(shutil.rmtree, real, ignore_errors=True)
+        outer = Path(tempfile.mkdtemp(prefix="ray-", dir=home))
+        stack.callback(shutil.rmtree, outer, ignore_errors=True)
+        real = outer / "r"
+        real.mkdir()
         if len(str(real)) <= _LONGEST_FOLDER:
             yield real
             return
-        link = Path(tempfile.mkdtemp(prefix="tuni-"))
-        stack.callback(shutil.rmtree, link, ignore_errors=True)
-        (link / "r").symlink_to(real)
-        yield link / "r"
+        short = Path(tempfile.mkdtemp(prefix="tuni-"))
+        stack.callback(shutil.rmtree, short, ignore_errors=True)
+        (short / "r").symlink_to(real)
+        yield short / "r"
