@@ -35,6 +35,7 @@ def environment(home: Path, url: str | None) -> dict[str, str]:
 
 def make_home(home: Path, url: str | None, testbeds: Path) -> None:
     """A home with one champion: the norm of hidden states, of a testbed of size `test`."""
+    home.mkdir(mode=0o700, parents=True)  # Prefect looks for it when it is imported
     prepare(home)
     from flows.calibrate import make_bundle
     from flows.job import Job
