@@ -7,7 +7,6 @@ replaced by a new one rather than restarted by Ray: a call to an actor that Ray 
 
 import os
 import shutil
-import socket
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,6 @@ from tuni.errors import EnvironmentFault, RequestError
 LOSSES = 10
 # So many workers in a row that died before they could work: then it is not chance.
 FAILED_STARTS = 20
-_CONNECT_TIMEOUT_S = 5.0
 # Nothing large goes through Ray; this is about the least store that it starts with.
 _STORE_BYTES = 80 * 2**20
 # A socket's path has at most 107 characters, of which Ray's own folders take 63.
@@ -152,12 +150,9 @@ def _cluster(home: Path, settings: Settings, address: str | None) -> Iterator[in
             }
         stack.callback(ray.shutdown)
         try:
-            if address is not None:  # Ray itself tries for minutes
-                host, _, port = address.rpartition(":")
-                socket.create_connection((host, int(port)), _CONNECT_TIMEOUT_S).close()
             ray.init(address=address or "local", **quiet)
             there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray's
-        except (OSError, OverflowError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise EnvironmentFault(
                 f"ray: cannot {'start a' if address is None else 'join the'} cluster "
                 f"({type(error).__name__})",

@@ -25,7 +25,7 @@ from registry.audit_rows import AuditRows
 from registry.audits import Audits
 from registry.ledger import Ledger
 from registry.watchlists import Member, Watchlists
-from tuni.errors import AuditNotFound, EnvironmentFault
+from tuni.errors import AuditNotFound
 
 LIST = "staff"
 FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")
@@ -146,8 +146,6 @@ def test_a_killed_worker_and_a_lost_node_cost_nothing(
     # What ends an audit comes through Ray as it was.
     with pytest.raises(AuditNotFound):
         RayEngine("0" * 12, place.settings, place.cluster.address).run([0], lambda _: None)
-    with pytest.raises(EnvironmentFault, match="cannot join"):
-        RayEngine("0" * 12, place.settings, "127.0.0.1:1").run([0], lambda _: None)
     assert capfd.readouterr().out == ""
     kept = b"".join(file.read_bytes() for file in place.folder.rglob("*") if file.is_file())
     assert b"RayWorker" in kept
