@@ -19,7 +19,7 @@ export HF_HUB_OFFLINE := 1
 export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install demo up down secrets test lint types imports environment unit docs figures bench bench-smoke bench-gpu pins clean
+.PHONY: help install demo up down secrets test lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -87,6 +87,9 @@ bench-smoke: $(STAMP) ## the same in tiny sizes: whether it runs, not how fast
 
 bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
 	@$(BIN)/python benchmarks/speed --gpu --out .venv/speed-gpu.json
+
+audit-figures: $(STAMP) ## the measured figures of docs/scaling.md: audits under fire, the ledger's cost
+	@$(BIN)/python benchmarks/audits.py
 
 pins: $(STAMP) ## write constraints.txt anew from what is installed
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude tuni-audit | grep -viE '^(nvidia-|cuda-|triton)' | LC_ALL=C sort -f; } >.venv/pins

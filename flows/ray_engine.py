@@ -182,15 +182,18 @@ def _room(there: dict[str, float], settings: Settings) -> int:
 def _folder(home: Path) -> Iterator[Path]:
     """A folder for Ray's files in the home, which goes with the cluster.
 
-    Ray makes its own folders writable for everybody; this one can only be entered by its owner.
+    Ray opens the folder that it is given to everybody; this one lies in one that only its owner
+    can enter.
     """
     with ExitStack() as stack:
-        real = Path(tempfile.mkdtemp(prefix="ray-", dir=home))
-        stack.callback(shutil.rmtree, real, ignore_errors=True)
+        outer = Path(tempfile.mkdtemp(prefix="ray-", dir=home))
+        stack.callback(shutil.rmtree, outer, ignore_errors=True)
+        real = outer / "r"
+        real.mkdir()
         if len(str(real)) <= _LONGEST_FOLDER:
             yield real
             return
-        link = Path(tempfile.mkdtemp(prefix="tuni-"))
-        stack.callback(shutil.rmtree, link, ignore_errors=True)
-        (link / "r").symlink_to(real)
-        yield link / "r"
+        short = Path(tempfile.mkdtemp(prefix="tuni-"))
+        stack.callback(shutil.rmtree, short, ignore_errors=True)
+        (short / "r").symlink_to(real)
+        yield short / "r"
