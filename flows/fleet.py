@@ -10,6 +10,7 @@ from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
 from registry.audits import Audits
 from registry.models import ModelStore
+from registry.watchlists import Watchlists
 from tuni.suppression import shared_words
 
 
@@ -32,6 +33,23 @@ def fleet(watchlist: str, engine: str = "local") -> list[str]:
         found = [AuditOutcome.of(Audits(ledger).get(one)) for one in done]
     create_table_artifact([_row(one) for one in found], key="fleet", description=f"{watchlist}")
     return done
+
+
+@flow(name="audit-lists", flow_run_name="audit all lists by {checkpoint}", log_prints=False)
+@guarded
+def audit_lists(checkpoint: str, engine: str = "local") -> list[str]:
+    """Audit every watch list by one checkpoint, e.g. because it has a new champion.
+
+    Args:
+        checkpoint: Name of the registered checkpoint.
+        engine: Where shards run: local, ray or ray://HOST:PORT.
+
+    Returns:
+        The ids of the audits, by watch list's name.
+    """
+    with open_ledger(Settings()) as ledger:
+        lists = [one.name for one in Watchlists(ledger).list() if one.subjects]
+    return [audit(checkpoint, name, engine=engine) for name in lists]
 
 
 def _row(one: AuditOutcome) -> dict[str, str]:

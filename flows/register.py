@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from prefect import task
+from prefect.events import emit_event
 
 from flows.calibrate import FINAL
 from flows.evaluate import Evaluated, score_labelled_test
@@ -18,6 +19,8 @@ from tuni.bundle import read_bundle
 from tuni.comparison import non_inferiority
 from tuni.seeds import derive_seed
 from tuni.spec import canonical_json
+
+CHAMPION_CHANGED = "tuni.champion.changed"  # prefect.yaml waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ def register_bundle(request: Request) -> int:
             decision = decide(job, store, evaluated)
             move = store.promote if decision.champion else store.challenge
             version = move(name, version.version, decision.reason)
+            if decision.champion:
+                _tell_champion(name, version.version)
         alias = version.aliases[0] if version.aliases else "none"
         job.folder.keep(
             OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)}
@@ -109,6 +114,15 @@ def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
         return Decision(True, f"not inferior to version {champion.version}: {figures}")
     words = {"inferior": "inferior to", "cannot tell": "too few labels to compare with"}
     return Decision(False, f"{words[verdict.decision]} version {champion.version}: {figures}")
+
+
+def _tell_champion(name: str, version: int) -> None:
+    """Tell Prefect that a checkpoint has a new champion: automations may start an audit."""
+    emit_event(
+        event=CHAMPION_CHANGED,
+        resource={"prefect.resource.id": f"tuni.checkpoint.{name}"},
+        payload={"checkpoint": name, "version": version},
+    )
 
 
 def _reason(version: RegisteredVersion) -> str:
