@@ -155,7 +155,9 @@ def forget_people(names: Sequence[str], settings: Settings, *, keep_key: bool) -
     with open_ledger(settings) as ledger:
         marks = {ledger.keys.pseudonym(name) for name in names}
         known = forget(ledger, names)
-        turn = bool(known) and not keep_key and home.key_text is None
+        # A key that lies elsewhere is shared or managed by others: theirs to replace.
+        own = home.key_text is None and home.key_path is None
+        turn = bool(known) and not keep_key and own
         if turn:
             _rotate(ledger)
         forms = {form for name in names for form in (name, clean_text(name), canonical(name))}
