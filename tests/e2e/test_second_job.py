@@ -182,10 +182,14 @@ def test_promotion_and_rollback_move_champion_and_previous(second, tuni, tmp_pat
     pulled = tmp_path / "pulled"
     done = tuni(home, "models", "pull", "e2e-clip@champion", pulled)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in pulled.iterdir()} == {"bundle.json", "arrays.safetensors"}
+    assert {path.name for path in pulled.iterdir()} == {
+        "bundle.json",
+        "arrays.safetensors",
+        "bundle.sig",
+    }
 
 
 def test_an_alias_that_nobody_holds_is_bad_input(audit, tuni):
     done = tuni(audit.home, "models", "show", "e2e-clip@previous", "--json")
     assert done.returncode == 2
-    assert "no previous" in json.loads(done.stdout)["error"]
+    assert "no version or alias previous" in json.loads(done.stdout)["error"]

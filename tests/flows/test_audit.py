@@ -254,8 +254,8 @@ class _Outage:
     def __init__(self, worker: ShardWorker, cut: Callable[[bool], None]) -> None:
         self._worker, self._cut, self.shards = worker, cut, 0
 
-    def run(self, shard: int) -> int:
-        written = self._worker.run(shard)
+    def attempt(self, shard: int) -> int | None:
+        written = self._worker.attempt(shard)
         self.shards += 1
         self._cut(True)
         return written
