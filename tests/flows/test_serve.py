@@ -107,6 +107,7 @@ def test_served_verdicts_are_those_of_tuni_score_and_stand_in_the_trail(
     assert f"more than {RATE} a minute" in told["error"]
     new = queries(served.home)[len(before) :]
     assert new == [{"checkpoint": "tiny", "version": 1, "texts": 4}]
+    _no_text_stands_in_a_log(served)
 
 
 def test_nobody_without_the_token_is_answered(served):
@@ -145,7 +146,8 @@ def test_a_bad_request_is_told_without_a_text(served, body, status, words):
     assert "Zebulon" not in json.dumps(told)
 
 
-def test_no_text_stands_in_a_log_and_its_lines_are_json(served):
+def _no_text_stands_in_a_log(served):
+    """After a query: the log has lines in JSON about it, and nobody's name."""
     log = (served.home / "logs" / "tuni.log").read_text()
     lines = [line for line in log.splitlines() if line.startswith("{")]
     assert "answered 4 texts" in [json.loads(line)["message"] for line in lines]
