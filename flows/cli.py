@@ -16,6 +16,7 @@ from flows.cli_ledger import forget, init, keys, ledger
 from flows.cli_models import models
 from flows.cli_services import down, status, up
 from flows.cli_watchlists import watchlist
+from flows.options import Decoys, Dependence, DetectorVersion, ListDecoys
 from flows.show import results, say
 from flows.start import open_settings
 
@@ -90,27 +91,13 @@ def score(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Verdicts; the suffix says the format, as above.")],
-    version: Annotated[
-        str, typer.Option(help="Alias or version number of the detector.")
-    ] = "champion",
+    version: DetectorVersion = "champion",
     folder: Annotated[
         Path | None, typer.Option(help="Checkpoint folder, if not the one of `tuni run`.")
     ] = None,
-    list_decoys: Annotated[
-        bool, typer.Option(help="Also rank each text among decoys of the list's own name parts.")
-    ] = True,
-    decoys: Annotated[
-        int | None,
-        typer.Option(
-            min=200,
-            max=1_000_000,
-            help="List decoys; by default 5 a text, at least 2,000 and at most 20,000.",
-        ),
-    ] = None,
-    dependence: Annotated[
-        Literal["bh", "by"],
-        typer.Option(help="q-values: Benjamini-Hochberg or -Yekutieli."),
-    ] = "bh",
+    list_decoys: ListDecoys = True,
+    decoys: Decoys = None,
+    dependence: Dependence = "bh",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Write rows that cannot be scored with the reason.")
     ] = False,
@@ -154,9 +141,7 @@ def score(
 @app.command(epilog="Example: tuni serve --checkpoint ours-vit-b-32 --port 5001")
 def serve(
     checkpoint: Annotated[str, typer.Option(help="Name of the registered checkpoint.")],
-    version: Annotated[
-        str, typer.Option(help="Alias or version number of the detector.")
-    ] = "champion",
+    version: DetectorVersion = "champion",
     port: Annotated[int, typer.Option(min=1024, max=65535, help="Port on loopback.")] = 5001,
     folder: Annotated[
         Path | None, typer.Option(help="Checkpoint folder, if not the one of `tuni run`.")

@@ -1,10 +1,11 @@
 """`tuni audit` and `tuni audits`: audits of watch lists."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from flows.options import Decoys, Dependence, DetectorVersion, ListDecoys
 from flows.show import results
 from flows.start import open_settings
 
@@ -27,24 +28,11 @@ def audit(
     every: Annotated[
         bool, typer.Option("--every", help="By every checkpoint that has a champion.")
     ] = False,
-    version: Annotated[
-        str, typer.Option(help="Alias or version number of the detector.")
-    ] = "champion",
+    version: DetectorVersion = "champion",
     engine: EngineName = "local",
-    list_decoys: Annotated[
-        bool, typer.Option(help="Also rank each text among decoys of the list's own name parts.")
-    ] = True,
-    decoys: Annotated[
-        int | None,
-        typer.Option(
-            min=200,
-            max=1_000_000,
-            help="List decoys; by default 5 a text, at least 2,000 and at most 20,000.",
-        ),
-    ] = None,
-    dependence: Annotated[
-        Literal["bh", "by"], typer.Option(help="q-values: Benjamini-Hochberg or -Yekutieli.")
-    ] = "bh",
+    list_decoys: ListDecoys = True,
+    decoys: Decoys = None,
+    dependence: Dependence = "bh",
     shard_size: Annotated[
         int, typer.Option(min=1, max=100_000, help="Subjects judged and written at once.")
     ] = 4000,

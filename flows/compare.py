@@ -21,7 +21,6 @@ from registry.audits import Audit, Audits
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from registry.trail import Trail
-from tuni.bundle import Scorer
 from tuni.change import Changes, changes, normal_scores
 from tuni.errors import RequestError, TooFewTexts
 from tuni.list_null import draw_decoys
@@ -144,7 +143,7 @@ def compare_audits(
                 "audit one watch list by both checkpoints: tuni audit --watchlist NAME",
             )
         nulls = _paired_null(ledger, audits, detectors, set(numbers))
-        scorers = [_pair_scorer(one) for one in detectors]
+        scorers = [one.bundle.pair for one in detectors]
         normal = [
             normal_scores(side.scores, scorer.decoy_scores)
             for side, scorer in zip(sides, scorers, strict=True)
@@ -247,17 +246,13 @@ def _paired_null(
             one.bundle,
             one.target,
             decoys,
-            _pair_scorer(one),
+            one.bundle.pair,
             paired=True,
             cache=EncryptedFeatureCache(ledger),
             progress=current_progress.get(),
         )
         for one in detectors
     ]
-
-
-def _pair_scorer(detector: Detector) -> Scorer:
-    return detector.bundle.pair
 
 
 def _q(p: Floats) -> Floats:

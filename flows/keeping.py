@@ -8,6 +8,7 @@ from typing import Any
 from flows.console import current_progress
 from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
+from registry.database import known_head
 from registry.erasure import forget
 from registry.ledger import Ledger
 from registry.rotation import rotate, wrapped_keys
@@ -87,8 +88,6 @@ def upgrade_ledger(settings: Settings) -> str:
     Raises:
         HomeError: The schema is of a newer version, or the database does not answer.
     """
-    from registry.database import known_head
-
     with Ledger.open(open_home(settings), upgrade=True):
         return known_head()
 
