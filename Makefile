@@ -59,7 +59,7 @@ lint: $(STAMP) ## style of code and of the image's recipe
 	@$(BIN)/ruff format --check
 	@$(BIN)/hadolint docker/Dockerfile
 
-types: $(STAMP) ## mypy --strict on the three packages
+types: $(STAMP) ## mypy --strict on the packages and the benchmarks
 	@$(BIN)/mypy
 
 imports: $(STAMP) ## which package may import which

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.environment import log_to, prepare
+from flows.settings import Settings
 
 NAME, LIST = "light", "everybody"
 SEED = 5
@@ -36,10 +37,10 @@ def environment(home: Path, url: str | None) -> dict[str, str]:
 def make_home(home: Path, url: str | None, testbeds: Path) -> None:
     """A home with one champion: the norm of hidden states, of a testbed of size `test`."""
     home.mkdir(mode=0o700, parents=True)  # Prefect looks for it when it is imported
-    prepare(home)
+    prepare(Settings(home=home, ledger_url=url))
     from flows.calibrate import make_bundle
     from flows.job import Job
-    from flows.settings import FeaturesTable, NullsTable, Settings, read_request
+    from flows.settings import FeaturesTable, NullsTable, read_request
     from registry.models import ModelStore
     from tuni.bundle import write_bundle
     from tuni.detector_spec import DetectorSpec
@@ -70,7 +71,6 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
 def import_list(home: Path, url: str | None, count: int) -> None:
     """A watch list of so many names, recombined from parts that the testbed's people have."""
     from flows.ledger import open_ledger
-    from flows.settings import Settings
     from registry.watchlists import Member, Watchlists
     from tuni.decoys import PartPool, recombine
     from tuni.tables import read_labelled
@@ -89,11 +89,10 @@ def audit_once(engine: str, shard: str) -> float:
     import mlflow  # noqa: F401 (takes seconds, and is no part of what is measured)
 
     from flows.audit import audit
-    from flows.settings import Settings
 
-    home = Settings().home
-    prepare(home)
-    log_to(home / "logs")
+    settings = Settings()
+    prepare(settings)
+    log_to(settings.home / "logs")
     started = time.perf_counter()
     audit.fn(NAME, LIST, engine=engine, shard_size=int(shard))
     return time.perf_counter() - started
@@ -103,7 +102,6 @@ def score_from_memory() -> float:
     """Seconds for the verdicts of the list with every feature in memory."""
     from flows.detector import Detector
     from flows.ledger import open_ledger
-    from flows.settings import Settings
     from registry.feature_cache import EncryptedFeatureCache
     from registry.watchlists import Watchlists
     from tuni.audit import JudgeOptions, judge

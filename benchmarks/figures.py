@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from flows.environment import log_to, prepare
+from flows.settings import Settings
 
 OBJECTIVES = ("labelled", "label-free")
 COUNTS = (1, 2, 5, 10, 20, 50)
@@ -62,7 +63,7 @@ def measure(
     (home / "key").write_bytes(hashlib.sha256(f"figures {seed}".encode()).digest())
     (home / "key").chmod(0o600)
     os.environ["TUNI_HOME"] = str(home)
-    prepare(home)
+    prepare(Settings(home=home))
     log_to(home / "logs")
     from flows.console import ConsoleProgress, current_progress
     from flows.job import open_job, shared_jobs

@@ -70,7 +70,7 @@ def _straightforward(architecture: str, target: Target, text: str) -> float:
             model.zero_grad()
             adam.zero_grad()
             loss = -(functional.normalize(model.encode_image(image), dim=-1) * goal).sum()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             adam.step()
         with torch.no_grad():
             return float((functional.normalize(model.encode_image(image), dim=-1) * goal).sum())
@@ -86,7 +86,7 @@ def _share_of_peak() -> Row:
 
     def step() -> None:
         image = torch.full((count, 3, 224, 224), 0.1, requires_grad=True)
-        (target.encode_images(image) * goal).sum().backward()
+        (target.encode_images(image) * goal).sum().backward()  # type: ignore[no-untyped-call]
 
     one, other = torch.randn(1024, 768), torch.randn(768, 3072)
     kept = in_turn({"step": step, "product": lambda: one @ other}, 9)
@@ -100,5 +100,6 @@ def _share_of_peak() -> Row:
     shares = [100 * operations / used / peak for _, used in kept["step"]]
     return figure(
         "inversion", "ViT-B-32: share of the peak of this machine's matrix product",
-        shares, "%", wanted=">= 60", peak_gflops=peak / 1e9, step_s=min(kept["step"])[1],
+        shares, "%", wanted=">= 60",
+        more={"peak_gflops": peak / 1e9, "step_s": min(kept["step"])[1]},
     )  # fmt: skip

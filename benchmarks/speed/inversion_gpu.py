@@ -36,5 +36,5 @@ def _lower_precision(architecture: str, listed: list[str], spec: InversionSpec, 
         f"{architecture}, bf16: {spec.restarts} restarts, {spec.steps} steps",
         [len(listed) / seconds(climb) for _ in range(rounds)],
         "texts/s",
-        **{"S apart at most": float(np.abs(found[0] - exact).max())},
+        more={"S apart at most": float(np.abs(found[0] - exact).max())},
     )

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from timing import Row, figure, seconds
@@ -18,7 +19,7 @@ def measure(smoke: bool) -> Iterator[Row]:
     """Help, then the first line of a job."""
     rounds = 1 if smoke else 9
     for command in (("--help",), ("score", "--help")):
-        spent = [seconds(lambda command=command: _run(command)) for _ in range(rounds + 1)][1:]
+        spent = [seconds(partial(_run, command)) for _ in range(rounds + 1)][1:]
         yield figure("start-up", f"tuni {' '.join(command)}", spent, "s", wanted="< 0.3")
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

@@ -98,9 +98,15 @@ def ratio(
 
 
 def figure(
-    subject: str, name: str, values: list[float], unit: str, *, wanted: str = "", **more: Any
+    subject: str,
+    name: str,
+    values: list[float],
+    unit: str,
+    *,
+    wanted: str = "",
+    more: Mapping[str, float] | None = None,
 ) -> Row:
     """A figure that stands alone, from its rounds."""
     return Row(
-        subject, name, statistics.median(values), unit, min(values), max(values), wanted, more
+        subject, name, statistics.median(values), unit, min(values), max(values), wanted, more or {}
     )
