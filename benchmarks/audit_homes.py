@@ -86,8 +86,10 @@ def import_list(home: Path, url: str | None, count: int) -> None:
 
 def audit_once(engine: str, shard: str) -> float:
     """Audit the list in this process, as the environment says; seconds, without the imports."""
-    import mlflow  # noqa: F401 (takes seconds, and is no part of what is measured)
+    # Imports take seconds and are no part of what is measured.
+    import mlflow  # noqa: F401
 
+    import tuni.open_clip_target  # noqa: F401
     from flows.audit import audit
 
     settings = Settings()
