@@ -20,7 +20,7 @@ from tuni.errors import SpecMismatch, TextError, TooFewTexts, UnusableScores
 from tuni.family_work import NEIGHBOURED, Columns, FamilyWork
 from tuni.names import parse_name
 from tuni.progress import SILENT, Progress
-from tuni.prompts import fill
+from tuni.prompts import fill, may_exceed
 from tuni.spec import Family, FeatureSpec
 from tuni.target import Target
 from tuni.texts import clean_text, refusal
@@ -142,18 +142,18 @@ def extract(
         for family in asked:
             paired = neighbours and family in NEIGHBOURED
             key = family_key(target, spec, family, paired=paired)
-            known = dict(cache.get(key, distinct)) if cache else {}
+            known = cache.get(key, distinct) if cache else {}
             todo = [text for text in distinct if text not in known]
             work = FamilyWork(target, spec, family, bank, progress, paired)
             _require_fit(work, cleaned, todo)
+            found: Columns = {}
+            _fill(found, len(distinct), [position[text] for text in known], _stacked(known))
             for block, fresh in work.blocks(todo):
                 _require_finite(fresh)
                 if cache:
                     cache.put(key, block, fresh)
-                for row, text in enumerate(block):
-                    known[text] = {name: array[row] for name, array in fresh.items()}
-            for name in known[distinct[0]]:
-                columns[name] = np.stack([known[text][name] for text in distinct])[order]
+                _fill(found, len(distinct), [position[text] for text in block], fresh)
+            columns |= {name: array[order] for name, array in found.items()}
     return FeatureTable(tuple(texts), columns)
 
 
@@ -183,8 +183,9 @@ def _require_fit(work: FamilyWork, texts: Sequence[str], todo: Sequence[str]) ->
     limit = work.target.context_length
     long: set[str] = set()
     for prompt in work.prompts:
-        counts = work.target.token_counts([fill(prompt, text) for text in every])
-        long.update(every[row] for row in np.flatnonzero(counts > limit))
+        some = [text for text in every if may_exceed(fill(prompt, text), limit)]
+        counts = work.target.token_counts([fill(prompt, text) for text in some])
+        long.update(some[row] for row in np.flatnonzero(counts > limit))
     if not long:
         return
     over = {text for text, some in needed.items() if not long.isdisjoint(some)}
@@ -195,6 +196,20 @@ def _require_fit(work: FamilyWork, texts: Sequence[str], todo: Sequence[str]) ->
         f"row{'s' if len(rows) > 1 else ''} {shown}",
         "shorten the texts, leave them out, or use shorter prompts",
     )
+
+
+def _stacked(known: Mapping[str, Columns]) -> Columns:
+    """Columns of texts, each with values of its own, as arrays of all."""
+    rows = list(known.values())
+    return {name: np.stack([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+
+
+def _fill(found: Columns, count: int, rows: Sequence[int], some: Columns) -> None:
+    """Write some rows of columns of ``count`` rows, which are made at first use."""
+    for name, array in some.items():
+        if name not in found:
+            found[name] = np.empty((count, array.shape[1]), dtype=array.dtype)
+        found[name][rows] = array
 
 
 def _require_finite(columns: Columns) -> None:

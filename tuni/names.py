@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tuni.errors import TextError
-from tuni.name_lists import LOCALES, PartList, part_list
+from tuni.name_lists import LOCALES, part_list
 from tuni.name_words import (
     CONNECTORS,
     DOTS,
@@ -254,19 +254,20 @@ def _bare(last: str) -> str:
 def _locale(script: str, first: str, last: str) -> str:
     """The locale in whose lists both parts are likeliest; `UNKNOWN` where none has both."""
     best, best_share = UNKNOWN, 0.0
-    firsts, family = (canonical(first), canonical(_given(first))), canonical(_bare(last))
-    for locale in LOCALES.get(script, ()):
-        lasts = part_list(script, locale, "last").known
-        share_last = lasts.get(family, 0.0)
-        if not share_last:
-            continue
-        given = part_list(script, locale, "first")
-        share = share_last * max(_share(given, key) for key in firsts)
+    family = _shares(script, "last", canonical(_bare(last)))
+    if not any(family):
+        return best
+    whole, given = (_shares(script, "first", canonical(one)) for one in (first, _given(first)))
+    for locale, *shares in zip(LOCALES[script], family, whole, given, strict=True):
+        share = shares[0] * max(shares[1:])
         if share > best_share:
             best, best_share = locale, share
     return best
 
 
-def _share(parts: PartList, key: str) -> float:
-    """Share of a part in a list, 0 where it is unknown."""
-    return parts.known.get(key, 0.0)
+@lru_cache(maxsize=1 << 16)  # names of a list share their parts
+def _shares(script: str, kind: str, key: str) -> tuple[float, ...]:
+    """Share of a canonical part in the lists of a script's locales, 0 where it is unknown."""
+    return tuple(
+        part_list(script, locale, kind).known.get(key, 0.0) for locale in LOCALES.get(script, ())
+    )

@@ -5,6 +5,7 @@ the name and the spec alone.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tuni.errors import SpecMismatch
 from tuni.names import Name
@@ -49,6 +50,7 @@ def parts_for(name: Name, parts: Mapping[str, NeighbourParts]) -> NeighbourParts
     )
 
 
+@lru_cache(maxsize=1 << 16)  # names of a list share their parts
 def _others(
     own: str, candidates: tuple[str, ...], count: int, stratum: str, kind: str
 ) -> tuple[str, ...]:

@@ -42,6 +42,14 @@ def fill(prompt: str, text: str) -> str:
     return prompt.replace("{}", text)
 
 
+def may_exceed(text: str, tokens: int) -> bool:
+    """Whether a text can have more tokens than so many, marks included, told without counting.
+
+    A token of CLIP's tokenizer holds a byte at least; cleaning may lengthen other than ASCII.
+    """
+    return not text.isascii() or len(text) + 2 > tokens
+
+
 def prompt_passes(
     target: Target, texts: Sequence[str], prompt: str, batch: int
 ) -> Iterator[PromptPass]:

@@ -12,6 +12,7 @@ from tuni.errors import TextError
 from tuni.family_work import NEIGHBOURED, FamilyWork
 from tuni.names import parse_name
 from tuni.progress import SILENT
+from tuni.prompts import fill, may_exceed
 from tuni.spec import FeatureSpec
 from tuni.target import Target
 from tuni.texts import clean_text, refusal
@@ -35,15 +36,17 @@ def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[in
     """Rows that leave the model's context, themselves or by a neighbour, and why."""
     clean = [clean_text(text) for text in texts]
     prompts = spec.prompts
-    lengths = target.token_counts([prompt.format("x") for prompt in prompts])
+    lengths = target.token_counts([fill(prompt, "x") for prompt in prompts])
     longest = prompts[int(np.argmax(lengths))]
-    counts = target.token_counts([longest.format(text) for text in clean])
+    safe = target.context_length - _LONGEST_PART
+    rows = [row for row, text in enumerate(clean) if may_exceed(fill(longest, text), safe)]
+    counts = target.token_counts([fill(longest, clean[row]) for row in rows])
     reasons = {}
-    for row in np.flatnonzero(counts > target.context_length - _LONGEST_PART).tolist():
-        count, by = int(counts[row]), ""
+    for place in np.flatnonzero(counts > safe).tolist():
+        row, count, by = rows[place], int(counts[place]), ""
         if count <= target.context_length:
             around = _neighbours(target, clean[row], spec)
-            counted = target.token_counts([longest.format(text) for text in around])
+            counted = target.token_counts([fill(longest, text) for text in around])
             count, by = max(counted.tolist(), default=0), " beside another name part"
         if count > target.context_length:
             reasons[row] = (

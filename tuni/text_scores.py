@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tuni.bank import Bank
 from tuni.bundle import Bundle, Scorer
-from tuni.family_work import Columns
+from tuni.family_work import OTHER_FIRSTS, OTHER_LASTS, Columns
 from tuni.features import FeatureCache, extract
 from tuni.progress import SILENT, Progress
 from tuni.scoring import ArrayModel, Floats, score
@@ -23,6 +23,11 @@ from tuni.verdicts import quantise
 def families_of(model: ArrayModel) -> frozenset[Family]:
     """The feature families that a detector reads."""
     return frozenset(family_of(name) for name in model.needed)
+
+
+def reads_neighbours(model: ArrayModel) -> bool:
+    """Whether a detector reads a mean over neighbours; else they need not be encoded."""
+    return any(name.endswith((OTHER_LASTS, OTHER_FIRSTS)) for name in model.needed)
 
 
 def text_scores(
@@ -60,7 +65,7 @@ def text_scores(
         [*texts, *beside],
         bundle.feature_spec,
         families=families_of(scorer.model),
-        neighbours=paired,
+        neighbours=paired and reads_neighbours(scorer.model),
         bank=_bank(bundle),
         cache=cache,
         progress=progress,

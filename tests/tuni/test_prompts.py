@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuni.errors import TextError
-from tuni.prompts import fill, prompt_passes
+from tuni.prompts import fill, may_exceed, prompt_passes
 
 NAMES = ["Ada Roe", "Bo Li", "Bartholomew van der Zyl", "Q7% x!", "Ana Íñiguez"]
 
@@ -30,6 +30,11 @@ def test_own_tokens_are_the_texts_tokens(tiny_target, prompt):
         for name, count in zip(NAMES, tiny_target.token_counts(NAMES), strict=True)
     ]
     assert spans(tiny_target, NAMES, prompt) == alone
+
+
+@given(st.text(max_size=60), st.integers(2, 40))
+def test_a_text_that_may_not_exceed_a_count_does_not(tiny_target, text, limit):
+    assert may_exceed(text, limit) or tiny_target.token_counts([text])[0] <= limit
 
 
 def test_all_before_the_own_tokens_is_shared(tiny_target):

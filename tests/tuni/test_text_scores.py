@@ -1,8 +1,12 @@
 """Scores of texts, and what is asked of the model for them."""
 
+from contextlib import contextmanager
+from dataclasses import replace
+
 import numpy as np
 
 from tuni.array_model import ArrayModel
+from tuni.progress import Progress
 from tuni.text_scores import KeptFeatures, families_of, text_scores
 
 NAMES = ["Zoe Quill", "Ada Roe", "Bo Tarn"]
@@ -13,6 +17,31 @@ def test_a_detector_asks_only_for_the_families_that_it_reads():
     other = ArrayModel("feature", ("jacobian_relative",), {"sign": 1.0})
     assert families_of(part) == {"hidden"}
     assert families_of(other) == {"jacobian"}
+
+
+def test_neighbours_are_encoded_for_a_detector_that_reads_them_alone(bundle, tiny_target):
+    told = []
+    for model in (
+        ArrayModel("feature", ("hidden.norm",), {"sign": 1.0}),
+        ArrayModel("feature", ("hidden.norm~0.5",), {"sign": 1.0}),
+    ):
+        counted = Counted()
+        scorer = replace(bundle.pair, model=model)
+        text_scores(bundle, tiny_target, NAMES, scorer, paired=True, progress=counted)
+        told.append(counted.total)
+    assert told[0] == len(NAMES)
+    assert told[1] > 2 * len(NAMES)
+
+
+class Counted(Progress):
+    """Progress that knows how many texts were announced."""
+
+    total = 0
+
+    @contextmanager
+    def stage(self, name, total):
+        self.total += total
+        yield lambda _units: None
 
 
 class Shelf:
