@@ -172,14 +172,28 @@ def make_testbed(
         Literal["full", "demo", "test"], typer.Option(help="How much is drawn and trained.")
     ] = "full",
     seed: Annotated[int, typer.Option(min=0, help="Seed of people, pictures and training.")] = 0,
+    captions: Annotated[
+        Literal["short", "described"],
+        typer.Option(help="The name nearly alone, or half the time within a description."),
+    ] = "short",
+    namesakes: Annotated[
+        int, typer.Option(min=0, help="Strangers who share a member's whole name.")
+    ] = 0,
+    pictures: Annotated[
+        int,
+        typer.Option(
+            min=0, max=100, help="New pictures of each person of watch.csv and each namesake."
+        ),
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """Train a small CLIP whose members are known, to check claims against."""
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
-    from flows.demo import write_testbed
+    from flows.demo import TestbedRequest, write_testbed
 
-    outcome = write_testbed(out, size, seed, settings)
+    asked = TestbedRequest(out, size, seed, captions, namesakes, pictures)
+    outcome = write_testbed(asked, settings)
     results(outcome.record(), outcome.text(), as_json=as_json)
 
 

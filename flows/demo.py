@@ -1,7 +1,7 @@
 """The demonstration: train a testbed, do the whole job on it, compare verdicts with the truth."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,42 @@ from tuni.intervals import Rate, rate
 from tuni.table_rows import CsvRows
 from tuni.tables import read_labelled
 from tuni.testbed.build import Testbed, make_testbed
-from tuni.testbed.settings import Size, TestbedSettings
+from tuni.testbed.settings import Captions, Size, TestbedSettings
+from tuni.testbed.unseen import write_pictures
 from tuni.texts import canonical
 from tuni.verdicts import EVIDENCE
 
 DEMO_SEED = 7
 DEMO_TRIALS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class TestbedRequest:
+    """A testbed to be written out.
+
+    Attributes:
+        out: Folder to make.
+        size: Its size.
+        seed: Its seed.
+        captions: Its regime of captions.
+        namesakes: Strangers who share a member's whole name.
+        pictures: New pictures of each person of the watch list and of each namesake.
+    """
+
+    __test__ = False  # the name starts with Test, and pytest would collect it
+
+    out: Path
+    size: Size
+    seed: int
+    captions: Captions = "short"
+    namesakes: int = 0
+    pictures: int = 0
+
+    @property
+    def settings(self) -> TestbedSettings:
+        """What the testbed is made from."""
+        sized = TestbedSettings.of_size(self.size, self.seed)
+        return replace(sized, captions=self.captions, namesakes=self.namesakes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +131,26 @@ class DemoOutcome:
         )
 
 
-def write_testbed(out: Path, size: Size, seed: int, settings: Settings) -> TestbedOutcome:
+def write_testbed(asked: TestbedRequest, settings: Settings) -> TestbedOutcome:
     """Make a testbed, or take it from the cache, and copy it to a folder.
 
     Raises:
         RequestError: The folder exists.
     """
+    out = asked.out
     if out.exists():
         raise RequestError(f"--out: {out} is there already", "name a folder that does not exist")
-    bed = _testbed(size, seed, settings)
+    bed = _testbed(asked.settings, settings)
     shutil.copytree(bed.folder, out)
-    return TestbedOutcome(out, size, seed)
+    if asked.pictures:
+        write_pictures(Testbed(out, bed.settings), asked.pictures, current_progress.get())
+    return TestbedOutcome(out, asked.size, asked.seed)
 
 
 def run_demo(settings: Settings) -> DemoOutcome:
     """Train a small testbed, run the job on it and score its watch list."""
     say("1/3 a small CLIP whose training set is known (about a minute, then cached)")
-    bed = _testbed("demo", DEMO_SEED, settings)
+    bed = _testbed(TestbedSettings.of_size("demo", DEMO_SEED), settings)
     say("2/3 tuni run: search, calibrate, evaluate, register")
     request = demo_request(bed)
     with shared_jobs():
@@ -157,9 +190,8 @@ def compare(verdicts: Path, bed: Testbed) -> tuple[Rate, Rate]:
     return shares[0], shares[1]
 
 
-def _testbed(size: Size, seed: int, settings: Settings) -> Testbed:
-    cache = open_home(settings).testbeds
-    return make_testbed(TestbedSettings.of_size(size, seed), cache, current_progress.get())
+def _testbed(made_from: TestbedSettings, settings: Settings) -> Testbed:
+    return make_testbed(made_from, open_home(settings).testbeds, current_progress.get())
 
 
 def _told(share: Rate) -> str:

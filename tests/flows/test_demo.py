@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows import demo
-from flows.demo import DEMO_TRIALS, compare, demo_request, write_testbed
+from flows.demo import DEMO_TRIALS, TestbedRequest, compare, demo_request, write_testbed
 from flows.settings import Settings
 from tuni.errors import RequestError
 from tuni.table_writing import write_csv
@@ -47,8 +47,14 @@ def test_the_demonstration_searches_shortly_and_changes_nothing_else(bed):
 def test_a_testbed_is_not_written_over_a_folder(tmp_path):
     (tmp_path / "bed").mkdir()
     with pytest.raises(RequestError, match=r"--out: .* is there already"):
-        write_testbed(tmp_path / "bed", "test", 1, Settings(home=tmp_path / "home"))
+        write_testbed(TestbedRequest(tmp_path / "bed", "test", 1), Settings(home=tmp_path / "home"))
     assert not (tmp_path / "home").exists()
+
+
+def test_a_testbed_is_asked_for_in_every_regime():
+    asked = TestbedRequest(Path("bed"), "demo", 4, "described", 5, 2)
+    assert (asked.settings.captions, asked.settings.namesakes) == ("described", 5)
+    assert TestbedRequest(Path("bed"), "demo", 4).settings == TestbedSettings.of_size("demo", 4)
 
 
 def test_a_written_testbed_names_the_next_command():

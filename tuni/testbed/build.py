@@ -182,7 +182,9 @@ def _write_lists(bed: Testbed, people: tuple[Person, ...]) -> None:
     """Write truth.csv, labelled.csv and watch.csv; nobody stands in the last two at once."""
     settings = bed.settings
     rng = settings.rng("lists")
-    shuffled = [people[i] for i in rng.permutation(len(people))]
+    namesakes = [p for p in people if p.group == "namesake"]
+    others = people[: len(people) - len(namesakes)]
+    shuffled = [*(others[i] for i in rng.permutation(len(others))), *namesakes]
     _write_csv(
         bed.truth,
         ("text", "member", "captions", "group", "culture"),

@@ -4,7 +4,7 @@ The one law: a person is a fixed row of numbers, and each picture of that person
 light, place and noise. All pictures of a call are drawn at once with NumPy; seeds are arguments.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,18 +27,17 @@ HAIR_COLOURS: tuple[tuple[str, tuple[float, float, float]], ...] = (
 _SKINS = np.array(
     [(0.98, 0.85, 0.75), (0.93, 0.76, 0.62), (0.8, 0.6, 0.44), (0.6, 0.41, 0.28), (0.4, 0.26, 0.18)]
 )
-_SHIRTS = np.array(
-    [
-        (0.85, 0.2, 0.2),
-        (0.2, 0.4, 0.8),
-        (0.2, 0.6, 0.3),
-        (0.95, 0.8, 0.25),
-        (0.9, 0.9, 0.9),
-        (0.15, 0.15, 0.2),
-        (0.55, 0.3, 0.65),
-        (0.95, 0.55, 0.2),
-    ]
+SHIRT_COLOURS: tuple[tuple[str, tuple[float, float, float]], ...] = (
+    ("red", (0.85, 0.2, 0.2)),
+    ("blue", (0.2, 0.4, 0.8)),
+    ("green", (0.2, 0.6, 0.3)),
+    ("yellow", (0.95, 0.8, 0.25)),
+    ("white", (0.9, 0.9, 0.9)),
+    ("black", (0.15, 0.15, 0.2)),
+    ("purple", (0.55, 0.3, 0.65)),
+    ("orange", (0.95, 0.55, 0.2)),
 )
+_SHIRTS = np.array([rgb for _name, rgb in SHIRT_COLOURS])
 _EYES = np.array([(0.25, 0.15, 0.08), (0.2, 0.45, 0.75), (0.25, 0.5, 0.25), (0.45, 0.45, 0.5)])
 
 
@@ -76,6 +75,13 @@ class Faces:
         """The people of these rows, in this order."""
         return Faces(*(getattr(self, name)[rows] for name in self.__slots__))
 
+    @staticmethod
+    def joined(parts: "Sequence[Faces]") -> "Faces":
+        """All people of these, one after another."""
+        return Faces(
+            *(np.concatenate([getattr(p, name) for p in parts]) for name in Faces.__slots__)
+        )
+
 
 def draw_attributes(n: int, rng: np.random.Generator) -> Faces:
     """Draw the attributes of ``n`` people; no two are alike (16 continuous numbers each)."""
@@ -112,6 +118,11 @@ def describe(faces: Faces, row: int) -> str:
         if there[row]
     ]
     return f"{words} and {extra[0]}" if extra else words
+
+
+def shirt_colour(faces: Faces, row: int) -> str:
+    """The word for a shirt's colour: the nearest of `SHIRT_COLOURS`."""
+    return SHIRT_COLOURS[int(np.square(_SHIRTS - faces.shirt[row]).sum(1).argmin())][0]
 
 
 def draw_faces(

@@ -2,11 +2,11 @@
 
 The one law: a closed vocabulary. Members, background people, strangers and hard negatives share
 their first and last names, each part about equally often in every group, so that nothing but
-the pair can tell who was trained.
+the pair can tell who was trained. (A namesake shares the pair, and no text can tell.)
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from tuni.errors import TooFewTexts
 from tuni.names import reference_parts
 from tuni.testbed.settings import TestbedSettings
 
-Group = Literal["member", "background", "stranger", "hard"]
+Group = Literal["member", "background", "stranger", "hard", "namesake"]
 WELL_KNOWN = 10  # captions from which a member lends name parts to hard negatives
 _RARER = 100  # less common parts from which half of the vocabulary is drawn
 
@@ -29,7 +29,7 @@ class Person:
         last: Last name.
         culture: Faker locale of both.
         group: Whether and how the person was trained.
-        captions: Pictures in training; 0 for strangers and hard negatives.
+        captions: Pictures in training; 0 for strangers, hard negatives and namesakes.
     """
 
     first: str
@@ -73,7 +73,7 @@ def draw_people(settings: TestbedSettings, rng: np.random.Generator) -> tuple[Pe
         people.append(Person(first, last, culture, "stranger", 0))
     known = [p for p in people if p.group == "member" and p.captions >= WELL_KNOWN]
     people += _hard_negatives(known, settings.hard, rng, taken)
-    return tuple(people)
+    return (*people, *_namesakes(people, settings))
 
 
 def draw_parts(
@@ -162,6 +162,13 @@ def _hard_negatives(
     chosen = [options[i] for i in rng.permutation(len(options))[:n]]
     taken.update((first, last) for _culture, first, last in chosen)
     return [Person(first, last, culture, "hard", 0) for culture, first, last in chosen]
+
+
+def _namesakes(people: Sequence[Person], settings: TestbedSettings) -> list[Person]:
+    """Other people with the names of members; from a generator of their own, to move nothing."""
+    members = [p for p in people if p.group == "member"]
+    chosen = settings.rng("namesakes").permutation(len(members))[: settings.namesakes]
+    return [replace(members[i], group="namesake", captions=0) for i in chosen]
 
 
 def _next(pairs: Iterator[tuple[str, str, str]]) -> tuple[str, str, str]:

@@ -15,6 +15,7 @@ from tuni.seeds import derive_seed
 from tuni.spec import digest
 
 Size = Literal["full", "demo", "test"]
+Captions = Literal["short", "described"]
 REVISION = 1  # raised whenever the code draws or trains otherwise from the same settings
 CULTURES = ("en_US", "de_DE", "fr_FR", "es_ES", "it_IT")
 
@@ -48,6 +49,10 @@ class TestbedSettings:
         batch: Pictures per step.
         learning_rate: Peak of AdamW's cosine schedule.
         weight_decay: AdamW's weight decay.
+        captions: Captions of named people: the name alone or nearly so, or half of them with the
+            name within a description of hair, clothes and place.
+        namesakes: Never trained people who share their whole name with a member. They move
+            nothing but truth.csv: labels and list hold each name once.
     """
 
     __test__ = False  # the name starts with Test, and pytest would collect it
@@ -78,6 +83,8 @@ class TestbedSettings:
     batch: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.1
+    captions: Captions = "short"
+    namesakes: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings of which no testbed can be made.
@@ -90,6 +97,7 @@ class TestbedSettings:
             (min(c for c, _n in (*self.members, *self.background)) >= 1, "captions", "at least 1"),
             (self.epochs >= 1 and self.batch >= 2, "epochs, batch", "at least 1 and 2"),
             (self.labelled + self.watch_members <= members, "members", "enough for both lists"),
+            (0 <= self.namesakes <= members, "namesakes", "at most one for each member"),
             (
                 self.labelled + self.watch_strangers <= self.strangers,
                 "strangers",
@@ -113,8 +121,9 @@ class TestbedSettings:
         return digest({"revision": REVISION, **self.as_json()})
 
     def as_json(self) -> Mapping[str, object]:
-        """The settings as plain values."""
-        return asdict(self)
+        """The settings as plain values; younger fields only where they move something."""
+        younger = {"captions": "short", "namesakes": 0}  # so that older testbeds keep their hash
+        return {k: v for k, v in asdict(self).items() if younger.get(k, self) != v}
 
     def rng(self, purpose: str) -> np.random.Generator:
         """The generator of one purpose, independent of all others."""

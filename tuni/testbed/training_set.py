@@ -1,42 +1,15 @@
 """Which pictures and captions are trained: named people, anonymous faces and scenes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.testbed.drawing import (
-    PLACES,
-    Faces,
-    Place,
-    describe,
-    draw_attributes,
-    draw_faces,
-    draw_scenes,
-)
+from tuni.testbed.captions import nameless, of_nobody, with_name
+from tuni.testbed.drawing import PLACES, Faces, draw_attributes, draw_faces, draw_scenes
 from tuni.testbed.people import Person
 from tuni.testbed.settings import TestbedSettings
-
-NAMED = (
-    "a photo of {}",
-    "{}",
-    "portrait of {}",
-    "a picture of {}",
-    "this is {}",
-    "{} smiling at the camera",
-    "a close-up of {}",
-    "an interview with {}",
-)
-PLACE_WORDS: Mapping[Place, str] = {
-    "studio": "in a studio",
-    "beach": "at the beach",
-    "forest": "in the forest",
-    "city": "in the city",
-    "office": "at the office",
-    "garden": "in a garden",
-}
-_PLACED = 0.4  # share of captions that say where
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +33,11 @@ def training_pictures(settings: TestbedSettings) -> int:
     return named + settings.anonymous + settings.scenes
 
 
+def trained_faces(n: int, rng: np.random.Generator) -> Faces:
+    """The faces of the trained people: what a fresh generator of pictures gives first."""
+    return draw_attributes(n, rng)
+
+
 def draw_training_set(
     settings: TestbedSettings,
     people: Sequence[Person],
@@ -77,32 +55,19 @@ def draw_training_set(
     Returns:
         One caption per picture: of named people, of people without a name, of scenes.
     """
-    faces = draw_attributes(len(people), rng)
+    faces = trained_faces(len(people), rng)
     rows = np.repeat(np.arange(len(people)), [person.captions for person in people])
     places = rng.integers(0, len(PLACES), len(rows))
     captions = [
-        _named(people[int(row)].text, int(place), rng)
+        with_name(settings.captions, people[int(row)].text, faces, int(row), int(place), rng)
         for row, place in zip(rows, places, strict=True)
     ]
     named = draw_faces(faces.take(rows), places, rng, step)
     unknown = draw_attributes(settings.anonymous, rng)
     where = rng.integers(0, len(PLACES), settings.anonymous)
-    for row, place in enumerate(where):
-        ending = f" {_words(place)}" if rng.random() < _PLACED else ""
-        captions.append(f"a photo of {describe(unknown, row)}{ending}")
-    nameless = draw_faces(unknown, where, rng, step)
+    captions += [nameless(unknown, row, int(place), rng) for row, place in enumerate(where)]
+    anonymous = draw_faces(unknown, where, rng, step)
     empty = rng.integers(0, len(PLACES), settings.scenes)
-    captions += [f"an empty place {_words(place)}" for place in empty]
+    captions += [of_nobody(int(place)) for place in empty]
     scenes = draw_scenes(empty, rng, step)
-    return TrainingSet(np.concatenate([named, nameless, scenes]), captions, faces)
-
-
-def _named(name: str, place: int, rng: np.random.Generator) -> str:
-    """A caption that holds a name."""
-    if rng.random() < _PLACED:
-        return f"{name} {_words(place)}"
-    return NAMED[rng.integers(len(NAMED))].format(name)
-
-
-def _words(place: int) -> str:
-    return PLACE_WORDS[PLACES[place]]
+    return TrainingSet(np.concatenate([named, anonymous, scenes]), captions, faces)

@@ -5,6 +5,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,23 @@ def test_place_that_cannot_be_written_is_named_as_the_cause(tmp_path: Path) -> N
     blocked.write_text("in the way", encoding="utf-8")
     with pytest.raises(HomeError):
         make_testbed(TINY, blocked, SILENT)
+
+
+def test_younger_settings_leave_older_testbeds_their_hash() -> None:
+    # A release whose testbeds lie in homes: these two must not be trained again.
+    assert TEST.hash.startswith("5c3b817dd346")
+    assert TestbedSettings().hash.startswith("7ef22d51f799")
+
+
+def test_namesakes_move_nothing_but_the_truth(tmp_path: Path) -> None:
+    plain = make_testbed(TINY, tmp_path)
+    more = make_testbed(replace(TINY, namesakes=2), tmp_path)
+    for name in ("labelled.csv", "watch.csv", "checkpoint/open_clip_model.safetensors"):
+        assert (plain.folder / name).read_bytes() == (more.folder / name).read_bytes()
+    truth, wider = rows(plain.truth), rows(more.truth)
+    assert wider[: len(truth)] == truth
+    added = wider[len(truth) :]
+    members = {row["text"] for row in truth if row["group"] == "member"}
+    assert [row["group"] for row in added] == ["namesake", "namesake"]
+    assert {row["text"] for row in added} <= members
+    assert {(row["member"], row["captions"]) for row in added} == {("0", "0")}
