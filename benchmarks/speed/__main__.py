@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-SUBJECTS = ("startup", "scorers", "text_encoder", "inversion")
+SUBJECTS = ("startup", "scorers", "text_encoder", "scoring", "search", "inversion")
 GPU_SUBJECTS = ("inversion_gpu",)
 
 

@@ -1,0 +1,55 @@
+"""A search of 200 trials on kept features, what MLflow and Optuna write included."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from timing import Row, figure
+
+from flows.environment import log_to, prepare
+from flows.settings import SearchTable, Settings, read_request
+
+SEED = 1
+
+
+def measure(smoke: bool) -> Iterator[Row]:
+    """Features first, then the study, in one job of a home of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        home = Path(scratch) / "home"
+        home.mkdir(mode=0o700)
+        os.environ["TUNI_HOME"] = str(home)
+        settings = Settings(home=home)
+        prepare(settings)
+        log_to(home / "logs")
+        from flows.job import Job
+        from flows.search import choose
+        from flows.trials import Trials
+        from tuni.testbed.build import make_testbed
+        from tuni.testbed.settings import TestbedSettings
+
+        bed = make_testbed(
+            TestbedSettings.of_size("test" if smoke else "demo", SEED), Path(scratch) / "testbeds"
+        )
+        trials = 4 if smoke else 200
+        update: dict[str, object] = {"search": SearchTable(trials=trials)}
+        request = read_request(bed.request)
+        if smoke:
+            small = {"gibberish": 500, "decoy_fit": 250, "decoy_search": 150, "decoy_check": 50}
+            update["nulls"] = request.nulls.model_copy(update={**small, "decoy_calibration": 300})
+            update["features"] = request.features.model_copy(update={"inversion": False})
+        job = Job(request.model_copy(update=update), settings)
+        try:
+            started = time.perf_counter()
+            Trials(job)
+            extracted = time.perf_counter() - started
+            started = time.perf_counter()
+            choose(job)
+            spent = time.perf_counter() - started
+        finally:
+            job.close()
+        yield figure(
+            "search", f"{trials} trials on kept features", [spent], "s", wanted="<= 180",
+            more={"features before that, s": extracted},
+        )  # fmt: skip
