@@ -1,12 +1,49 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from open_clip import create_model, get_tokenizer
+from torch.nn import functional
 
 from tuni.errors import TextError
 from tuni.prompt_embeddings import prompt_embeddings, whole_units
+from tuni.target import load_target
+from tuni.texts import PROMPTS_24, clean_text, refusal
 
 PROMPTS = ("{}", "a photo of {}", "{} smiling")
+WORDS = st.text(st.characters(categories=("Lu", "Ll", "Lo", "Nd", "Pd")), min_size=1, max_size=6)
+NAMES = st.lists(WORDS, min_size=1, max_size=2).map(" ".join).map(clean_text)
+
+
+@pytest.fixture(scope="module")
+def pair(tiny_folder, tiny_target):
+    """One checkpoint: as a target in each precision, as open_clip's own model, its tokenizer."""
+    name = f"local-dir:{tiny_folder}"
+    with torch.random.fork_rng(devices=[]):
+        model = create_model(name, require_pretrained=True).eval().requires_grad_(False)
+    low = load_target(tiny_folder, precision="bf16")
+    return {"fp32": tiny_target, "bf16": low}, model, get_tokenizer(name)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    texts=st.lists(NAMES.filter(lambda text: refusal(text) is None), min_size=1, max_size=12),
+    batch=st.sampled_from([16, 64, 256]),
+    precision=st.sampled_from(["fp32", "bf16"]),
+    prompts=st.lists(st.sampled_from(PROMPTS_24), min_size=1, max_size=3, unique=True),
+)
+def test_the_fast_path_is_open_clips_encoder(pair, texts, batch, precision, prompts):
+    targets, model, tokenize = pair
+    target = targets[precision]
+    longest = target.token_counts([f"a black and white photo of {text}" for text in texts])
+    texts = [text for text, count in zip(texts, longest, strict=True) if count <= 24]
+    found = prompt_embeddings(target, texts, prompts, batch)
+    for number, prompt in enumerate(prompts):
+        filled = [prompt.replace("{}", text) for text in texts]
+        if filled:
+            expected = functional.normalize(model.encode_text(tokenize(filled)), dim=-1)
+            nearest = (found[:, number] * expected).sum(dim=-1).min()
+            assert nearest >= (1 - 1e-6 if precision == "fp32" else 0.99)
 
 
 def test_each_prompt_is_the_models_own_encoding(tiny_target):
