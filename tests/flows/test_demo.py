@@ -38,9 +38,11 @@ def test_findings_are_counted_apart_for_trained_people_and_strangers(bed, tmp_pa
     assert members.low < 0.5 < members.high
 
 
-def test_the_demonstration_searches_shortly_and_changes_nothing_else(bed):
+def test_the_demonstration_searches_shortly_on_fewer_features(bed):
     request = demo_request(bed)
     assert request.search.trials == DEMO_TRIALS
+    assert request.features.inversion
+    assert not request.features.geometry
     assert request.checkpoint.folder == bed.checkpoint
 
 
