@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows.cli_audits import audit, audits, compare
+from flows.cli_benchmark import benchmark
 from flows.cli_ledger import forget, init, keys, ledger
 from flows.cli_models import models
 from flows.cli_services import down, status, up
@@ -112,6 +113,13 @@ def score(
     device: Annotated[
         str | None, typer.Option(help="Torch device: cpu, cuda or cuda:N; else TUNI_DEVICE.")
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pictures: a folder for each subject, named by the text, or what the "
+            "list's column pictures names below it."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Give a verdict for each text of a list with a registered detector."""
@@ -130,6 +138,7 @@ def score(
             skip_bad=skip_bad,
             pseudonymous=pseudonymous,
             device=device,
+            pictures=pictures,
         ),
         open_settings(),
     )
@@ -195,6 +204,9 @@ def make_testbed(
     asked = TestbedRequest(out, size, seed, captions, namesakes, pictures)
     outcome = write_testbed(asked, settings)
     results(outcome.record(), outcome.text(), as_json=as_json)
+
+
+app.command(epilog="Example: tuni benchmark --size demo --seed 21 --out benchmark")(benchmark)
 
 
 @app.command(epilog="Example: tuni demo")

@@ -1,7 +1,7 @@
 """Verdicts for a file of subjects with a registered detector."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +9,7 @@ from typing import Any, Literal
 from flows.console import current_progress
 from flows.detector import Detector
 from flows.ledger import open_ledger
+from flows.score_pictures import find_pictures, judge_pictures
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
@@ -26,8 +27,11 @@ VERDICT_COLUMNS = (
     "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
     "measured_power", "flags", "model_version", "fingerprint", "error",
 )  # fmt: skip
+PICTURE_COLUMNS = ("pictures", "score_pictures", "p_pictures", "verdict_pictures")
 PSEUDONYM = "pseudonym"  # in the place of ``text`` where the output names nobody
-_NUMBERS = ("score", "p_decoy", "p_gibberish", "q_value", "operating_point")
+_NUMBERS = (
+    "score", "p_decoy", "p_gibberish", "q_value", "operating_point", "score_pictures", "p_pictures",
+)  # fmt: skip
 _MEND = "correct or remove these lines, or skip them (--skip-bad)"
 
 
@@ -47,6 +51,7 @@ class ScoreRequest:
         skip_bad: Write rows that cannot be scored with the reason.
         pseudonymous: Write a keyed pseudonym in the place of each text, and no other column.
         device: Torch device; None takes the setting.
+        pictures: Folder of pictures of the subjects, or None; see `tuni.subject_pictures`.
     """
 
     checkpoint: str
@@ -60,6 +65,12 @@ class ScoreRequest:
     skip_bad: bool = False
     pseudonymous: bool = False
     device: str | None = None
+    pictures: Path | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that we add, ``text`` first."""
+        return (*VERDICT_COLUMNS, *(PICTURE_COLUMNS if self.pictures else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +90,8 @@ class ScoreOutcome:
         refused: Rows that could not be scored.
         left_out: Columns of the input that a pseudonymous output leaves out.
         power: Share of known members found at the operating point, and on how many; or None.
+        pictured: People judged with pictures too; None where no pictures were given.
+        pictures_left_out: Pictures that could not be read, or belong to nobody on the list.
     """
 
     out: Path
@@ -93,6 +106,8 @@ class ScoreOutcome:
     refused: int
     left_out: int
     power: str | None
+    pictured: int | None = None
+    pictures_left_out: int = 0
 
     @property
     def texts(self) -> int:
@@ -115,6 +130,8 @@ class ScoreOutcome:
             "withheld": self.withheld,
             "measured_power": self.power,
             "columns_left_out": self.left_out,
+            "with_pictures": self.pictured,
+            "pictures_left_out": self.pictures_left_out,
         }
 
     def text(self) -> str:
@@ -142,6 +159,13 @@ class ScoreOutcome:
             lines.append(
                 f"  left out: {self.left_out} other columns of the input, which could name people"
             )
+        if self.pictured is not None:
+            lines.append(
+                f"  with pictures: {self.pictured} people, columns {', '.join(PICTURE_COLUMNS)}; "
+                "there read these instead of the text's verdict, never the better of the two"
+            )
+        if self.pictures_left_out:
+            lines.append(f"  pictures left out: {self.pictures_left_out}")
         lines.append(
             "  A verdict is about the text, not the person: a namesake makes a name known."
         )
@@ -163,6 +187,7 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
     check_texts(file, wrong)
     if not request.skip_bad:
         wrong.refuse()
+    found = find_pictures(request, file)
     with open_ledger(settings) as ledger:
         asked = {
             "checkpoint": request.folder or settings.checkpoint,
@@ -193,6 +218,11 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
             cache=EncryptedFeatureCache(ledger),
             progress=current_progress.get(),
         )
+        pictured: Mapping[int, Mapping[str, Any]] = {}  # Any: cells
+        if found is not None:
+            pictured = judge_pictures(
+                detector, index, verdicts, found, EncryptedFeatureCache(ledger)
+            )
         Trail(ledger).append(
             "list scored",
             checkpoint=request.checkpoint,
@@ -201,19 +231,20 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
         )
         fixed = {"model_version": str(version.version), "fingerprint": bundle.fingerprint}
         power = measured_power(bundle)
-        rows = _rows(index, verdicts, fixed | {"measured_power": power or "not measured"})
-        columns = _columns(file)
+        fixed |= {"measured_power": power or "not measured"}
+        rows = _rows(index, verdicts, fixed, pictured)
+        columns = _columns(file, request.columns)
         if request.pseudonymous:
             write_table(
                 request.out,
-                [PSEUDONYM, *VERDICT_COLUMNS[1:]],
+                [PSEUDONYM, *request.columns[1:]],
                 (_named(row, ledger) for _, row in rows),
                 _types(file, {}),
             )
         else:
             write_table(
                 request.out,
-                ["text", *columns.values(), *VERDICT_COLUMNS[1:]],
+                ["text", *columns.values(), *request.columns[1:]],
                 ({**{new: given.get(old) for old, new in columns.items()}, **row}
                  for given, row in rows),
                 _types(file, columns),
@@ -231,6 +262,8 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
         refused=len(index.reasons),
         left_out=len(columns) if request.pseudonymous else 0,
         power=power,
+        pictured=None if found is None else len(pictured),
+        pictures_left_out=found.left_out if found is not None else 0,
     )
 
 
@@ -255,15 +288,15 @@ def measured_power(bundle: Bundle) -> str | None:
     return f"{found['hits']} of {found['n']} ({found['low']:.2f}-{found['high']:.2f})"
 
 
-def _columns(file: SubjectFile) -> dict[str, str]:
+def _columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:
     """The input's other columns and the names that they get beside ours."""
-    taken = {*VERDICT_COLUMNS, *file.columns}
+    taken = {*ours, *file.columns}
     passed = {}
     for name in file.columns:
         if name == "text":
             continue
         new = name
-        if name in VERDICT_COLUMNS:
+        if name in ours:
             new = f"{name}_input"
             while new in taken:
                 new += "_input"
@@ -281,7 +314,10 @@ def _types(file: SubjectFile, columns: Mapping[str, str]) -> dict[str, Any]:  # 
 
 
 def _rows(
-    index: ListIndex, verdicts: ListVerdicts, fixed: Mapping[str, str]
+    index: ListIndex,
+    verdicts: ListVerdicts,
+    fixed: Mapping[str, str],
+    pictured: Mapping[int, Mapping[str, Any]],
 ) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:  # Any: cells
     """Each row of the input, and our columns beside it."""
     for row, (_, given) in enumerate(index.file.rows()):
@@ -290,7 +326,7 @@ def _rows(
         if person == REFUSED:
             line["error"] = index.reasons[row]
         else:
-            line |= {**fixed, **verdicts.record(person)}
+            line |= {**fixed, **verdicts.record(person), **pictured.get(person, {})}
             if "one_part" in str(line["flags"]).split():
                 line["measured_power"] = "not measured"
         yield given, line

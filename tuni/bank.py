@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from tuni.picture_embeddings import BATCH, embed_pixels
 from tuni.pictures import picture_files, read_picture
 from tuni.progress import SILENT, Progress
 from tuni.target import Target
-
-_BATCH = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,12 +60,12 @@ def load_bank(target: Target, folder: Path, *, progress: Progress = SILENT) -> B
             if digest not in seen:
                 seen[digest] = len(seen)
                 waiting.append(target.preprocess(picture))
-            if len(waiting) == _BATCH:
-                embeddings.append(_encode(target, waiting))
+            if len(waiting) == BATCH:
+                embeddings.append(embed_pixels(target, waiting))
                 waiting = []
             step(1)
         if waiting:
-            embeddings.append(_encode(target, waiting))
+            embeddings.append(embed_pixels(target, waiting))
     digests = sorted(seen)
     order = torch.tensor([seen[digest] for digest in digests])
     array = torch.cat(embeddings)[order].numpy()
@@ -77,11 +76,3 @@ def load_bank(target: Target, folder: Path, *, progress: Progress = SILENT) -> B
 def _pixels_digest(picture: Image.Image) -> str:
     shape = f"{picture.width}x{picture.height}:"
     return hashlib.sha256(shape.encode() + picture.tobytes()).hexdigest()
-
-
-def _encode(target: Target, pixels: list[Tensor]) -> Tensor:
-    """Embeddings of up to `_BATCH` pictures, in a pass of fixed shape, so that company is mute."""
-    rows = [pixels[i % len(pixels)] for i in range(_BATCH)]
-    with torch.no_grad():
-        found = target.encode_images(torch.stack(rows).to(target.device))
-    return found[: len(pixels)].float().cpu()

@@ -25,11 +25,11 @@ Decision = Literal["non-inferior", "inferior", "cannot tell"]
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """Difference of two (partial) AUCs over the same texts.
+    """Difference of two figures, such as (partial) AUCs, over the same texts.
 
     Attributes:
-        first: AUC of the first score.
-        second: AUC of the second.
+        first: Figure of the first score.
+        second: Figure of the second.
         difference: first - second.
         low: Lower end of the percentile interval of the paired bootstrap.
         high: Upper end.
@@ -115,6 +115,55 @@ def paired_auc_difference(
         high=float(high),
         members=int(labels.sum()),
         nonmembers=int((~labels).sum()),
+    )
+
+
+def paired_tpr_difference(
+    first: ArrayLike,
+    second: ArrayLike,
+    members: ArrayLike,
+    nonmember_fpr: float,
+    seed: int,
+    *,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> PairedDifference:
+    """Difference of the members found at one rate of non-members; thresholds redrawn too.
+
+    Args:
+        first: Scores, shape (n,); higher is nearer to "trained on".
+        second: Other scores of the same texts, shape (n,).
+        members: Shape (n,), booleans; both kinds must occur.
+        nonmember_fpr: Rate in (0, 1); at least one non-member must fit into it.
+        seed: Seed of the redraws.
+        draws: Number of redraws.
+        level: Confidence in (0, 1).
+
+    Raises:
+        UnusableScores: Shapes differ, a score is not finite, only one kind of text occurs, or the
+            non-members are too few for the rate.
+    """
+    scores, labels = paired((first, second), members)
+    n_pos, n_neg = int(labels.sum()), int((~labels).sum())
+    allowed = int(nonmember_fpr * n_neg + 1e-9)
+    if allowed < 1:
+        raise UnusableScores(
+            f"non-members: {n_neg} are too few for a rate of {nonmember_fpr:g}",
+            f"label at least {int(np.ceil(1 / nonmember_fpr))} of them",
+        )
+    generator = np.random.default_rng(seed)
+    pos_rows = generator.integers(0, n_pos, (draws, n_pos))
+    neg_rows = generator.integers(0, n_neg, (draws, n_neg))
+    found, redrawn = [], []
+    for array in scores:
+        pos, neg = array[labels], array[~labels]
+        found.append(float((pos > np.sort(neg)[-1 - allowed]).mean()))
+        thresholds = np.partition(neg[neg_rows], -1 - allowed, axis=1)[:, -1 - allowed]
+        redrawn.append((pos[pos_rows] > thresholds[:, None]).mean(axis=1))
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(redrawn[0] - redrawn[1], [tail, 1.0 - tail])
+    return PairedDifference(
+        found[0], found[1], found[0] - found[1], float(low), float(high), n_pos, n_neg
     )
 
 

@@ -1,0 +1,88 @@
+"""Methods that a user could pick instead, and ours, behind one interface."""
+
+from tuni.detector_spec import PAPER
+from tuni.peers.bench import Bench, BenchSizes, People
+from tuni.peers.peer import Peer, PeerResult, apply
+from tuni.peers.text_only import (
+    inversion_similarity,
+    ours,
+    ours_with_pictures,
+    paper_part,
+    paper_vote,
+    single_column,
+    token_norm,
+)
+from tuni.peers.with_pictures import cosine_similarity, identity_inference, weak_supervision
+
+__all__ = ["OURS", "PEERS", "Bench", "BenchSizes", "Peer", "PeerResult", "People", "apply"]
+
+OURS = "ours"  # the method that all others are compared with
+
+_DECOYS = "p <= .05 among decoys (ours)"
+_GIBBERISH = "above 95 % of gibberish (the null is the paper's, the rate ours)"
+_TUNI = "Cheng et al., arXiv 2405.14517"
+_NAMES = {
+    "isolation_forest": "isolation forest",
+    "lof": "local outlier factor",
+    "ocsvm": "one-class SVM",
+    "mahalanobis": "elliptic envelope",
+}
+
+PEERS: tuple[Peer, ...] = (
+    Peer(OURS, "H (ours)", "ours", _DECOYS, ours),
+    Peer(
+        "ours-pictures",
+        "H with pictures (ours)",
+        "ours",
+        "p <= .05 among decoy names beside the same pictures (ours)",
+        ours_with_pictures,
+        pictures=True,
+    ),
+    Peer("paper", "TUNI as published", _TUNI, "2 of 4 detectors vote (ours)", paper_vote),
+    Peer("paper-s", "TUNI's S alone", _TUNI, _GIBBERISH, inversion_similarity),
+    *(
+        Peer(
+            f"paper-{part.kind}",
+            f"TUNI's {_NAMES[part.kind]} alone",
+            _TUNI,
+            _GIBBERISH,
+            paper_part(place),
+        )
+        for place, part in enumerate(PAPER.parts)
+    ),
+    Peer("norm", "norm of h", "a simple score", _DECOYS, single_column("hidden.norm", "hidden")),
+    Peer(
+        "consistency",
+        "consistency of 24 prompts",
+        "a simple score",
+        _DECOYS,
+        single_column("geometry.consistency_24", "geometry"),
+    ),
+    Peer("token-norm", "norm of token embeddings", "a simple score", _DECOYS, token_norm),
+    Peer(
+        "csa",
+        "CSA",
+        "Ko et al., arXiv 2310.00108",
+        "cosine that at most 5 % of known non-members reach (ours)",
+        cosine_similarity,
+        pictures=True,
+        known_strangers=True,
+    ),
+    Peer(
+        "wsa",
+        "WSA",
+        "Ko et al., arXiv 2310.00108",
+        "classifier at p >= .5, pseudo-members above mean + 1.5 deviations",
+        weak_supervision,
+        pictures=True,
+        known_strangers=True,
+    ),
+    Peer(
+        "idia",
+        "IDIA",
+        "Hintersdorf et al., arXiv 2209.07341",
+        "the majority of pictures is right for at least 1 of 21 prompts",
+        identity_inference,
+        pictures=True,
+    ),
+)
