@@ -45,9 +45,7 @@ class BenchmarkRequest:
 
     Attributes:
         out: Folder of the tables and of the cells.
-        size: Of the testbeds.
-        seeds: Of the testbeds.
-        captions: Their regimes.
+        beds: The testbeds; those of other seeds and regimes stand beside each other in the tables.
         methods: Keys of `tuni.peers.PEERS`; ours is always among them.
         pictures: New pictures of each person.
         sizes: Comparison texts and the paper's budget.
@@ -55,9 +53,7 @@ class BenchmarkRequest:
     """
 
     out: Path
-    size: Size = "full"
-    seeds: tuple[int, ...] = (21, 22, 23)
-    captions: tuple[Captions, ...] = ("short", "described")
+    beds: tuple[TestbedSettings, ...]
     methods: tuple[str, ...] = tuple(peer.key for peer in PEERS)
     pictures: int = 4
     sizes: BenchSizes = field(default_factory=BenchSizes)
@@ -77,14 +73,16 @@ class BenchmarkRequest:
             )
         return tuple(peer for peer in PEERS if peer.key in {*self.methods, OURS})
 
-    @property
-    def beds(self) -> tuple[TestbedSettings, ...]:
-        """The testbeds, seed by seed."""
-        return tuple(
-            replace(TestbedSettings.of_size(self.size, seed), captions=captions)
-            for seed in self.seeds
-            for captions in self.captions
-        )
+
+def beds_of(
+    size: Size, seeds: Sequence[int], captions: Sequence[Captions]
+) -> tuple[TestbedSettings, ...]:
+    """Testbeds of one size, seed by seed in every regime."""
+    return tuple(
+        replace(TestbedSettings.of_size(size, seed), captions=regime)
+        for seed in seeds
+        for regime in captions
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +255,7 @@ def _publish(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> None:
     body = {
         "format": FORMAT,
         "version": __version__,
-        "size": request.size,
+        "testbeds": [dict(one.as_json()) for one in request.beds],
         "pictures": request.pictures,
         "sizes": asdict(request.sizes),
         "figures": [asdict(one) for one in outcome.figures],
@@ -266,7 +264,7 @@ def _publish(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> None:
     _replace(out / "benchmark.md", write_markdown(outcome.figures))
     _replace(out / "benchmark.json", json.dumps(body, indent=1, sort_keys=True) + "\n")
     write_page(
-        render_page(benchmark_page(request.size, outcome.figures, request.pictures)),
+        render_page(benchmark_page(outcome.figures, request.pictures)),
         out / "benchmark.html",
     )
 

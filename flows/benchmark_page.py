@@ -7,11 +7,10 @@ from flows.fact_page import FactPage, PageSection
 from tuni import __version__
 
 
-def benchmark_page(size: str, figures: Sequence[Figures], pictures: int) -> FactPage:
+def benchmark_page(figures: Sequence[Figures], pictures: int) -> FactPage:
     """The page.
 
     Args:
-        size: Of the testbeds.
         figures: One per testbed and method, at least one.
         pictures: Pictures of each person, for the methods that need some.
     """
@@ -39,8 +38,7 @@ def benchmark_page(size: str, figures: Sequence[Figures], pictures: int) -> Fact
     return FactPage(
         kicker="Benchmark",
         title="Which method finds whom, and whom does it accuse?",
-        meta=f"tuni {__version__} · testbeds of size {size}, seeds and regimes: {len(beds)} · "
-        f"{pictures} pictures a person",
+        meta=f"tuni {__version__} · {len(beds)} testbeds · {pictures} pictures a person",
         findings=(
             *findings(figures),
             "All testbeds are small CLIPs of drawn people; nothing here was measured on a "

@@ -243,7 +243,8 @@ def findings(figures: Sequence[Figures]) -> tuple[str, ...]:
                 f"{name}: ahead on {ahead}, behind on {behind}, "
                 f"not told apart on {len(known) - ahead - behind}"
             )
-        lines.append(f"Ours against {rows[0].title}, {len(rows)} testbeds. {'; '.join(counted)}.")
+        beds = f"{len(rows)} testbed{'s' if len(rows) > 1 else ''}"
+        lines.append(f"Ours against {rows[0].title}, {beds}. {'; '.join(counted)}.")
     return tuple(lines)
 
 

@@ -187,7 +187,13 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
     check_texts(file, wrong)
     if not request.skip_bad:
         wrong.refuse()
-    found = find_pictures(request, file)
+    found = find_pictures(
+        request.pictures,
+        file,
+        Wrong(request.subjects, _MEND),
+        list_decoys=request.list_decoys,
+        skip_bad=request.skip_bad,
+    )
     with open_ledger(settings) as ledger:
         asked = {
             "checkpoint": request.folder or settings.checkpoint,

@@ -5,7 +5,8 @@ picture and no path leaves this process.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,30 +28,40 @@ from tuni.text_scores import text_scores
 from tuni.texts import canonical
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE, WITHHELD
 
-if TYPE_CHECKING:
-    from flows.score import ScoreRequest
-
 Cells = Mapping[str, Any]  # Any: cells of a row
 
 
-def find_pictures(request: "ScoreRequest", file: SubjectFile) -> SubjectPictures | None:
+def find_pictures(
+    folder: Path | None,
+    file: SubjectFile,
+    wrong: Wrong,
+    *,
+    list_decoys: bool,
+    skip_bad: bool,
+) -> SubjectPictures | None:
     """The pictures of the list's people, or None where no folder was given.
+
+    Args:
+        folder: Of pictures, see `match_pictures`.
+        file: The list.
+        wrong: Is told of each line whose pictures are not there.
+        list_decoys: Whether the list is judged with decoys of its own.
+        skip_bad: Leave out what cannot be read or belongs to nobody.
 
     Raises:
         RequestError: List decoys were turned off: names are needed to put beside the pictures.
         PictureError: A picture cannot be read, or a folder belongs to nobody.
         TextError: A cell names a picture that is not there.
     """
-    if request.pictures is None:
+    if folder is None:
         return None
-    if not request.list_decoys:
+    if not list_decoys:
         raise RequestError(
             "--pictures: needs the list's decoys, which --no-list-decoys turns off",
             "leave one of the two out",
         )
-    wrong = Wrong(request.subjects, "mend the column pictures, or skip them (--skip-bad)")
-    found = match_pictures(request.pictures, file, wrong, skip_bad=request.skip_bad)
-    if not request.skip_bad:
+    found = match_pictures(folder, file, wrong, skip_bad=skip_bad)
+    if not skip_bad:
         wrong.refuse()
     return found
 

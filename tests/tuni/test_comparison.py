@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tuni.comparison import non_inferiority, paired_auc_difference
+from tuni.comparison import non_inferiority, paired_auc_difference, paired_tpr_difference
 from tuni.errors import UnusableScores
-from tuni.roc import auc
+from tuni.roc import auc, tpr_at
 
 
 def texts(
@@ -92,3 +92,21 @@ def test_a_challenger_at_the_margin_seldom_passes():
 def test_unpaired_or_one_sided_input_is_refused(first, members):
     with pytest.raises(UnusableScores):
         paired_auc_difference(first, first, members, 0)
+
+
+def test_found_at_a_rate_is_compared_on_the_same_redraws():
+    draw = np.random.default_rng(5)
+    members = np.repeat([True, False], [80, 100])
+    weak = draw.normal(size=180) + 1.0 * members
+    strong = draw.normal(size=180) + 3.0 * members
+    told = paired_tpr_difference(strong, weak, members, 0.05, 1, draws=400)
+    rates = [tpr_at(s[members], s[~members], 0.05).value for s in (strong, weak)]
+    assert (told.first, told.second) == tuple(rates)
+    assert 0 < told.low <= told.difference <= told.high
+    same = paired_tpr_difference(weak, weak, members, 0.05, 1, draws=50)
+    assert (same.low, same.high) == (0, 0)
+
+
+def test_a_rate_finer_than_the_nonmembers_is_refused():
+    with pytest.raises(UnusableScores, match="too few for a rate"):
+        paired_tpr_difference(np.arange(20.0), np.arange(20.0), np.arange(20) < 10, 0.05, 1)

@@ -158,11 +158,6 @@ class Bench:
         started = time.process_time()
         yield lambda: time.process_time() - started + self._borrowed_s
 
-    @property
-    def pictures_each(self) -> int:
-        """Pictures of each person."""
-        return self.subjects.pictures.shape[1]
-
     def table(self, name: SetName, families: Sequence[Family]) -> Table:
         """Feature columns of one set; a family is extracted for all sets that need it at once."""
         table: dict[str, NDArray[np.float32]] = {}

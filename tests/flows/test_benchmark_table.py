@@ -1,0 +1,88 @@
+"""Figures of a benchmark and the tables that show them."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from flows.benchmark_page import benchmark_page
+from flows.benchmark_table import (
+    COLUMNS,
+    Cell,
+    figures_of,
+    findings,
+    write_csv_table,
+    write_markdown,
+)
+from flows.fact_page import render_page
+from tuni.peers import OURS, PEERS
+from tuni.roc import auc
+from tuni.testbed.people import Person
+from tuni.testbed.settings import TestbedSettings
+
+METHODS = tuple(peer for peer in PEERS if peer.key in (OURS, "csa", "token-norm"))
+SETTINGS = TestbedSettings.of_size("test", 3)
+
+
+def person(group, captions=0):
+    return Person("Ada", "Roe", "en_US", group, captions)
+
+
+@pytest.fixture(scope="module")
+def figures():
+    people = [person("member", 10)] * 60 + [person("member", 1)] * 10
+    people += [person("stranger")] * 80 + [person("hard")] * 30
+    draw = np.random.default_rng(0)
+    member = np.array([p.member for p in people])
+    strength = {OURS: 2.0, "csa": 4.0, "token-norm": 0.0}
+    cells = {}
+    for key, shift in strength.items():
+        scores = draw.normal(size=len(people)) + shift * member
+        cells[key] = Cell(scores, scores > 1.6, 0.25)
+    return figures_of(SETTINGS, METHODS, cells, people, 4), cells
+
+
+def test_the_headline_leaves_members_with_few_pictures_to_a_column_of_their_own(figures):
+    rows, cells = figures
+    ours = rows[0]
+    scores = cells[OURS].scores
+    assert (ours.members, ours.strangers) == (60, 80)
+    assert ours.auc == auc(scores[:60], scores[70:150])
+    assert ours.auc_all_members == auc(scores[:70], scores[70:150])
+    assert ours.hard_accused.n == 30
+    assert ours.lead_auc is None
+
+
+def test_the_lead_over_a_method_is_signed_and_paired(figures):
+    csa, chance = (next(r for r in figures[0] if r.method == k) for k in ("csa", "token-norm"))
+    assert csa.lead_auc.high < 0
+    assert chance.lead_auc.low > 0
+    assert chance.lead_auc.value == pytest.approx(figures[0][0].auc - chance.auc)
+    told = findings(figures[0])
+    assert any("CSA" in line and "AUC: ahead on 0, behind on 1" in line for line in told)
+    assert any("token" in line and "AUC: ahead on 1, behind on 0" in line for line in told)
+
+
+def test_a_rate_that_the_strangers_do_not_support_is_left_open(figures, tmp_path):
+    assert dict(figures[0][0].tpr)[0.01] is None
+    write_csv_table(figures[0], tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[0]["tpr_1"] == ""
+    assert float(rows[0]["tpr_5"]) == dict(figures[0][0].tpr)[0.05].value
+    assert "too few" in write_markdown(figures[0])
+
+
+def test_pictures_and_known_nonmembers_stand_beside_the_methods_that_need_them(figures):
+    needs = {r.method: (r.pictures, r.known_nonmembers, r.shadow_models) for r in figures[0]}
+    assert needs == {OURS: (0, False, 0), "csa": (4, True, 0), "token-norm": (0, False, 0)}
+    assert "| CSA * |" in write_markdown(figures[0])
+
+
+def test_the_page_shows_every_row_and_says_what_was_not_measured(figures):
+    page = render_page(benchmark_page(figures[0], 4))
+    for row in figures[0]:
+        assert f"{row.auc:.3f} (" in page
+    assert "web-scale CLIP" in page
+    assert "Seed 3, short captions" in page

@@ -1,0 +1,50 @@
+"""Every method on the same few people."""
+
+import numpy as np
+import pytest
+
+from tuni.peers import OURS, PEERS, Bench, BenchSizes, People, apply
+from tuni.testbed.people import draw_people
+from tuni.testbed.settings import TestbedSettings
+
+SIZES = BenchSizes(
+    decoy_fit=40, decoy_scale=25, decoy_calibration=40, candidates=12, gibberish_fit=30,
+    gibberish_scale=25, restarts=1, steps=2,
+)  # fmt: skip
+
+
+def people(start, n):
+    settings = TestbedSettings.of_size("test", 1)
+    names = [p.text for p in draw_people(settings, settings.rng("people"))][start : start + n]
+    pictures = np.random.default_rng(start).integers(0, 256, (n, 3, 16, 16, 3), dtype=np.uint8)
+    return People(tuple(names), pictures)
+
+
+@pytest.fixture(scope="module")
+def bench(tiny_target):
+    return Bench(tiny_target, people(0, 24), people(60, 20), sizes=SIZES, seed=1)
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.key)
+def test_every_method_judges_everybody_and_itself_no_less(peer, bench, tiny_target):
+    result, seconds = apply(peer, bench)
+    assert result.scores.shape == result.accused.shape == (24,)
+    assert np.isfinite(result.scores).all()
+    assert result.accused.dtype == bool
+    assert seconds > 0
+    again, _ = apply(peer, bench)
+    assert np.array_equal(again.scores, result.scores)
+
+
+def test_methods_have_keys_of_their_own_and_say_where_they_come_from():
+    assert len({peer.key for peer in PEERS}) == len(PEERS)
+    assert OURS in {peer.key for peer in PEERS}
+    assert all(peer.source and peer.rule for peer in PEERS)
+    assert {peer.key for peer in PEERS if peer.pictures} == {"ours-pictures", "csa", "wsa", "idia"}
+
+
+def test_no_comparison_text_is_a_subject_or_stands_twice(bench):
+    texts = [text for name, some in bench.sets.items() if name != "subjects" for text in some]
+    texts += bench.candidates
+    assert len(set(texts)) == len(texts)
+    assert not set(texts) & {*bench.subjects.texts, *bench.strangers.texts}
