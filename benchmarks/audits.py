@@ -31,6 +31,7 @@ DRIVER_SHARE = 0.2  # of the kills hit the audit's own process
 SEED = 20
 DATABASES = ("sqlite", "postgres")
 SHARD = "4000"
+LARGE = 1000  # rows; smaller tables are the fixed part of a ledger
 
 
 def main() -> None:
@@ -165,6 +166,7 @@ def overhead(root: Path, kind: str, count: int) -> dict[str, Any]:
         whole = step(home, url, "audit", "local", SHARD)
         tell(f"{kind}, {count:,} subjects: bare scoring")
         bare = step(home, url, "bare")
+        sizes = {} if url else bytes_a_row(home)
     return {
         "subjects": count,
         "first_s": first["seconds"],
@@ -172,7 +174,23 @@ def overhead(root: Path, kind: str, count: int) -> dict[str, Any]:
         "bare_s": bare["seconds"],
         "overhead_ms": 1000 * (whole["seconds"] - bare["seconds"]) / count,
         "peak_mb": whole["peak_mb"],
+        "bytes_a_row": sizes,
     }
+
+
+def bytes_a_row(home: Path) -> dict[str, float]:
+    """Pages of each large table of a SQLite ledger, indexes included, over its rows."""
+    pages = _ask(
+        home,
+        "SELECT s.tbl_name, sum(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
+        "GROUP BY s.tbl_name",
+    )
+    found = {}
+    for table, size in pages:
+        rows = int(_ask(home, f'SELECT count(*) FROM "{table}"')[0][0])
+        if rows >= LARGE:
+            found[table] = size / rows
+    return found
 
 
 def step(home: Path, url: str | None, *arguments: str) -> dict[str, Any]:
@@ -270,6 +288,8 @@ def shown(found: dict[str, Any]) -> Iterator[str]:
                 f"{row['bare_s']:.1f} s, overhead {row['overhead_ms']:.2f} ms a subject, peak "
                 f"{row['peak_mb']:.0f} MB (with features to compute {row['first_s']:.1f} s)"
             )
+            sizes = ", ".join(f"{table} {size:.0f}" for table, size in row["bytes_a_row"].items())
+            yield f"{kind}, {row['subjects']:,} subjects: bytes a row: {sizes or 'not asked'}"
         if len(rows) == 2:
             short, long = rows
             growth = (long["whole_s"] / long["subjects"]) / (short["whole_s"] / short["subjects"])
