@@ -141,6 +141,8 @@ def configure(home: Home, uri: str | None = None) -> Tracking:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        # Else it writes to stdout, where a command's JSON goes.
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
         "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
         # Else a uv.lock in the working directory ends up in the model.
         "MLFLOW_UV_AUTO_DETECT": "false",
