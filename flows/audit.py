@@ -7,10 +7,11 @@ verdict. Nothing about a subject is a parameter or a result here, since Prefect 
 from collections.abc import Iterator
 from typing import Literal
 
-from prefect import flow
+from prefect import flow, get_run_logger
+from prefect.context import FlowRunContext
 
-from flows.audit_outcome import AuditSummary
-from flows.audit_pages import publish
+from flows.audit_outcome import AuditOutcome, AuditSummary
+from flows.audit_pages import findings, publish
 from flows.audit_progress import AuditProgress
 from flows.detector import Detector
 from flows.engine import check_engine, engine_of
@@ -144,6 +145,16 @@ def conduct(
             finish(ledger, begun, detector, null)
         if audits.get(begun.id).run_id is None:
             publish(ledger, settings, audits.get(begun.id), detector)
+        tell(audits.get(begun.id))
+
+
+def tell(ended: Audit) -> None:
+    """Say on Prefect's page of the run what came of an audit, small counts hidden."""
+    summary = AuditOutcome.of(ended).summary
+    if summary is not None and FlowRunContext.get() is not None:
+        log = get_run_logger()
+        for line in (*findings(ended, summary), f"tuni audits show {ended.id} tells more."):
+            log.info(line)
 
 
 def prepare(ledger: Ledger, begun: Audit, detector: Detector) -> ListNull:

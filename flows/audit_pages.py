@@ -38,13 +38,14 @@ def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector
     levels = {p: count for p, (count, _) in kept.items()}
     labels = JobLabels(
         job=audit.id,
-        name=f"audit of {audit.watchlist}: {audit.checkpoint} v{audit.version}",
+        name=f"audit {audit.watchlist} by {audit.checkpoint} v{audit.version} ({audit.id})",
         checkpoint=audit.checkpoint,
         fingerprint=audit.fingerprint,
         spec=detector.bundle.feature_spec.hash,
         version=__version__,
         commit=code_commit(),
         kind="audit",
+        began=audit.created_at,
     )
     with JobRun.open(configure(ledger.home, settings.runs_uri), labels) as run:
         run.set_tags({"watchlist": audit.watchlist, "state": audit.state})
@@ -54,7 +55,7 @@ def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector
                 "detector_version": audit.version,
                 "detector_digest": audit.digest,
                 "operating_point": summary.operating_point,
-                **audit.options,
+                **{name: "default" if v is None else v for name, v in audit.options.items()},
             }
         )
         run.log_metrics(_metrics(summary))
@@ -229,7 +230,7 @@ def _metrics(summary: AuditSummary) -> dict[str, float]:
         "subjects": summary.subjects,
         "expected_by_chance": summary.by_chance,
         "smallest_findable": summary.smallest_findable,
-        "list_decoys": summary.list_decoys,
+        "decoys_used": summary.list_decoys,
         "withheld": float(summary.withheld is not None),
     }
     for name in ("found", "singled_out"):

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
@@ -47,6 +48,7 @@ class JobLabels:
         version: Version of tuni.
         commit: Git commit of the code, or None where it is not run from a clone.
         kind: ``job`` or ``audit``.
+        began: When the work began, where that was before the run is made.
     """
 
     job: str
@@ -57,6 +59,7 @@ class JobLabels:
     version: str
     commit: str | None = None
     kind: Literal["job", "audit"] = "job"
+    began: datetime | None = None
 
     def tags(self) -> dict[str, str]:
         """The run's tags."""
@@ -93,7 +96,12 @@ class JobRun:
                 if run.info.status != "FINISHED":
                     client.update_run(run.info.run_id, status="RUNNING", name=labels.name)
                     return cls(tracking, run.info.run_id, experiment_id)
-            run = client.create_run(experiment_id, tags=labels.tags(), run_name=labels.name)
+            run = client.create_run(
+                experiment_id,
+                start_time=labels.began and int(labels.began.timestamp() * 1000),
+                tags=labels.tags(),
+                run_name=labels.name,
+            )
         return cls(tracking, run.info.run_id, experiment_id)
 
     @staticmethod
