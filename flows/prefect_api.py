@@ -28,6 +28,8 @@ class PrefectApi:
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:  # Any: JSON values
         """What the server answers: to a POST with a body, or to a GET where there is none.
 
+        None where the answer is empty.
+
         Raises:
             EnvironmentFault: It does not answer, or refuses.
         """
@@ -39,7 +41,8 @@ class PrefectApi:
         )
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                return json.load(answer)
+                content = answer.read()
+                return json.loads(content) if content else None
         except (urllib.error.URLError, OSError, ValueError) as error:
             code = getattr(error, "code", None) or type(error).__name__
             raise EnvironmentFault(

@@ -98,7 +98,7 @@ class JobRun:
                     return cls(tracking, run.info.run_id, experiment_id)
             run = client.create_run(
                 experiment_id,
-                start_time=labels.began and int(labels.began.timestamp() * 1000),
+                start_time=int(labels.began.timestamp() * 1000) if labels.began else None,
                 tags=labels.tags(),
                 run_name=labels.name,
             )

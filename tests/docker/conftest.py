@@ -55,12 +55,14 @@ class Stack:
         ports: Where Postgres, MLflow, Prefect and the worker's health listen.
         services: Their descriptions, with the variables filled in.
         running: What was started.
+        used: Which services were started, called or waited for.
     """
 
     folder: Path
     ports: dict[str, int]
     services: dict[str, dict[str, Any]]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def here(self, text: str, service: str) -> str:
         """The same text with this machine's paths and addresses."""
@@ -73,6 +75,7 @@ class Stack:
         for theirs, ours in {
             "/run/secrets/environment": f"{self.folder}/secrets/{secret}.env",
             "/run/secrets/key": f"{self.folder}/secrets/key",
+            "/keys/key": f"{self.folder}/secrets/key",
             "/etc/mlflow/basic_auth.ini": f"{self.folder}/basic_auth.ini",
             "/var/lib/mlflow": f"{self.folder}/artifacts",
             "/var/lib/prefect": f"{self.folder}/prefect",
@@ -110,6 +113,7 @@ class Stack:
 
     def command(self, service: str, *arguments: str) -> list[str]:
         """Entry point and command of a service; arguments stand in for the command."""
+        self.used.add(service)
         described = self.services[service]
         command = list(arguments) or described["command"]
         return [self.here(part, service) for part in [*described["entrypoint"], *command]]
@@ -134,6 +138,7 @@ class Stack:
 
     def wait(self, service: str) -> None:
         """Ask as compose does until the service is healthy."""
+        self.used.add(service)
         check = self.services[service]["healthcheck"]["test"]
         assert check[0] == "CMD"
         command = [self.here(part, service) for part in check[1:]]

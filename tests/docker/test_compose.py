@@ -13,9 +13,14 @@ import pytest
 import yaml
 from compose_spec.models import ComposeSpecification
 
+from flows.deployments import POOL
+from flows.environment import quiet
+from registry.home import Home
+
 DOCKER = Path(__file__).parents[2] / "docker"
 TEXT = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load(TEXT)
+DEPLOYMENTS = (DOCKER.parent / "prefect.yaml").read_text(encoding="utf-8")
 STAYING = {"postgres", "mlflow", "prefect", "worker"}
 LOG_A_RUN = """
 import os, mlflow, pathlib
@@ -70,8 +75,15 @@ def test_services_that_stay_have_health_checks_and_wait_for_what_they_need():
     assert {name for name, one in services.items() if "healthcheck" in one} == STAYING
     for one in services.values():
         for needed, how in one.get("depends_on", {}).items():
-            assert needed in STAYING
-            assert how == {"condition": "service_healthy"}
+            wait = "service_healthy" if needed in STAYING else "service_completed_successfully"
+            assert how == {"condition": wait}
+
+
+def test_services_are_told_what_tuni_up_tells_its_own(tmp_path):
+    told = quiet(Home(tmp_path)).items() - {("PREFECT_HOME", str(tmp_path / "prefect"))}
+    ours = [one for one in COMPOSE["services"].values() if one["image"].startswith("tuni:")]
+    assert all(told <= one["environment"].items() for one in ours)
+    assert f"--pool={POOL}" in COMPOSE["services"]["worker"]["command"]
 
 
 def test_no_secret_stands_in_the_file():
@@ -117,6 +129,8 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     """One test: the servers take long to start, and each worker of pytest would start its own."""
     stack.wait("postgres")
     stack.start("mlflow", "prefect")
+    upgraded = stack.call("ledger")
+    assert upgraded.returncode == 0, upgraded.stderr
     stack.start("worker")
     mlflow, prefect = (f"http://127.0.0.1:{stack.ports[name]}" for name in ("mlflow", "prefect"))
 
@@ -139,6 +153,13 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     assert code == 200
     assert [(one["name"], one["type"]) for one in json.loads(answer)] == [("tuni", "process")]
 
+    shutil.copy(DOCKER.parent / "prefect.yaml", stack.folder)  # as the image does
+    deployed = stack.call("worker", "prefect", "--no-prompt", "deploy", "--all")
+    assert deployed.returncode == 0, deployed.stderr
+    code, answer = _ask(f"{prefect}/api/deployments/filter", login, body={})
+    there = {one["name"] for one in json.loads(answer)}
+    assert there == set(re.findall(r"- name: (tuni-\S+)", DEPLOYMENTS))
+
     # The worker's account logs a run, and its artifact goes through the server.
     logged = stack.call("worker", "python", "-c", LOG_A_RUN)
     assert logged.returncode == 0, logged.stderr
@@ -154,11 +175,14 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
         refused = stack.call("worker", "python", "-c", others, url)
         assert "permission denied for database" in refused.stderr
 
-    # A backup while all runs; what came after it, and what was lost, is as before once restored.
+    # A backup while all runs; what was lost since is as before once restored, whom we forgot too.
     saved = stack.call("backup", "save", "/backups/one")
     assert saved.returncode == 0, saved.stderr
     listed = stack.call("tuni", "watchlist", "list")
-    assert stack.call("tuni", "watchlist", "delete", "first", "--yes").returncode == 0
+    forgotten = stack.call("tuni", "forget", "--subjects", "people.csv")
+    assert forgotten.returncode == 0, forgotten.stderr
+    assert "key was NOT replaced" in forgotten.stdout
+    assert stack.call("tuni", "watchlist", "list").stdout != listed.stdout
     stack.stop()
     (report,) = (stack.folder / "artifacts").rglob("report.txt")
     report.unlink()
@@ -171,3 +195,13 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     }  # fmt: skip
     again = stack.call("tuni", "watchlist", "list")
     assert (again.returncode, again.stdout) == (0, listed.stdout), again.stderr
+
+    # With a new key the ledger of that backup opens no more.
+    rotated = stack.call("keys", "rotate")
+    assert rotated.returncode == 0, rotated.stderr
+    assert stack.call("tuni", "watchlist", "list").stdout == listed.stdout
+    assert stack.call("backup", "restore", "/backups/one").returncode == 0
+    refused = stack.call("tuni", "watchlist", "list")
+    assert refused.returncode == 1
+    assert "key" in refused.stderr
+    assert stack.used == set(COMPOSE["services"])
