@@ -119,7 +119,8 @@ def prune(
 
 def forget(
     subjects: Annotated[
-        Path | None, typer.Option(help="CSV with a column text; - reads one text a line.")
+        Path | None,
+        typer.Option(help="Table with a column text (as for tuni score); - reads one text a line."),
     ] = None,
     keep_key: Annotated[
         bool,
@@ -139,7 +140,7 @@ def forget(
 
     if subjects is None:
         raise RequestError(
-            "--subjects: not given", "name a CSV file, or - to type one name a line, then Ctrl-D"
+            "--subjects: not given", "name a file, or - to type one name a line, then Ctrl-D"
         )
     settings = open_settings()
     names = read_names(sys.stdin.buffer.read()) if str(subjects) == "-" else read_names(subjects)

@@ -18,7 +18,12 @@ Name = Annotated[str, typer.Argument(help="Name of the watch list.")]
 
 @watchlist.command("import", epilog="Example: tuni watchlist import people.csv --name customers")
 def import_list(
-    file: Annotated[Path, typer.Argument(help="CSV with a column text; others are kept too.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV, Parquet or JSON Lines with a column text; other columns are kept too."
+        ),
+    ],
     name: Annotated[
         str, typer.Option(help="Name of the list; shown in MLflow and Prefect, so no person's.")
     ],
@@ -67,7 +72,10 @@ def show(name: Name, as_json: Json = False) -> None:
 @watchlist.command(epilog="Example: tuni watchlist export customers --out customers.csv")
 def export(
     name: Name,
-    out: Annotated[Path, typer.Option(help="CSV to write; holds the names in clear.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="CSV, Parquet or JSON Lines to write; holds the names in clear."),
+    ],
     as_json: Json = False,
 ) -> None:
     """Write a list's people, in clear, to a file of your own."""

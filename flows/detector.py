@@ -10,6 +10,7 @@ from flows.settings import Settings
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.versions import RegisteredVersion
+from tuni.audit import require_checkpoint
 from tuni.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError
 from tuni.target import Target, load_target
@@ -61,6 +62,7 @@ class Detector:
 
         Raises:
             CheckpointError: It is not found or cannot be loaded.
+            FingerprintMismatch: It is not the one that the detector was made for.
         """
         given = self.settings.checkpoint
         known = None if given else self.ledger.find_checkpoint(self.bundle.fingerprint)
@@ -78,6 +80,7 @@ class Detector:
             device=self.settings.device,
             precision=self.bundle.feature_spec.precision,
         )
+        require_checkpoint(self.bundle, target)
         limit_threads(target)
         return target
 

@@ -89,6 +89,7 @@ def check_engine(name: str, settings: Settings) -> str:
 def engine_of(name: str, worker: ShardWorker, settings: Settings) -> Engine:
     """The engine of a name that `check_engine` accepted."""
     if name == "local":
+        worker.detector.target  # noqa: B018 (loads it: what is wrong with it is no shard's fault)
         return LocalEngine(worker)
     from flows.ray_engine import RayEngine
 

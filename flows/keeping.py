@@ -15,7 +15,7 @@ from registry.rotation import rotate, wrapped_keys
 from registry.signing import public_key
 from registry.traces import Trace, find_traces
 from tuni.errors import TextError
-from tuni.tables import read_subjects
+from tuni.subject_files import open_subjects
 from tuni.texts import canonical, clean_text
 
 _SHOWN = 10
@@ -167,7 +167,7 @@ def forget_people(names: Sequence[str], settings: Settings, *, keep_key: bool) -
 
 
 def read_names(source: Path | bytes) -> tuple[str, ...]:
-    """Names from a CSV with a column text, or from lines of UTF-8 text.
+    """Names from a table with a column text, or from lines of UTF-8 text.
 
     Raises:
         TextError: There are none, or they cannot be read. Names that could not be audited are
@@ -180,8 +180,8 @@ def read_names(source: Path | bytes) -> tuple[str, ...]:
             raise TextError("standard input: is not UTF-8", "type one name a line") from None
         names = tuple(line.strip() for line in lines if line.strip())
     else:
-        subjects = read_subjects(source, skip_bad=True)
-        names = tuple(row["text"] for row in subjects.rows if row["text"].strip())
+        texts = [row.get("text") for _, row in open_subjects(source).rows()]
+        names = tuple(text for text in texts if isinstance(text, str) and text.strip())
     if not names:
         raise TextError("--subjects: names nobody", "give at least one name")
     return names

@@ -84,7 +84,7 @@ class ShardWorker:
             texts,
             self.null,
             selected_on=self.ledger.selected_on(self.audit.checkpoint, self.audit.version, texts),
-            cache=EncryptedFeatureCache(self.ledger),
+            cache=EncryptedFeatureCache(self.ledger, listed=texts),
         )
         return rows.write(
             [

@@ -1,5 +1,6 @@
 """Watch lists in and out of files."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,9 @@ from flows.settings import Settings
 from registry.trail import Trail
 from registry.watchlists import Imported, Member, Watchlists, check_list_name
 from tuni.errors import TextError
-from tuni.table_writing import write_csv
-from tuni.tables import read_subjects
+from tuni.subject_files import Row, open_subjects, text_refusal
+from tuni.table_writing import write_table
+from tuni.texts import clean_text
 
 _SHOWN = 10
 
@@ -23,21 +25,23 @@ class ImportOutcome:
     Attributes:
         name: Of the list.
         imported: New, known and repeated rows.
-        refused: Line of the file to why its text cannot be audited.
+        refused: Line or row of the file to why its text cannot be audited.
+        unit: Which of the two it is.
     """
 
     name: str
     imported: Imported
     refused: Mapping[int, str]
+    unit: str
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
-        """One JSON object; lines and reasons, no text."""
+        """One JSON object; places and reasons, no text."""
         return {
             "name": self.name,
             "new": self.imported.new,
             "known": self.imported.known,
             "repeated": self.imported.repeated,
-            "refused": {str(line): why for line, why in self.refused.items()},
+            "refused": {str(place): why for place, why in self.refused.items()},
         }
 
     def text(self) -> str:
@@ -48,37 +52,37 @@ class ImportOutcome:
             f"{len(self.refused):,} refused"
         ]
         some = list(self.refused.items())[:_SHOWN]
-        lines += [f"  line {line}: {why}" for line, why in some]
+        lines += [f"  {self.unit} {place}: {why}" for place, why in some]
         if len(self.refused) > _SHOWN:
             lines.append(f"  and {len(self.refused) - _SHOWN:,} more (--json lists all)")
         return "\n".join(lines)
 
 
 def import_file(file: Path, name: str, settings: Settings) -> ImportOutcome:
-    """Add the people of a CSV to a list; refused rows are left out and told.
+    """Add the people of a file to a list; refused rows are left out and told.
+
+    The file is read twice: nothing is written before all of it was seen to be such a table.
 
     Raises:
         TextError: Not such a table, or every row is refused.
         RequestError: Not a name for a list.
     """
     check_list_name(name)
-    subjects = read_subjects(file, skip_bad=True)
-    refused = {subjects.lines[row]: why for row, why in sorted(subjects.refused.items())}
-    if len(refused) == len(subjects.rows):
-        line, why = next(iter(refused.items()))
+    table = open_subjects(file)
+    refused, rows = {}, 0
+    for place, given in table.rows():
+        rows += 1
+        if (why := text_refusal(given.get("text"))) is not None:
+            refused[place] = why
+    if len(refused) == rows:
+        place, why = next(iter(refused.items()))
         raise TextError(
-            f"{file.name}: every row is refused, first line {line}: text {why}", "correct the file"
+            f"{file.name}: every row is refused, first {table.unit} {place}: {why}",
+            "correct the file",
         )
-    members = [
-        Member(
-            subjects.texts[row],
-            {key: value for key, value in given.items() if key != "text" and value},
-        )
-        for row, given in enumerate(subjects.rows)
-        if row not in subjects.refused
-    ]
+    members = (_member(given) for place, given in table.rows() if place not in refused)
     with open_ledger(settings) as ledger:
-        return ImportOutcome(name, Watchlists(ledger).add(name, members), refused)
+        return ImportOutcome(name, Watchlists(ledger).add(name, members), refused, table.unit)
 
 
 def export_list(name: str, out: Path, settings: Settings) -> int:
@@ -94,7 +98,16 @@ def export_list(name: str, out: Path, settings: Settings) -> int:
         for member in lists.members(name):
             columns |= dict.fromkeys(member.columns)
         rows = ({"text": member.text, **member.columns} for member in lists.members(name))
-        write_csv(out, ["text", *columns], rows)
+        write_table(out, ["text", *columns], rows)
         count = lists.get(name).subjects
         Trail(ledger).append("watch list exported", watchlist=name, subjects=count)
         return count
+
+
+def _member(given: Row) -> Member:
+    columns = {
+        name: value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in given.items()
+        if name != "text" and value not in (None, "")
+    }
+    return Member(clean_text(given["text"]), columns)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 
 from registry import schema
-from registry.database import CHUNK, database_errors, insert_ignore
+from registry.database import CHUNK, database_errors, insert_ignore, take_turn
 from registry.ledger import Ledger
 from registry.subjects import unwrap
 
@@ -149,6 +149,7 @@ class AuditRows:
         written = 0
         add = insert_ignore(self._engine, VERDICT).returning(VERDICT.c.subject)
         with database_errors("write the verdicts"), self._engine.begin() as connection:
+            take_turn(connection)
             for start in range(0, len(rows), CHUNK):
                 some = {row.pop("number"): row for row in rows[start : start + CHUNK]}
                 there = select(LISTED.c.subject).where(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from sqlalchemy import CompoundSelect, Row, delete, func, insert, literal, select, update
 
 from registry import schema
-from registry.database import CHUNK, database_errors, moment
+from registry.database import CHUNK, database_errors, moment, take_turn
 from registry.ledger import Ledger
 from registry.trail import Trail
 from registry.watchlists import Watchlist
@@ -121,6 +121,7 @@ class Audits:
             "created_at": datetime.now(UTC),
         }
         with database_errors("begin the audit"), self._engine.begin() as connection:
+            take_turn(connection)
             connection.execute(insert(ENTRY), values)
             connection.execute(insert(LISTED).from_select(["audit", "subject", "shard"], frozen))
             count = connection.execute(

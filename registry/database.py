@@ -18,10 +18,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from registry.home import Home
-from registry.schema import VERSION_TABLE
+from registry.schema import VERSION_TABLE, subjects
 from tuni.errors import HomeError, RequestError
 
 _UPGRADE_LOCK = 0x74756E69  # any constant that our processes share ("tuni")
+_PEOPLE_LOCK = 0x70656F70  # likewise ("peop")
 _CONNECT_TIMEOUT_S = 5
 CHUNK = 500  # rows or values in one statement
 
@@ -37,7 +38,7 @@ def database_errors(doing: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None)
-        if "full" in str(cause):
+        if "full" in str(cause) or "No space left" in str(cause):
             fix = "make room on the disk, then repeat the command"
         elif "locked" in str(cause):
             fix = "wait until the other tuni process is done, then repeat the command"
@@ -143,6 +144,26 @@ def moment(when: datetime) -> datetime:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
+def take_turn(connection: Connection, *, erasing: bool = False) -> None:
+    """Wait for one's turn to write about subjects: who erases some is alone, until both are done.
+
+    To be asked first in a transaction, so before the audit trail: all ask in this order, and
+    nobody waits for ever. Without it a subject could be let go between being looked up and being
+    referred to.
+
+    Args:
+        connection: In a transaction.
+        erasing: Subjects are deleted.
+    """
+    if connection.dialect.name == "sqlite":
+        # A write that changes nothing takes SQLite's one write lock. A transaction that begins
+        # with reading may not write later if another one wrote meanwhile (SQLITE_BUSY at once).
+        connection.execute(subjects.delete().where(subjects.c.id < 0))
+    else:
+        shared = "" if erasing else "_shared"
+        connection.execute(text(f"SELECT pg_advisory_xact_lock{shared}(:n)"), {"n": _PEOPLE_LOCK})
+
+
 def insert_ignore(engine: Engine, table: Any) -> Any:  # Any: the two dialects share no base type
     """An insert that leaves rows alone which are already there."""
     build = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
@@ -190,7 +211,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:  # Any: the driver's
     cursor = connection.cursor()
     # The timeout first: switching to WAL already needs the lock.
     for pragma in (
-        "busy_timeout=10000",
+        "busy_timeout=60000",  # several processes may write in turn on a busy machine
         "journal_mode=WAL",
         "foreign_keys=ON",
         "synchronous=NORMAL",

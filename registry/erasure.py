@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select, text
 
 from registry import schema
-from registry.database import CHUNK, database_errors
+from registry.database import CHUNK, database_errors, take_turn
 from registry.ledger import Ledger
 from registry.trail import Trail
 from tuni.errors import HomeError
@@ -47,6 +47,7 @@ def forget(ledger: Ledger, texts: Sequence[str]) -> int:
     marks = sorted({ledger.keys.pseudonym(one) for one in texts})
     gone = 0
     with database_errors("erase the subjects"), ledger.engine.begin() as connection:
+        take_turn(connection, erasing=True)
         for start in range(0, len(marks), CHUNK):
             some = PEOPLE.c.pseudonym.in_(marks[start : start + CHUNK])
             gone += connection.execute(delete(PEOPLE).where(some)).rowcount
@@ -69,6 +70,7 @@ def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:
     old = schema.audits.c.ended_at < before
     with database_errors("prune"), ledger.engine.connect() as connection:
         # One transaction, given up for a dry run: the subjects to go depend on the audits gone.
+        take_turn(connection, erasing=True)
         audits = connection.execute(delete(schema.audits).where(old)).rowcount
         held = [exists().where(table.c.subject == PEOPLE.c.id) for table in _HOLD]
         loose = ~held[0] & ~held[1] & ~held[2]

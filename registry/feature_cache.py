@@ -6,7 +6,7 @@ fails its check is an error, never a quiet recomputation.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from registry import schema
 from registry.database import CHUNK, database_errors, insert_ignore
 from registry.ledger import Ledger
-from registry.subjects import Subject, add_subjects, unwrap
+from registry.subjects import Subject, unwrap, write_about
 from tuni.errors import HomeError, UnusableScores
 from tuni.spec import canonical_json
 
@@ -26,9 +26,16 @@ Layout = list[tuple[str, int]]
 class EncryptedFeatureCache:
     """The ledger's features, as a `tuni.features.FeatureCache`."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Read and write through an open ledger."""
+    def __init__(self, ledger: Ledger, listed: Collection[str] = ()) -> None:
+        """Read and write through an open ledger.
+
+        Args:
+            ledger: Where they are kept.
+            listed: Texts of subjects that the ledger holds: nothing is kept of those that are
+                erased meanwhile.
+        """
         self._ledger = ledger
+        self._listed = listed
 
     def get(self, family_key: str, texts: Sequence[str]) -> dict[str, Columns]:
         """Features of the texts that are known.
@@ -94,11 +101,9 @@ class EncryptedFeatureCache:
             return
         layout: Layout = [(name, columns[name].shape[1]) for name in sorted(columns)]
         rows = np.concatenate([columns[name] for name, _ in layout], axis=1).astype("<f4")
-        engine = self._ledger.engine
-        people = add_subjects(self._ledger, texts)
-        with database_errors("write features"), engine.begin() as connection:
-            # The insert comes first: a transaction that begins with reading may not write later
-            # while another one writes (SQLITE_BUSY, without any wait).
+        engine, keys = self._ledger.engine, self._ledger.keys
+
+        def write(connection: Connection, people: Mapping[str, Subject]) -> None:
             connection.execute(
                 insert_ignore(engine, schema.feature_layouts),
                 {"family_key": family_key, "columns": canonical_json(layout)},
@@ -111,13 +116,15 @@ class EncryptedFeatureCache:
                     "use one version of tuni with this home, or set TUNI_HOME to another folder",
                 )
             statement = insert_ignore(engine, schema.features)
-            for start in range(0, len(texts), CHUNK):
-                stop = min(start + CHUNK, len(texts))
+            there = [row for row, text in enumerate(texts) if keys.pseudonym(text) in people]
+            for start in range(0, len(there), CHUNK):
                 sealed = [
                     self._seal(family_key, known[0], texts[row], rows[row], people)
-                    for row in range(start, stop)
+                    for row in there[start : start + CHUNK]
                 ]
                 connection.execute(statement, sealed)
+
+        write_about(self._ledger, texts, "write features", write, listed=self._listed)
 
     def _seal(
         self,

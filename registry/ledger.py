@@ -17,7 +17,15 @@ from typing import Self
 from sqlalchemy import Connection, Engine, delete, func, select, text, update
 
 from registry import schema
-from registry.database import CHUNK, database_errors, insert_ignore, moment, open_engine, prepare
+from registry.database import (
+    CHUNK,
+    database_errors,
+    insert_ignore,
+    moment,
+    open_engine,
+    prepare,
+    take_turn,
+)
 from registry.home import Home
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, adopt_next, derive, home_key, next_key
 from registry.pseudonyms import Keys
@@ -185,6 +193,7 @@ class Ledger:
         add_person = insert_ignore(self.engine, people)
         add = insert_ignore(self.engine, table)
         with database_errors("record the selection"), self.engine.begin() as connection:
+            take_turn(connection)
             for start in range(0, len(marks), CHUNK):
                 some = marks[start : start + CHUNK]
                 connection.execute(add_person, [{"pseudonym": mark} for mark in some])

@@ -5,14 +5,15 @@ its place, so erasing the key erases it all, in every backup whose home key is g
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, select, update
 
 from registry import schema
-from registry.database import CHUNK, database_errors, insert_ignore
+from registry.database import CHUNK, database_errors, insert_ignore, take_turn
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, seal, unseal
 from registry.ledger import Ledger
 from tuni.errors import HomeError, ValueAltered
@@ -69,41 +70,48 @@ def altered() -> ValueAltered:
 
 
 _TRIES = 20
+R = TypeVar("R")
 
 
-class _Rotated(Exception):  # never leaves this module
-    """The home's key was rotated since it was loaded."""
-
-
-def add_subjects(ledger: Ledger, texts: Iterable[str]) -> dict[str, Subject]:
-    """The subjects of texts, made where they are new.
+def write_about(
+    ledger: Ledger,
+    texts: Iterable[str],
+    doing: str,
+    write: Callable[[Connection, Mapping[str, Subject]], R],
+    *,
+    listed: Collection[str] = (),
+) -> R:
+    """Write something about the subjects of texts, who are made where they are new.
 
     Args:
         ledger: Where they are kept.
         texts: Any number; equal canonical texts are one subject.
+        doing: What is tried, for the message, e.g. ``"write features"``.
+        write: Gets the transaction and the subjects by pseudonym. Nobody is erased until it ends.
+        listed: Texts whose subjects were there already: those that were erased since are not made
+            again, and are not among the subjects that ``write`` gets.
 
     Returns:
-        By pseudonym.
+        What ``write`` returns.
 
     Raises:
         HomeError: A wrapped key was altered, or the database does not answer.
     """
     marks = sorted({ledger.keys.pseudonym(text) for text in texts})
-    found: dict[str, Subject] = {}
-    for start in range(0, len(marks), CHUNK):
-        some = marks[start : start + CHUNK]
-        for _ in range(_TRIES):
-            try:
-                found |= _add(ledger, some)
-                break
-            except _Rotated:
-                ledger.load_keys()
-        else:
-            raise HomeError(
-                "ledger: the home's key is rotated again and again",
-                "let the rotations end, then repeat the command",
-            )
-    return found
+    not_made = {ledger.keys.pseudonym(text) for text in listed}
+    made = [mark for mark in marks if mark not in not_made]
+    for _ in range(_TRIES):
+        with database_errors(doing), ledger.engine.begin() as connection:
+            take_turn(connection)
+            if ledger.require_generation(connection):
+                for start in range(0, len(made), CHUNK):
+                    _make(ledger, connection, made[start : start + CHUNK])
+                return write(connection, find_subjects(ledger, connection, marks))
+        ledger.load_keys()  # the home's key was rotated since it was loaded
+    raise HomeError(
+        "ledger: the home's key is rotated again and again",
+        "let the rotations end, then repeat the command",
+    )
 
 
 def find_subjects(
@@ -150,7 +158,8 @@ def rewrap(ledger: Ledger, mark: str, wrapped: bytes, generation: int, fresh: Wr
         raise altered() from error
 
 
-def _add(ledger: Ledger, marks: list[str]) -> Mapping[str, Subject]:
+def _make(ledger: Ledger, connection: Connection, marks: Sequence[str]) -> None:
+    """Make the subjects of some pseudonyms where they are new, and give each a data key."""
     table = schema.subjects
     wrapper, generation = ledger.wrappers[ledger.generation], ledger.generation
     fresh = {mark: wrapper.wrap(os.urandom(KEY_BYTES), mark) for mark in marks}
@@ -158,18 +167,12 @@ def _add(ledger: Ledger, marks: list[str]) -> Mapping[str, Subject]:
         {"pseudonym": mark, "wrapped": wrapped, "generation": generation}
         for mark, wrapped in fresh.items()
     ]
+    connection.execute(insert_ignore(ledger.engine, table), rows)
+    # Known by pseudonym alone until now, for having taken part in a choice.
     bare = table.c.pseudonym.in_(marks) & table.c.wrapped.is_(None)
-    with database_errors("add subjects"), ledger.engine.begin() as connection:
-        # The insert comes first: a transaction that begins with reading may not write later
-        # while another one writes (SQLITE_BUSY, without any wait).
-        connection.execute(insert_ignore(ledger.engine, table), rows)
-        if not ledger.require_generation(connection):
-            raise _Rotated
-        # Known by pseudonym alone until now, for having taken part in a choice.
-        for mark in connection.scalars(select(table.c.pseudonym).where(bare)).all():
-            connection.execute(
-                update(table)
-                .where(table.c.pseudonym == mark, table.c.wrapped.is_(None))
-                .values(wrapped=fresh[mark], generation=generation)
-            )
-        return find_subjects(ledger, connection, marks)
+    for mark in connection.scalars(select(table.c.pseudonym).where(bare)).all():
+        connection.execute(
+            update(table)
+            .where(table.c.pseudonym == mark, table.c.wrapped.is_(None))
+            .values(wrapped=fresh[mark], generation=generation)
+        )

@@ -6,16 +6,17 @@ each subject's data key. Importing the same rows twice is importing them once.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
-from sqlalchemy import Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from registry import schema
 from registry.database import database_errors, insert_ignore, moment
 from registry.ledger import Ledger
-from registry.subjects import add_subjects, unwrap
+from registry.subjects import Subject, unwrap, write_about
 from registry.trail import Trail
 from tuni.errors import RequestError, WatchlistNotFound
 
@@ -85,10 +86,11 @@ class Watchlists:
         """Read and write through an open ledger."""
         self._ledger = ledger
 
-    def add(self, name: str, members: Sequence[Member]) -> Imported:
+    def add(self, name: str, members: Iterable[Member]) -> Imported:
         """Add subjects to a list, which is made where it is new.
 
-        A subject that the list holds keeps its spelling and its other columns.
+        A subject that the list holds keeps its spelling and its other columns. What is held of
+        the rows is a block of them, and a number for each subject.
 
         Args:
             name: Of the list.
@@ -99,20 +101,21 @@ class Watchlists:
             HomeError: The database does not answer.
         """
         check_list_name(name)
-        keys = self._ledger.keys
-        first: dict[str, Member] = {}
-        for member in members:
-            first.setdefault(keys.pseudonym(member.text), member)
         listed = self._make(name)
-        marks = sorted(first)
-        new = 0
-        for start in range(0, len(marks), _ROWS):
-            some = {mark: first[mark] for mark in marks[start : start + _ROWS]}
-            new += self._add_some(listed, some)
+        seen: set[int] = set()
+        rows = new = 0
+        left = iter(members)
+        while some := list(islice(left, _ROWS)):
+            rows += len(some)
+            first: dict[str, Member] = {}
+            for member in some:
+                first.setdefault(self._ledger.keys.pseudonym(member.text), member)
+            new += self._add_some(listed, dict(sorted(first.items())))
+            seen |= {int(mark[:16], 16) for mark in first}
         Trail(self._ledger).append(
-            "watch list imported", watchlist=name, new=new, known=len(first) - new
+            "watch list imported", watchlist=name, new=new, known=len(seen) - new
         )
-        return Imported(new, len(first) - new, len(members) - len(first))
+        return Imported(new, len(seen) - new, rows - len(seen))
 
     def list(self) -> tuple[Watchlist, ...]:
         """All lists, by name."""
@@ -187,23 +190,26 @@ class Watchlists:
 
     def _add_some(self, listed: int, some: Mapping[str, Member]) -> int:
         """Add a block of subjects, by pseudonym; how many were new to the list."""
-        people = add_subjects(self._ledger, [member.text for member in some.values()])
-        texts, rows = [], []
-        for mark, member in some.items():
-            subject = people[mark]
-            texts.append({"key": subject.id, "text": subject.seal_text(member.text)})
-            columns = json.dumps(dict(member.columns), ensure_ascii=False).encode()
-            sealed = subject.seal(columns, _place(listed)) if member.columns else None
-            rows.append({"watchlist": listed, "subject": subject.id, "sealed": sealed})
         keep = (
             update(PEOPLE)
             .where(PEOPLE.c.id == bindparam("key"), PEOPLE.c.sealed.is_(None))
             .values(sealed=bindparam("text"))
         )
         add = insert_ignore(self._ledger.engine, MEMBERS).returning(MEMBERS.c.subject)
-        with database_errors("add to the watch list"), self._ledger.engine.begin() as connection:
+
+        def write(connection: Connection, people: Mapping[str, Subject]) -> int:
+            texts, rows = [], []
+            for mark, member in some.items():
+                subject = people[mark]
+                texts.append({"key": subject.id, "text": subject.seal_text(member.text)})
+                columns = json.dumps(dict(member.columns), ensure_ascii=False).encode()
+                sealed = subject.seal(columns, _place(listed)) if member.columns else None
+                rows.append({"watchlist": listed, "subject": subject.id, "sealed": sealed})
             connection.execute(keep, texts)
             return len(connection.scalars(add, rows).all())
+
+        spelled = [member.text for member in some.values()]
+        return write_about(self._ledger, spelled, "add to the watch list", write)
 
     def _member(self, row: Row[tuple[object, ...]], listed: int) -> Member:
         subject = unwrap(self._ledger, row.id, row.pseudonym, row.wrapped, row.generation)

@@ -20,11 +20,11 @@ from tuni.list_null import JudgeOptions, ListNull, list_null
 from tuni.list_shape import ListShape
 from tuni.progress import SILENT, Progress
 from tuni.scorable import unscorable
-from tuni.subject_files import BATCH, SubjectFile
+from tuni.subject_files import BATCH, SubjectFile, text_refusal
 from tuni.table_rows import Wrong
 from tuni.target import Target
 from tuni.text_scores import KeptFeatures
-from tuni.texts import canonical, clean_text, refusal
+from tuni.texts import canonical, clean_text
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE, WITHHELD, Floats, q_values
 
 REFUSED = -1  # the person of a row that cannot be scored
@@ -139,7 +139,7 @@ def check_texts(file: SubjectFile, wrong: Wrong) -> None:
         TextError: The file is no such table.
     """
     for place, given in file.rows():
-        reason = _refusal(given.get("text"))
+        reason = text_refusal(given.get("text"))
         if reason is not None:
             wrong.add(place, reason, file.unit)
 
@@ -163,7 +163,7 @@ def index_list(file: SubjectFile, target: Target, bundle: Bundle, wrong: Wrong) 
         told = {
             row: why
             for row, (_, given) in enumerate(some)
-            if (why := _refusal(given.get("text"))) is not None
+            if (why := text_refusal(given.get("text"))) is not None
         }
         rest = [row for row in range(len(some)) if row not in told]
         texts = [clean_text(some[row][1]["text"]) for row in rest]
@@ -260,14 +260,6 @@ def judge_list(
         words=tuple(words),
         operating_point=bundle.operating_point,
     )
-
-
-def _refusal(value: object) -> str | None:
-    """Why a cell of the column ``text`` may not be scored."""
-    if value is not None and not isinstance(value, str):
-        return "text is not a string"
-    reason = refusal(value or "")
-    return None if reason is None else f"text {reason}"
 
 
 def _batches(file: SubjectFile) -> Iterator[list[tuple[int, Mapping[str, str]]]]:

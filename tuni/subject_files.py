@@ -18,6 +18,7 @@ from tuni.table_rows import (
     require_unchanged,
     stamp,
 )
+from tuni.texts import refusal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,6 +68,14 @@ def open_subjects(path: Path) -> SubjectFile:
     if suffix in JSON_LINES:
         return JsonLinesRows(path)
     return CsvRows(path)
+
+
+def text_refusal(value: object) -> str | None:
+    """Why a cell of the column ``text`` may not be scored, or None."""
+    if value is not None and not isinstance(value, str):
+        return "text is not a string"
+    reason = refusal(value or "")
+    return None if reason is None else f"text {reason}"
 
 
 class ParquetRows:

@@ -2,10 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, delete, make_url, select, text, update
+from sqlalchemy import Engine, create_engine, delete, event, make_url, select, text, update
 
 from flows.audit import audit, conduct, prepare, resume
 from flows.audit_outcome import AuditOutcome
@@ -21,10 +25,18 @@ from registry.audit_rows import AuditRows
 from registry.audits import Audit, Audits, Plan
 from registry.ledger import Ledger
 from registry.models import ModelStore
+from registry.trail import Trail
 from registry.watchlists import Member, Watchlists
 from tuni import __version__
 from tuni.audit import JudgeOptions, judge
-from tuni.errors import HomeError, ModelNotFound, SpecMismatch, TextError, WatchlistNotFound
+from tuni.errors import (
+    FingerprintMismatch,
+    HomeError,
+    ModelNotFound,
+    SpecMismatch,
+    TextError,
+    WatchlistNotFound,
+)
 from tuni.table_rows import CsvRows
 
 LIST = "staff"
@@ -158,12 +170,15 @@ def test_two_processes_do_not_work_on_one_audit(settings: Settings, ledger: Ledg
         conduct(ledger, settings, part, detector, "local")
 
 
-def test_two_audits_of_one_list_stand_side_by_side(settings: Settings, ledger: Ledger) -> None:
-    part = interrupted(settings, ledger)
-    other = audited(shard_size=6)
-    assert other != part.id
-    assert resume.fn(part.id) == part.id
-    assert verdicts(ledger, other) == verdicts(ledger, part.id)
+def test_two_audits_of_one_list_at_once_do_not_disturb_each_other(
+    settings: Settings, ledger: Ledger
+) -> None:
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(lambda size: audited(shard_size=size), (3, 4))
+    assert one != other
+    assert [Audits(ledger).get(each).state for each in (one, other)] == ["done", "done"]
+    assert verdicts(ledger, one) == verdicts(ledger, other)
+    Trail(ledger).verify()
 
 
 def test_a_shard_that_always_fails_makes_the_audit_partial_until_it_is_mended(
@@ -197,6 +212,66 @@ def test_another_version_of_tuni_does_not_go_on(settings: Settings, ledger: Ledg
         connection.execute(update(schema.audits).values({old.name: changed}))
     with pytest.raises(SpecMismatch, match="begun with tuni"):
         resume.fn(part.id)
+
+
+def test_another_detector_or_checkpoint_does_not_go_on(
+    settings: Settings, ledger: Ledger, retrained_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = interrupted(settings, ledger)
+    before = AuditRows(ledger, part.id).counts()
+    with monkeypatch.context() as other:
+        other.setenv("TUNI_CHECKPOINT", str(retrained_folder))
+        with pytest.raises(FingerprintMismatch):
+            resume.fn(part.id)
+    with ledger.engine.begin() as connection:
+        connection.execute(update(schema.audits).values(digest="0" * 64))
+    with pytest.raises(SpecMismatch, match="another detector than the one it began with"):
+        resume.fn(part.id)
+    assert Audits(ledger).get(part.id).state == "running"
+    assert AuditRows(ledger, part.id).counts() == before
+
+
+def test_a_clock_that_went_back_changes_nothing(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    with ledger.engine.begin() as connection:
+        ahead = part.created_at + timedelta(days=1)
+        connection.execute(update(schema.audits).values(created_at=ahead))
+    assert audited(shard_size=5) == part.id
+    ended = Audits(ledger).get(part.id)
+    assert ended.ended_at is not None
+    assert ended.ended_at < ended.created_at
+    assert ended.state == "done"
+
+
+@contextmanager
+def full_disk(file: Path) -> Iterator[None]:
+    """No room for another page in a SQLite file, whoever opens it."""
+
+    def limit(raw: Any, _: object) -> None:  # Any: the driver's connection
+        if raw.execute("PRAGMA database_list").fetchone()[2] == str(file):
+            pages = raw.execute("PRAGMA page_count").fetchone()[0]
+            raw.execute(f"PRAGMA max_page_count={pages}")
+
+    event.listen(Engine, "connect", limit)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", limit)
+
+
+def test_a_full_disk_ends_the_audit_and_the_same_call_goes_on(
+    settings: Settings, ledger: Ledger
+) -> None:
+    part = interrupted(settings, ledger)
+    before = AuditRows(ledger, part.id).counts()
+    assert ledger.home.ledger_file.exists()
+    with full_disk(ledger.home.ledger_file), pytest.raises(HomeError, match="make room"):
+        audited(shard_size=5)
+    assert AuditRows(ledger, part.id).counts() == before
+    assert Audits(ledger).get(part.id).state == "running"
+    Trail(ledger).verify()
+    assert audited(shard_size=5) == part.id
+    assert verdicts(ledger, part.id) == verdicts(ledger, audited(shard_size=6))
 
 
 def test_an_old_audit_comes_out_the_same(settings: Settings, ledger: Ledger) -> None:

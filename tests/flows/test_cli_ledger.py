@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from flows.keeping import read_names
 from flows.ledger import open_ledger
@@ -29,10 +30,13 @@ def listed(tuni, home: Path, csv_file: Callable[[str, str], Path]) -> Path:
 def test_init_makes_a_home_and_repeats_nothing(tuni, home: Path) -> None:
     first = tuni("init", "--json")
     assert first.code == 0, first
-    key = (home / "key").read_bytes()
-    assert (home / "key").stat().st_mode & 0o777 == 0o600
+    private, public = home / "signing.key", home / "signing.pub"
+    assert {one.stat().st_mode & 0o777 for one in (home / "key", private)} == {0o600}
+    signs = load_pem_private_key(private.read_bytes(), None).public_key()
+    assert load_pem_public_key(public.read_bytes()) == signs
+    kept = [one.read_bytes() for one in (home / "key", private, public)]
     assert tuni("init", "--json").result() == first.result()
-    assert (home / "key").read_bytes() == key
+    assert [one.read_bytes() for one in (home / "key", private, public)] == kept
     assert "keep the two apart" in tuni("init").out
 
 

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -84,6 +87,59 @@ def test_pruning_takes_old_audits_and_who_is_held_by_nothing(any_ledger: Ledger)
     assert count(any_ledger, "subjects") == 3
     Watchlists(any_ledger).delete("staff")
     assert prune(any_ledger, later) == Pruned(0, 2)  # one took part in choosing a detector
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from registry.audit_rows import AuditRows, KeptVerdict
+from registry.audits import Audits, Plan
+from registry.feature_cache import EncryptedFeatureCache
+from registry.home import Home
+from registry.ledger import Ledger
+from registry.watchlists import Member, Watchlists
+plan = Plan("m", "f" * 64, 1, "d" * 64, {}, 1)
+with Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])) as ledger:
+    print("open", flush=True)
+    lists = Watchlists(ledger)
+    for n in range(12):
+        names = [f"Person{n} Listed", f"Common Name{n % 3}", f"Decoy{n} Loose"]
+        EncryptedFeatureCache(ledger).put("k", names, {"noise": np.ones((3, 1), "f4")})
+        lists.add("staff", [Member(name, {}) for name in names[:2]])
+        ledger.record_selection("m", n, names[:1])
+        rows = AuditRows(ledger, Audits(ledger).begin(lists.get("staff"), plan).id)
+        listed = rows.shard(0)
+        assert rows.write([KeptVerdict(one.id, 1.0, 0.5, 0.5, "") for one in listed]) == 1
+"""
+
+
+def test_a_job_beside_pruning_loses_nothing(any_ledger: Ledger) -> None:
+    url = any_ledger.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", WRITER, str(any_ledger.home.root), url]
+    loose = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "open\n"
+        while writer.poll() is None:
+            loose += prune(any_ledger, datetime.now(UTC) - timedelta(days=1)).subjects
+            time.sleep(0.01)  # SQLite's lock is for whoever asks when it is free
+    assert writer.returncode == 0
+    assert loose  # something was let go meanwhile
+    held = {one.text for one in Watchlists(any_ledger).members("staff")}
+    expected = {f"Person{n} Listed" for n in range(12)} | {f"Common Name{n}" for n in range(3)}
+    assert held == expected
+    Trail(any_ledger).verify()
+
+
+def test_nothing_is_kept_of_whoever_was_erased_while_a_job_worked(any_ledger: Ledger) -> None:
+    audited(any_ledger)
+    names = [ADA, "Grace Hopper"]
+    at_work = EncryptedFeatureCache(any_ledger, listed=names)
+    forget(any_ledger, [ADA])
+    at_work.put("later", [*names, "New Decoy"], {"noise": np.ones((3, 1), "f4")})
+    assert set(at_work.get("later", [*names, "New Decoy"])) == {"Grace Hopper", "New Decoy"}
+    assert count(any_ledger, "subjects") == 3
 
 
 def test_running_audits_are_not_pruned(any_ledger: Ledger) -> None:
