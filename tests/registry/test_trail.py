@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def test_entries_come_back_in_order_and_the_chain_is_sound(any_ledger: Ledger) -
 
 def test_a_clock_that_goes_backwards_breaks_nothing(ledger: Ledger) -> None:
     for hour in (12, 3, 23):
-        Trail(ledger, lambda hour=hour: datetime(2026, 1, 1, hour, tzinfo=UTC)).append("tested")
+        Trail(ledger, partial(datetime, 2026, 1, 1, hour, tzinfo=UTC)).append("tested")
     assert [entry.at[11:13] for entry in Trail(ledger).entries()] == ["12", "03", "23"]
     assert Trail(ledger).verify().entries == 3
 
@@ -45,7 +46,8 @@ def test_an_empty_trail_is_sound(any_ledger: Ledger) -> None:
 def _change(connection: Connection, dice: random.Random, count: int) -> None:
     number = dice.randint(1, count)
     column = dice.choice(["at", "action", "details", "mac"])
-    value = connection.scalar(select(TABLE.c[column]).where(TABLE.c.number == number))
+    query = select(TABLE.c[column]).where(TABLE.c.number == number)
+    value = str(connection.execute(query).scalar_one())
     place = dice.randrange(len(value))
     flipped = value[:place] + dice.choice("0123456789abcdefx") + value[place + 1 :]
     if flipped == value:
