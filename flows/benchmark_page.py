@@ -21,8 +21,9 @@ def benchmark_page(figures: Sequence[Figures], pictures: int) -> FactPage:
             f"Seed {seed}, {captions} captions",
             (
                 f"{rows[0].members} members with at least {LEAST_CAPTIONS} pictures in training "
-                f"against {rows[0].strangers} strangers. Intervals are 95 %; the last two columns "
-                "are ours less the method, by a paired bootstrap: above 0, ours is ahead.",
+                f"against {rows[0].strangers} strangers. Intervals are 95 %; the last three "
+                "columns are ours less the method, by a paired bootstrap: above 0, ours is "
+                "ahead.",
             ),
             columns=HEADS,
             rows=tuple(table_row(one) for one in rows),

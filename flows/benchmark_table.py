@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tuni.comparison import paired_auc_difference, paired_tpr_difference
 from tuni.intervals import Interval, Rate, share
-from tuni.peers import OURS, Peer
+from tuni.peers import OURS, OURS_WITH_PICTURES, Peer
 from tuni.roc import auc, auc_interval, tpr_at
 from tuni.seeds import derive_seed
 from tuni.table_writing import write_csv
@@ -29,6 +29,7 @@ COLUMNS = (
     "strangers_accused_high", "hard_accused", "seconds_per_subject", "pictures",
     "known_nonmembers", "shadow_models", "ours_minus_auc", "ours_minus_auc_low",
     "ours_minus_auc_high", "ours_minus_tpr_5", "ours_minus_tpr_5_low", "ours_minus_tpr_5_high",
+    "pictured_minus_auc", "pictured_minus_auc_low", "pictured_minus_auc_high",
 )  # fmt: skip
 
 
@@ -82,6 +83,7 @@ class Figures:
         shadow_models: Models that it trains.
         lead_auc: Ours less this one; None for ours.
         lead_tpr_5: The same for the members found at 5 % of strangers.
+        lead_pictured: Ours with pictures less this one, by AUC; None for methods without pictures.
     """
 
     seed: int
@@ -105,6 +107,7 @@ class Figures:
     shadow_models: int
     lead_auc: Lead | None
     lead_tpr_5: Lead | None
+    lead_pictured: Lead | None
 
 
 def figures_of(
@@ -129,11 +132,17 @@ def figures_of(
     compared = often | stranger
     seed = derive_seed(made_from.seed, f"benchmark {made_from.captions}")
     best = cells[OURS].scores[compared]
+    pictured = cells.get(OURS_WITH_PICTURES)
     rows = []
     for peer in peers:
         cell = cells[peer.key]
         pos, neg = cell.scores[often], cell.scores[stranger]
         leads: tuple[Lead | None, Lead | None] = (None, None)
+        lead_pictured = None
+        if pictured is not None and peer.pictures and peer.key != OURS_WITH_PICTURES:
+            rivals = (pictured.scores[compared], cell.scores[compared], often[compared])
+            three = paired_auc_difference(*rivals, seed)
+            lead_pictured = Lead(three.difference, three.low, three.high)
         if peer.key != OURS:
             both = (best, cell.scores[compared], often[compared])
             one = paired_auc_difference(*both, seed)
@@ -165,6 +174,7 @@ def figures_of(
                 shadow_models=peer.shadow_models,
                 lead_auc=leads[0],
                 lead_tpr_5=leads[1],
+                lead_pictured=lead_pictured,
             )
         )
     return rows
@@ -197,7 +207,7 @@ def write_markdown(figures: Sequence[Figures]) -> str:
 HEADS = (
     "method", "AUC (95 %)", "found at 5 % of strangers", "at 1 %", "own rule: members found",
     "strangers accused", "hard negatives accused", "CPU s a subject", "pictures",
-    "shadow models", "ours ahead: AUC", "found at 5 %",
+    "shadow models", "H ahead: AUC", "found at 5 %", "H with pictures ahead: AUC",
 )  # fmt: skip
 
 
@@ -215,6 +225,7 @@ def table_row(one: Figures) -> tuple[str, ...]:
         str(one.shadow_models),
         _lead(one.lead_auc),
         _lead(one.lead_tpr_5),
+        _lead(one.lead_pictured),
     )
 
 
@@ -235,8 +246,11 @@ def findings(figures: Sequence[Figures]) -> tuple[str, ...]:
         for name, leads in (
             ("AUC", [one.lead_auc for one in rows]),
             ("found at 5 %", [one.lead_tpr_5 for one in rows]),
+            ("AUC of ours with pictures", [one.lead_pictured for one in rows]),
         ):
             known = [lead for lead in leads if lead is not None]
+            if not known:
+                continue
             ahead = sum(lead.low > 0 for lead in known)
             behind = sum(lead.high < 0 for lead in known)
             counted.append(
@@ -276,7 +290,11 @@ def _flat(one: Figures) -> dict[str, object]:
     for name, rate in (("tpr_5", five), ("tpr_1", one_percent)):
         if rate is not None:
             values |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
-    for name, lead in (("ours_minus_auc", auc_lead), ("ours_minus_tpr_5", tpr_lead)):
+    for name, lead in (
+        ("ours_minus_auc", auc_lead),
+        ("ours_minus_tpr_5", tpr_lead),
+        ("pictured_minus_auc", one.lead_pictured),
+    ):
         if lead is not None:
             values |= {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
     return values

@@ -27,7 +27,9 @@ VERDICT_COLUMNS = (
     "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
     "measured_power", "flags", "model_version", "fingerprint", "error",
 )  # fmt: skip
-PICTURE_COLUMNS = ("pictures", "score_pictures", "p_pictures", "verdict_pictures")
+PICTURE_COLUMNS = (
+    "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
+)  # fmt: skip
 PSEUDONYM = "pseudonym"  # in the place of ``text`` where the output names nobody
 _NUMBERS = (
     "score", "p_decoy", "p_gibberish", "q_value", "operating_point", "score_pictures", "p_pictures",

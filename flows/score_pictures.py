@@ -124,6 +124,8 @@ def judge_pictures(
             cells[one] = {
                 "pictures": str(len(seen[place])),
                 "score_pictures": told.score,
+                "name_rank": str(told.name_rank),
+                "picture_rank": None if told.picture_rank is None else str(told.picture_rank),
                 **_verdict(told.p, verdicts),
             }
     return cells

@@ -15,12 +15,14 @@ from flows.benchmark_table import (
     write_markdown,
 )
 from flows.fact_page import render_page
-from tuni.peers import OURS, PEERS
+from tuni.peers import OURS, OURS_WITH_PICTURES, PEERS
 from tuni.roc import auc
 from tuni.testbed.people import Person
 from tuni.testbed.settings import TestbedSettings
 
-METHODS = tuple(peer for peer in PEERS if peer.key in (OURS, "csa", "token-norm"))
+METHODS = tuple(
+    peer for peer in PEERS if peer.key in (OURS, OURS_WITH_PICTURES, "csa", "token-norm")
+)
 SETTINGS = TestbedSettings.of_size("test", 3)
 
 
@@ -34,7 +36,7 @@ def figures():
     people += [person("stranger")] * 80 + [person("hard")] * 30
     draw = np.random.default_rng(0)
     member = np.array([p.member for p in people])
-    strength = {OURS: 2.0, "csa": 4.0, "token-norm": 0.0}
+    strength = {OURS: 2.0, "csa": 4.0, "token-norm": 0.0, OURS_WITH_PICTURES: 2.0}
     cells = {}
     for key, shift in strength.items():
         scores = draw.normal(size=len(people)) + shift * member
@@ -63,6 +65,12 @@ def test_the_lead_over_a_method_is_signed_and_paired(figures):
     assert any("token" in line and "AUC: ahead on 1, behind on 0" in line for line in told)
 
 
+def test_only_methods_with_pictures_are_compared_with_ours_with_pictures(figures):
+    leads = {row.method: row.lead_pictured for row in figures[0]}
+    assert [key for key, lead in leads.items() if lead is not None] == ["csa"]
+    assert leads["csa"].high < 0
+
+
 def test_a_rate_that_the_strangers_do_not_support_is_left_open(figures, tmp_path):
     assert dict(figures[0][0].tpr)[0.01] is None
     write_csv_table(figures[0], tmp_path / "t.csv")
@@ -76,7 +84,12 @@ def test_a_rate_that_the_strangers_do_not_support_is_left_open(figures, tmp_path
 
 def test_pictures_and_known_nonmembers_stand_beside_the_methods_that_need_them(figures):
     needs = {r.method: (r.pictures, r.known_nonmembers, r.shadow_models) for r in figures[0]}
-    assert needs == {OURS: (0, False, 0), "csa": (4, True, 0), "token-norm": (0, False, 0)}
+    assert needs == {
+        OURS: (0, False, 0),
+        OURS_WITH_PICTURES: (4, False, 0),
+        "csa": (4, True, 0),
+        "token-norm": (0, False, 0),
+    }
     assert "| CSA * |" in write_markdown(figures[0])
 
 

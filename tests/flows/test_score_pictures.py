@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "Dora Dell"]
-ADDED = ["pictures", "score_pictures", "p_pictures", "verdict_pictures"]
+ADDED = [
+    "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -55,6 +57,8 @@ def test_rows_keep_their_text_verdicts_to_the_last_bit(score, pictures, tmp_path
         assert 0 < float(row["p_pictures"]) <= 1
         assert np.isfinite(float(row["score_pictures"]))
         assert row["verdict_pictures"]
+        assert 1 <= int(row["name_rank"]) <= 2001
+        assert row["picture_rank"] == ""  # two pictures of others are too few to rank among
     assert all(row[name] == "" for row in rows[2:] for name in ADDED)
 
 

@@ -14,9 +14,20 @@ from tuni.peers.text_only import (
 )
 from tuni.peers.with_pictures import cosine_similarity, identity_inference, weak_supervision
 
-__all__ = ["OURS", "PEERS", "Bench", "BenchSizes", "Peer", "PeerResult", "People", "apply"]
+__all__ = [
+    "OURS",
+    "OURS_WITH_PICTURES",
+    "PEERS",
+    "Bench",
+    "BenchSizes",
+    "Peer",
+    "PeerResult",
+    "People",
+    "apply",
+]
 
 OURS = "ours"  # the method that all others are compared with
+OURS_WITH_PICTURES = "ours-pictures"  # and those that need pictures with this one
 
 _DECOYS = "p <= .05 among decoys (ours)"
 _GIBBERISH = "above 95 % of gibberish (the null is the paper's, the rate ours)"
@@ -31,7 +42,7 @@ _NAMES = {
 PEERS: tuple[Peer, ...] = (
     Peer(OURS, "H (ours)", "ours", _DECOYS, ours),
     Peer(
-        "ours-pictures",
+        OURS_WITH_PICTURES,
         "H with pictures (ours)",
         "ours",
         "p <= .05 among decoy names beside the same pictures (ours)",
