@@ -22,6 +22,7 @@ from flows.ledger import open_home
 from flows.report import write_page
 from flows.settings import Settings
 from flows.show import say
+from registry.tracking import JobLabels, JobRun, code_commit, configure
 from tuni import __version__
 from tuni.errors import RequestError
 from tuni.peers import OURS, PEERS, Bench, BenchSizes, Peer, People, apply
@@ -159,7 +160,9 @@ def run_benchmark(request: BenchmarkRequest, settings: Settings) -> BenchmarkOut
             made_from, peers, found, [people[row] for row in rows], request.pictures
         )
     outcome = BenchmarkOutcome(request.out, tuple(figures), computed)
-    _publish(request, outcome)
+    page = _publish(request, outcome)
+    if computed:
+        _track(request, outcome, page, settings)
     return outcome
 
 
@@ -249,8 +252,8 @@ def _write(path: Path, identity: str, cell: Cell) -> None:
     _replace(path, canonical_json(body))
 
 
-def _publish(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> None:
-    """Write CSV, Markdown, JSON and HTML, each whole."""
+def _publish(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> str:
+    """Write CSV, Markdown, JSON and HTML, each whole; gives the HTML."""
     out = request.out
     body = {
         "format": FORMAT,
@@ -263,10 +266,36 @@ def _publish(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> None:
     write_csv_table(outcome.figures, out / "benchmark.csv")
     _replace(out / "benchmark.md", write_markdown(outcome.figures))
     _replace(out / "benchmark.json", json.dumps(body, indent=1, sort_keys=True) + "\n")
-    write_page(
-        render_page(benchmark_page(outcome.figures, request.pictures)),
-        out / "benchmark.html",
+    page = render_page(benchmark_page(outcome.figures, request.pictures))
+    write_page(page, out / "benchmark.html")
+    return page
+
+
+def _track(
+    request: BenchmarkRequest, outcome: BenchmarkOutcome, page: str, settings: Settings
+) -> None:
+    """One MLflow run of the benchmark: figures by method and testbed, and the page."""
+    identities = [_identity(request, one) for one in request.beds]
+    labels = JobLabels(
+        job=digest({"cells": identities, "methods": [peer.key for peer in request.peers]}),
+        name=f"benchmark: {len(request.beds)} testbeds, {len(request.peers)} methods",
+        checkpoint="testbeds",
+        fingerprint=digest([one.hash for one in request.beds]),
+        spec=digest(asdict(request.sizes)),
+        version=__version__,
+        commit=code_commit(),
+        kind="benchmark",
     )
+    metrics: dict[str, float] = {}
+    for one in outcome.figures:
+        place = f"{one.method}/seed {one.seed} {one.captions}"
+        metrics[f"auc/{place}"] = one.auc
+        metrics[f"nonmember_fpr/{place}"] = one.strangers_accused.value
+        metrics[f"found/{place}"] = one.members_found.value
+    with JobRun.open(configure(open_home(settings), settings.runs_uri), labels) as run:
+        run.log_params({"pictures": request.pictures, **asdict(request.sizes)})
+        run.log_metrics(metrics)
+        run.log_text("benchmark.html", page)
 
 
 def _replace(path: Path, content: str) -> None:

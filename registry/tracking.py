@@ -47,7 +47,7 @@ class JobLabels:
         spec: Hash of the feature spec.
         version: Version of tuni.
         commit: Git commit of the code, or None where it is not run from a clone.
-        kind: ``job`` or ``audit``.
+        kind: ``job``, ``audit`` or ``benchmark``.
         began: When the work began, where that was before the run is made.
     """
 
@@ -58,7 +58,7 @@ class JobLabels:
     spec: str
     version: str
     commit: str | None = None
-    kind: Literal["job", "audit"] = "job"
+    kind: Literal["job", "audit", "benchmark"] = "job"
     began: datetime | None = None
 
     def tags(self) -> dict[str, str]:

@@ -7,6 +7,8 @@ import pytest
 
 from flows.benchmark import BenchmarkRequest, beds_of, run_benchmark
 from flows.settings import Settings
+from registry.connection import configure
+from registry.home import Home
 from tuni.errors import RequestError
 from tuni.peers import OURS, BenchSizes
 from tuni.testbed.people import draw_people
@@ -58,6 +60,20 @@ def test_a_second_run_computes_what_is_missing_alone_and_writes_the_same(done):
     assert again.computed == 1
     remade = json.loads(lost.read_text())
     assert (remade["scores"], remade["accused"]) == (kept["scores"], kept["accused"])
+
+
+def test_mlflow_gets_figures_and_the_page_in_one_run(done):
+    _, settings, outcome = done
+    client = configure(Home.open(settings.home), settings.runs_uri).client()
+    ids = [one.experiment_id for one in client.search_experiments()]
+    runs = client.search_runs(ids, "tags.kind = 'benchmark'", order_by=["attributes.start_time"])
+    first = runs[0]
+    assert first.info.status == "FINISHED"
+    assert len(first.data.metrics) == 3 * len(outcome.figures)
+    assert first.data.metrics["auc/csa/seed 1 short"] == pytest.approx(
+        next(o.auc for o in outcome.figures if (o.method, o.captions) == ("csa", "short"))
+    )
+    assert [one.path for one in client.list_artifacts(first.info.run_id)] == ["benchmark.html"]
 
 
 def test_cells_of_other_settings_are_not_taken(done):
