@@ -36,7 +36,7 @@ def export_audit(audit_id: str, out: Path, report: Path | None, settings: Settin
                 f"audit {audit_id}: is {audit.state}, it has not ended",
                 f"tuni audits resume {audit_id}",
             )
-        summary = AuditSummary(**audit.summary)
+        summary = AuditSummary.read(audit.summary)
         rows = AuditRows(ledger, audit_id)
         count = rows.counts()[1]
         write_csv(out, COLUMNS, _lines(audit, summary, rows.findings()))

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
+from flows.list_words import member_words
 from registry.audits import Audit
 from tuni.bundle import Bundle
+from tuni.list_evidence import ListEvidence, evidence_of_list
 from tuni.list_null import ListNull
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE
 
@@ -26,6 +28,7 @@ class AuditSummary:
         list_decoys: Decoys recombined from the list.
         withheld: Why no verdict is given, or None.
         measured_power: Share of known members found, in words, or None where unmeasured.
+        evidence: About the list as a whole; None where verdicts are withheld.
     """
 
     subjects: int
@@ -39,6 +42,13 @@ class AuditSummary:
     list_decoys: int
     withheld: str | None
     measured_power: str | None
+    evidence: ListEvidence | None = None
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Self:  # Any: JSON values
+        """From what `record` gave."""
+        evidence = kept.get("evidence")
+        return cls(**{**kept, "evidence": evidence and ListEvidence(**evidence)})
 
     @classmethod
     def of(
@@ -67,6 +77,7 @@ class AuditSummary:
             list_decoys=null.decoys,
             withheld=null.withheld,
             measured_power=measured_power,
+            evidence=evidence_of_list(bundle, null, levels),
         )
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
@@ -95,7 +106,7 @@ class AuditOutcome:
     def of(cls, audit: Audit) -> "AuditOutcome":
         """From the ledger's entry."""
         kept = audit.summary
-        return cls(audit, None if kept is None else AuditSummary(**kept))
+        return cls(audit, None if kept is None else AuditSummary.read(kept))
 
     @property
     def withheld(self) -> str | None:
@@ -134,6 +145,7 @@ class AuditOutcome:
                 f"about {summary.by_chance:.0f} would get the first verdict by chance",
                 f"  singled out over the whole list (q <= {summary.operating_point:g}): "
                 f"{summary.singled_out:,}; possible from {summary.smallest_findable} members on",
+                *(f"  {line}" for line in member_words(summary.evidence)),
                 "  known members found at this point: "
                 f"{summary.measured_power or 'not measured (no labels)'}",
             ]

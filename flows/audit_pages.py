@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from flows.audit_outcome import AuditSummary
 from flows.detector import Detector
 from flows.fact_page import FactPage, PageFigure, PageSection, render_page
+from flows.list_words import shared_evidence, shared_member_words
 from flows.settings import Settings
 from flows.svg import BLUE, GREY, VERMILLION, percent, render
 from registry.audit_rows import AuditRows
@@ -33,7 +34,7 @@ def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector
         TrackingError: MLflow does not answer; the audit itself is kept, and `tuni audits resume`
             publishes it later.
     """
-    summary = AuditSummary(**(audit.summary or {}))
+    summary = AuditSummary.read(audit.summary or {})
     kept = AuditRows(ledger, audit.id).kept_levels()
     levels = {p: count for p, (count, _) in kept.items()}
     labels = JobLabels(
@@ -150,6 +151,7 @@ def findings(audit: Audit, summary: AuditSummary) -> list[str]:
         f"Singled out over the whole list (q at most {point}): "
         f"{shared_words(summary.singled_out, summary.judged)}. This is possible from "
         f"{summary.smallest_findable} members on the list on.",
+        *shared_member_words(summary.evidence),
     ]
 
 
@@ -238,4 +240,4 @@ def _metrics(summary: AuditSummary) -> dict[str, float]:
         if count is not None and not summary.withheld:
             values[name] = count
             values[f"{name}_share"] = count / summary.judged
-    return values
+    return values | shared_evidence(summary.evidence)

@@ -285,6 +285,7 @@ def _headline(measured: Evaluation) -> dict[str, float]:
         "nonmember_fpr_high": measured.nonmember_fpr.high,
         "null_validity_p": measured.null.validity_p,
         "test_accuracy": measured.accuracy.value,
+        "test_members_at_least": measured.as_list.at_least,
     }
     for at, rate in measured.tpr_at_nonmember_fpr:
         if rate is not None:
@@ -333,6 +334,7 @@ def _evidence(evaluated: Evaluated) -> JSON:
         "detector": evaluated.detector,
         "found": measured.get("found"),
         "nonmember_fpr": measured.get("nonmember_fpr"),
+        "nonmember_fpr_by_bundle": measured.get("null", {}).get("rejected"),
         "by_captions": measured.get("by_captions"),
         "gates": {gate.name: gate.passed for gate in evaluated.gates},
         "withheld": evaluated.withheld,

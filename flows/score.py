@@ -9,6 +9,7 @@ from typing import Any, Literal
 from flows.console import current_progress
 from flows.detector import Detector
 from flows.ledger import open_ledger
+from flows.list_words import member_words
 from flows.score_pictures import find_pictures, judge_pictures
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
@@ -16,6 +17,7 @@ from registry.ledger import Ledger
 from registry.trail import Trail
 from tuni.bundle import Bundle
 from tuni.errors import RequestError, TextError
+from tuni.list_evidence import ListEvidence, evidence_of_list
 from tuni.list_null import JudgeOptions
 from tuni.long_list import REFUSED, ListIndex, ListVerdicts, check_texts, index_list, judge_list
 from tuni.subject_files import SubjectFile, open_subjects
@@ -92,6 +94,7 @@ class ScoreOutcome:
         refused: Rows that could not be scored.
         left_out: Columns of the input that a pseudonymous output leaves out.
         power: Share of known members found at the operating point, and on how many; or None.
+        evidence: About the list as a whole; None where verdicts are withheld.
         pictured: People judged with pictures too; None where no pictures were given.
         pictures_left_out: Pictures that could not be read, or belong to nobody on the list.
     """
@@ -108,6 +111,7 @@ class ScoreOutcome:
     refused: int
     left_out: int
     power: str | None
+    evidence: ListEvidence | None
     pictured: int | None = None
     pictures_left_out: int = 0
 
@@ -131,6 +135,7 @@ class ScoreOutcome:
             "smallest_findable": self.smallest_findable,
             "withheld": self.withheld,
             "measured_power": self.power,
+            "list_evidence": self.evidence and self.evidence.to_dict(),
             "columns_left_out": self.left_out,
             "with_pictures": self.pictured,
             "pictures_left_out": self.pictures_left_out,
@@ -152,6 +157,7 @@ class ScoreOutcome:
                 f"  known members found at this point: {self.power or 'not measured (no labels)'}",
                 f"  q-values can only single anyone out where the list holds at least "
                 f"{self.smallest_findable} members",
+                *(f"  {line}" for line in member_words(self.evidence)),
             ]
         if not self.decoys:
             lines.append("  list decoys were turned off: strangers may be accused more often")
@@ -270,6 +276,7 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
         refused=len(index.reasons),
         left_out=len(columns) if request.pseudonymous else 0,
         power=power,
+        evidence=evidence_of_list(bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())),
         pictured=None if found is None else len(pictured),
         pictures_left_out=found.left_out if found is not None else 0,
     )

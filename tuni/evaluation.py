@@ -4,6 +4,7 @@ The one law: no figure without its interval or its count, and no rate finer than
 supports.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from tuni.blind import BlindGate, blind_gate
 from tuni.comparison import paired
 from tuni.errors import UnusableScores
 from tuni.intervals import Interval, Rate, share
+from tuni.list_evidence import ListEvidence, list_evidence
 from tuni.null_check import NullCheck, TwoSample, null_check, two_sample
 from tuni.roc import auc, auc_interval, tpr_at
 from tuni.seeds import derive_seed
@@ -64,6 +66,8 @@ class Evaluation:
         shape: Non-members' scores against the calibration decoys'.
         blind: Detector against a classifier that sees the spelling alone; None with too few
             texts.
+        as_list: What would be said of these texts as a list whose labels nobody knows: its bound
+            must not exceed ``members``.
     """
 
     operating_point: float
@@ -82,6 +86,7 @@ class Evaluation:
     null: NullCheck
     shape: TwoSample
     blind: BlindGate | None
+    as_list: ListEvidence
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values
         """Plain JSON values with stable keys."""
@@ -150,6 +155,7 @@ def evaluate(
         null=null_check(single[~labels], len(decoys), operating_point),
         shape=two_sample(neg, decoys),
         blind=gate,
+        as_list=list_evidence(Counter(p.tolist()), len(decoys), operating_point),
     )
 
 
