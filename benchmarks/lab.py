@@ -1,0 +1,128 @@
+"""A testbed's people with their scores, so that thousands of redraws cost no more than one.
+
+The detector is the default H, calibrated by `tuni run` on the testbed's own names; every person of
+truth.csv is on its list, so that nobody is a decoy. Scores are kept beside the testbed's other
+files, by text: all of them are made up.
+"""
+
+import csv
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.environment import log_to, prepare
+
+Floats = NDArray[np.float64]
+
+
+class Lab:
+    """A testbed, a calibrated detector, and scores of whatever is asked.
+
+    Args:
+        bed: Folder of the testbed.
+        folder: Where home and scores are kept between calls.
+    """
+
+    def __init__(self, bed: Path, folder: Path) -> None:
+        self._folder = folder / bed.name[:12]
+        home = self._folder / "home"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ["TUNI_HOME"] = str(home)
+        prepare(home)
+        log_to(home / "logs")
+        with (bed / "truth.csv").open(encoding="utf-8", newline="") as lines:
+            people = list(csv.DictReader(lines))
+        self.texts = [one["text"] for one in people]
+        self.captions = np.array([int(one["captions"]) for one in people])
+        self.group = np.array([one["group"] for one in people])
+        self.culture = np.array([one["culture"] for one in people])
+        self.bundle, self.target = self._calibrated(bed)
+        self._kept: dict[str, float] = {}
+        self._file = self._folder / f"scores-{self.bundle.fingerprint[:12]}.json"
+        if self._file.exists():
+            self._kept = json.loads(self._file.read_text(encoding="utf-8"))
+        self.score = self.scores(self.texts)
+
+    @property
+    def stranger(self) -> NDArray[np.bool_]:
+        """Genuine pairs that were never trained."""
+        return np.asarray(self.group == "stranger")
+
+    @property
+    def member(self) -> NDArray[np.bool_]:
+        """Trained people whom an auditor may list."""
+        return np.asarray(self.group == "member")
+
+    def pairs(self, cultures: Iterable[str] | None = None) -> list[str]:
+        """Every pair of a first and a last name of a culture that is nobody of truth.csv.
+
+        What recombination can draw where its list is long.
+        """
+        from tuni.names import parse_name
+
+        known = set(self.texts)
+        found = []
+        for culture in sorted(set(self.culture) if cultures is None else set(cultures)):
+            names = [parse_name(self.texts[row]) for row in np.flatnonzero(self.culture == culture)]
+            firsts, lasts = ({getattr(name, part) for name in names} for part in ("first", "last"))
+            found += [f"{first} {last}" for first in sorted(firsts) for last in sorted(lasts)]
+        return [text for text in found if text not in known]
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """Quantised scores of texts of two parts and more; new ones are computed and kept."""
+        from tuni.text_scores import text_scores
+
+        new = sorted({text for text in texts if text not in self._kept})
+        if new:
+            found = text_scores(
+                self.bundle, self.target, new, self.bundle.pair, paired=True, progress=_progress()
+            )
+            self._kept |= dict(zip(new, found.tolist(), strict=True))
+            part = self._file.with_suffix(".part")
+            part.write_text(json.dumps(self._kept), encoding="utf-8")
+            part.replace(self._file)
+        return np.array([self._kept[text] for text in texts])
+
+    def _calibrated(self, bed: Path) -> Any:
+        """The default detector, calibrated on decoys of the testbed's names, and the checkpoint."""
+        from flows.job import open_job, shared_jobs
+        from flows.run import run_request
+        from flows.settings import read_request
+        from registry.models import ModelStore
+        from tuni.bundle import read_bundle
+
+        listed = self._folder / "everybody.csv"
+        listed.write_text("text\n" + "".join(f"{t}\n" for t in self._listed()), encoding="utf-8")
+        asked = read_request(bed / "request.toml")
+        subjects = {"labelled": None, "list_": listed}
+        request = asked.model_copy(
+            update={
+                "subjects": asked.subjects.model_copy(update=subjects),
+                "search": asked.search.model_copy(update={"objective": "none", "trials": 1}),
+                "nulls": asked.nulls.model_copy(update={"gibberish": 500}),
+                "features": asked.features.model_copy(
+                    update={"inversion": False, "geometry": False}
+                ),
+            }
+        )
+        with shared_jobs():
+            outcome = run_request(request)
+            job = open_job(request)
+            store = ModelStore(job.home, None, job.ledger)
+            bundle = read_bundle(store.pull(request.checkpoint.name, outcome.version))
+            return bundle, job.target
+
+    def _listed(self) -> list[str]:
+        """Everybody but the trained people whom no auditor lists."""
+        return [t for t, group in zip(self.texts, self.group, strict=True) if group != "background"]
+
+
+def _progress() -> Any:
+    from flows.console import ConsoleProgress
+
+    return ConsoleProgress()
