@@ -1,8 +1,8 @@
 """A testbed's people with their scores, so that thousands of redraws cost no more than one.
 
-The detector is the default H, calibrated by `tuni run` on the testbed's own names; every person of
-truth.csv is on its list, so that nobody is a decoy. Scores are kept beside the testbed's other
-files, by text: all of them are made up.
+The detector is the default H, calibrated as by `tuni run` on the testbed's own names; every person
+of truth.csv is on its list, so that nobody is a decoy. Scores are kept by text in the folder that
+is named; all texts are made up.
 """
 
 import csv
@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.environment import log_to, prepare
+from flows.environment import prepare
+from flows.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -33,15 +34,14 @@ class Lab:
         home = self._folder / "home"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.environ["TUNI_HOME"] = str(home)
-        prepare(home)
-        log_to(home / "logs")
+        prepare(Settings(home=home))
         with (bed / "truth.csv").open(encoding="utf-8", newline="") as lines:
             people = list(csv.DictReader(lines))
         self.texts = [one["text"] for one in people]
         self.captions = np.array([int(one["captions"]) for one in people])
         self.group = np.array([one["group"] for one in people])
         self.culture = np.array([one["culture"] for one in people])
-        self.bundle, self.target = self._calibrated(bed)
+        self.bundle, self.target, self.fitted = self._calibrated(bed)
         self._kept: dict[str, float] = {}
         self._file = self._folder / f"scores-{self.bundle.fingerprint[:12]}.json"
         if self._file.exists():
@@ -59,9 +59,9 @@ class Lab:
         return np.asarray(self.group == "member")
 
     def pairs(self, cultures: Iterable[str] | None = None) -> list[str]:
-        """Every pair of a first and a last name of a culture that is nobody of truth.csv.
+        """Every pair of a culture that is nobody of truth.csv and was not fitted on.
 
-        What recombination can draw where its list is long.
+        What recombination draws from where its list is long.
         """
         from tuni.names import parse_name
 
@@ -71,7 +71,7 @@ class Lab:
             names = [parse_name(self.texts[row]) for row in np.flatnonzero(self.culture == culture)]
             firsts, lasts = ({getattr(name, part) for name in names} for part in ("first", "last"))
             found += [f"{first} {last}" for first in sorted(firsts) for last in sorted(lasts)]
-        return [text for text in found if text not in known]
+        return [text for text in found if text not in known and text not in self.fitted]
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Quantised scores of texts of two parts and more; new ones are computed and kept."""
@@ -90,11 +90,10 @@ class Lab:
 
     def _calibrated(self, bed: Path) -> Any:
         """The default detector, calibrated on decoys of the testbed's names, and the checkpoint."""
-        from flows.job import open_job, shared_jobs
-        from flows.run import run_request
+        from flows.calibrate import make_bundle
+        from flows.job import Job
         from flows.settings import read_request
-        from registry.models import ModelStore
-        from tuni.bundle import read_bundle
+        from flows.space import default_detector
 
         listed = self._folder / "everybody.csv"
         listed.write_text("text\n" + "".join(f"{t}\n" for t in self._listed()), encoding="utf-8")
@@ -110,12 +109,9 @@ class Lab:
                 ),
             }
         )
-        with shared_jobs():
-            outcome = run_request(request)
-            job = open_job(request)
-            store = ModelStore(job.home, None, job.ledger)
-            bundle = read_bundle(store.pull(request.checkpoint.name, outcome.version))
-            return bundle, job.target
+        job = Job(request, Settings(), _progress())
+        fitted = frozenset(job.sets.decoy_fit + job.sets.decoy_scale)
+        return make_bundle(job, default_detector(job.spec)), job.target, fitted
 
     def _listed(self) -> list[str]:
         """Everybody but the trained people whom no auditor lists."""

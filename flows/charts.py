@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.job import Job
 from flows.job_folder import CHOICE
+from flows.null_plots import draw_null, null_table
 from flows.plots import (
     draw_histograms,
     draw_power,
@@ -24,6 +25,7 @@ from flows.search_plots import (
 from flows.svg import render
 from tuni.evaluation import Evaluation
 from tuni.scoring import Floats
+from tuni.verdicts import conformal_p
 
 
 def draw_charts(
@@ -67,6 +69,21 @@ def draw_charts(
             "Share of members found against share of non-members accused, with its interval",
             render(draw, table),
         )
+        single = conformal_p(groups["non-members"], groups["decoys"])
+        yield kept(
+            "null",
+            "power",
+            "Are strangers accused as rarely as promised?",
+            f"p-values of {measured.nonmembers} known non-members against "
+            f"{len(groups['decoys'])} calibration decoys; grey is what chance allows in 95 % of "
+            "cases, shared calibration included. Above it validity is in doubt, below it power "
+            "is given away.",
+            "Share of known non-members at or below each p-value, with the range for valid ones",
+            render(
+                partial(draw_null, operating_point=operating_point),
+                null_table(single, len(groups["decoys"])),
+            ),
+        )
     threshold = _threshold(groups["decoys"], operating_point)
     draw_groups = partial(draw_histograms, threshold=threshold)
     yield kept(
@@ -84,7 +101,8 @@ def draw_charts(
             "power",
             "power",
             "Found, by number of captions",
-            "Members of the labelled test texts by captions in the training data.",
+            "Members of the labelled test texts by captions in the training data. "
+            + " ".join(_from_on(*entry) for entry in measured.captions_for_power),
             "Share of members found by number of training captions, with intervals",
             render(draw_found, power_table(rows)),
         )
@@ -116,6 +134,13 @@ def draw_charts(
             "Bars of the importance of each parameter of the search",
             render(draw_importance, importance_table(choice["importance"])),
         )
+
+
+def _from_on(power: float, captions: int | None) -> str:
+    """From how many captions on so many members are found; a fit that never falls says so."""
+    if captions is None:
+        return f"No number of captions with enough members reaches {power:.0%}."
+    return f"{power:.0%} are found from {captions} captions on."
 
 
 def _threshold(decoys: Floats, operating_point: float) -> float | None:

@@ -13,8 +13,10 @@ from flows.describe import describe
 from flows.guard import guarded
 from flows.job import Job, open_job
 from flows.job_folder import CHOICE, EVALUATION
+from flows.label_gates import counted, label_gates, strangers_alone
 from flows.report_facts import Gate
 from flows.settings import Request
+from flows.shared_evaluation import shared_evaluation, told
 from flows.space import default_detector, paper_detector
 from flows.tracked import job_run
 from tuni.audit import JudgeOptions, Verdicts, judge
@@ -23,11 +25,12 @@ from tuni.detector_spec import DetectorSpec
 from tuni.detectors import fit_detector
 from tuni.evaluation import Evaluation
 from tuni.evaluation import evaluate as measure
-from tuni.intervals import Rate, share
+from tuni.intervals import share
 from tuni.null_check import null_check
 from tuni.roc import auc, tpr_at
 from tuni.scoring import Floats, has_votes, score
 from tuni.seeds import derive_seed
+from tuni.suppression import SMALLEST_SHARED
 from tuni.text_scores import families_of
 from tuni.texts import canonical
 from tuni.verdicts import conformal_p, quantise
@@ -110,15 +113,14 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     check = quantise(
         score(scorer.model, job.features.table("decoy_check", families)), scorer.quantum
     )
-    decoys = null_check(
-        conformal_p(check, scorer.decoy_scores), len(scorer.decoy_scores), bundle.operating_point
-    )
+    check_p = conformal_p(check, scorer.decoy_scores)
+    decoys = null_check(check_p, len(scorer.decoy_scores), bundle.operating_point)
     gates = [
         Gate(
             "decoys against decoys",
             decoys.valid,
-            f"{_told(decoys.rejected)} of decoys kept aside have p <= {bundle.operating_point:g}; "
-            "this can only find errors of the program",
+            f"{counted(decoys.rejected)} of decoys kept aside have "
+            f"p <= {bundle.operating_point:g}; this can only find errors of the program",
         )
     ]
     gibberish_p = conformal_p(scorer.gibberish_scores, scorer.decoy_scores)
@@ -144,19 +146,27 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     }
     if job.has_test_labels:
         verdicts = judge_labelled_test(job, bundle, JudgeOptions())
-        measured = _measure(job, bundle, verdicts)
-        gates += _label_gates(job, measured, verdicts)
-        headline |= _headline(measured)
-        compared = compare(job, bundle)
-        scores = np.array([row.score for row in verdicts.rows])
-        members = job.test_members
-        groups = {"members": scores[members], "non-members": scores[~members], **groups}
+        others = {
+            "decoys kept aside": (check, check_p),
+            "gibberish": (scorer.gibberish_scores, gibberish_p),
+        }
+        everything = _measure(job, bundle, verdicts, others)
+        gates += label_gates(job, everything, verdicts)
+        measured = shared_evaluation(everything)
+        if measured is not None:
+            headline |= _headline(measured)
+            compared = compare(job, bundle)
+            scores = np.array([row.score for row in verdicts.rows])
+            members = job.test_members
+            groups = {"members": scores[members], "non-members": scores[~members], **groups}
+    elif len(job.test_members) and not job.test_members.any():
+        gates.append(strangers_alone(job, bundle, score_labelled_test(job, bundle)))
     withheld = [gate.sentence for gate in gates if gate.passed is False]
     detector = job.chosen_detector()
     return Evaluated(
         detector=describe(detector),
         asked=_asked(job),
-        sentence=_sentence(measured),
+        sentence=_sentence(job, measured),
         withheld="; ".join(withheld) or None,
         gates=tuple(gates),
         headline=headline,
@@ -217,7 +227,9 @@ def compare(job: Job, bundle: Bundle) -> list[JSON]:
     return rows
 
 
-def _measure(job: Job, bundle: Bundle, verdicts: Verdicts) -> Evaluation:
+def _measure(
+    job: Job, bundle: Bundle, verdicts: Verdicts, others: Mapping[str, tuple[Floats, Floats]]
+) -> Evaluation:
     keys = [canonical(text) for text in job.sets.labelled_test]
     scores = np.array([row.score for row in verdicts.rows])
     return measure(
@@ -231,45 +243,8 @@ def _measure(job: Job, bundle: Bundle, verdicts: Verdicts) -> Evaluation:
         seed=derive_seed(job.request.compute.seed, "evaluation"),
         captions=[job.captions.get(key) for key in keys],
         groups=[job.groups.get(key, "") for key in keys],
+        others=others,
     )
-
-
-def _label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gate]:
-    null, blind = measured.null, measured.blind
-    gates = [
-        Gate(
-            "strangers against decoys",
-            null.validity_p > 1 - job.request.gates.nonmember_fpr_confidence,
-            f"{_told(null.rejected)} of known non-members have p <= {null.nominal:g} against the "
-            f"calibration decoys; if the p-values are valid, so many or more come up with "
-            f"probability {null.validity_p:.2g}",
-        )
-    ]
-    if blind is None:
-        gates.append(Gate("blind", None, "too few labelled texts to compare with their spelling"))
-    else:
-        gates.append(
-            Gate(
-                "blind",
-                not blind.tripped,
-                f"a classifier that sees the spelling alone reaches AUC {blind.blind_auc:.2f} "
-                f"(below .5 counts as .5), the detector {blind.detector_auc:.2f}; its lead is "
-                f"{blind.low:+.3f} to {blind.high:+.3f}, and must lie above 0",
-            )
-        )
-    check = verdicts.check
-    if check is None or not check.checked:
-        gates.append(Gate("decoys against list", None, "too few texts to compare with decoys"))
-    else:
-        gates.append(
-            Gate(
-                "decoys against list",
-                not check.tripped,
-                f"the labelled texts can be told from their decoys by spelling with AUC "
-                f"{check.auc:.2f} (bound {check.bound:.2f})",
-            )
-        )
-    return gates
 
 
 def _headline(measured: Evaluation) -> dict[str, float]:
@@ -294,9 +269,16 @@ def _headline(measured: Evaluation) -> dict[str, float]:
         figures["test_precision"] = measured.precision.value
     for entry in measured.by_captions:
         figures[f"found_with_{entry.captions}_captions"] = entry.found.value
-    for word, rate in measured.groups:
-        if word.isidentifier():
-            figures[f"nonmember_fpr_{word}"] = rate.value
+    for group in measured.groups:
+        word = group.name.replace(" ", "_")
+        if not word.isidentifier():
+            continue
+        figures[f"test_auc_against_{word}"] = group.auc
+        if group.name in measured.labelled:
+            figures[f"nonmember_fpr_{word}"] = group.accused.value
+    for power, captions in measured.captions_for_power:
+        if captions is not None:
+            figures[f"captions_for_{power * 100:.0f}pct_power"] = captions
     if measured.blind is not None:
         figures["blind_auc"] = measured.blind.blind_auc
     return figures
@@ -306,26 +288,33 @@ def _asked(job: Job) -> str:
     labels = sum(job.members.values())
     parts = [f"Asked: does {job.request.checkpoint.name} know names that it was trained on?"]
     if job.members:
-        parts.append(f"{labels} known members and {len(job.members) - labels} non-members")
+        parts.append(
+            f"{told(labels)} known members and {told(len(job.members) - labels)} non-members"
+        )
     if job.listed:
         parts.append(f"an unlabelled list of {len(job.listed)}")
     given = " and ".join(parts[1:]) or "no labels and no list"
     return f"{parts[0]} Given: {given}; objective of the search: {job.objective}."
 
 
-def _sentence(measured: Evaluation | None) -> str:
+def _sentence(job: Job, measured: Evaluation | None) -> str:
     if measured is None:
-        return "Power is unknown: no labelled texts were kept aside to measure it on."
+        kinds = set(job.test_members.tolist())
+        if not kinds:
+            return "Power is unknown: no labelled texts were kept aside to measure it on."
+        if len(kinds) == 1:
+            kind = "members" if kinds == {True} else "non-members"
+            return f"Power is unknown: all labelled texts that were kept aside are {kind}."
+        return (
+            f"Power is not told: fewer than {SMALLEST_SHARED} members or non-members were kept "
+            "aside to measure it on."
+        )
     return (
-        f"Of known members {_told(measured.found)} were found at p <= "
-        f"{measured.operating_point:g}, of known non-members {_told(measured.nonmember_fpr)} got "
+        f"Of known members {counted(measured.found)} were found at p <= "
+        f"{measured.operating_point:g}, of known non-members {counted(measured.nonmember_fpr)} got "
         f"the same finding; AUC {measured.auc:.3f} ({measured.auc_interval.low:.3f} to "
         f"{measured.auc_interval.high:.3f})."
     )
-
-
-def _told(rate: Rate) -> str:
-    return f"{rate.hits} of {rate.n} ({rate.value:.1%}, {rate.low:.1%} to {rate.high:.1%})"
 
 
 def _evidence(evaluated: Evaluated) -> JSON:

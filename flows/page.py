@@ -10,6 +10,7 @@ from flows.job import Job
 from flows.job_folder import CHOICE, REPORT
 from flows.report import write_report
 from flows.report_facts import Chart, Power, ReportFacts, Search, Trial
+from flows.shared_evaluation import told
 from tuni.intervals import Interval, Rate
 
 OBJECTIVES = {
@@ -52,8 +53,8 @@ def _asked(job: Job) -> tuple[tuple[str, str], ...]:
     return (
         ("Checkpoint", job.request.checkpoint.name),
         ("Kind of text", job.request.subjects.kind),
-        ("Known members", f"{labels:,}"),
-        ("Known non-members", f"{len(job.members) - labels:,}"),
+        ("Known members", told(labels)),
+        ("Known non-members", told(len(job.members) - labels)),
         ("Unlabelled list", f"{len(job.listed):,} texts"),
         ("Objective of the search", job.objective),
     )
@@ -77,7 +78,10 @@ def _power(value: dict[str, Any] | None) -> Power | None:  # Any: JSON values
         by_captions=tuple(
             (str(row["captions"]), _rate(row["found"])) for row in value["by_captions"]
         ),
-        groups=tuple((word, _rate(rate)) for word, rate in value["groups"]),
+        groups=tuple(
+            (one["name"], _rate(one["accused"]), one["auc"], Interval(**one["auc_interval"]))
+            for one in value["groups"]
+        ),
         agreement=(
             *precision,
             ("recall", _rate(value["found"])),

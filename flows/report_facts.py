@@ -26,7 +26,8 @@ class Power:
         found_at: Share of members found by share of non-members accused; None where the sample
             is too small to say.
         by_captions: Share found by label of a group of captions, fewest captions first.
-        groups: Share accused in other groups of non-members by name, e.g. hard negatives.
+        groups: Other texts that were not in it by name, e.g. hard negatives, decoys: share
+            accused, and the chance that a member scores above one of them with its interval.
         agreement: Precision, recall and accuracy by name, as the paper gives them.
     """
 
@@ -38,7 +39,7 @@ class Power:
     accused: Rate
     found_at: tuple[tuple[float, Rate | None], ...] = ()
     by_captions: tuple[tuple[str, Rate], ...] = ()
-    groups: tuple[tuple[str, Rate], ...] = ()
+    groups: tuple[tuple[str, Rate, float, Interval], ...] = ()
     agreement: tuple[tuple[str, Rate], ...] = ()
 
 

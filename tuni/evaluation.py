@@ -7,6 +7,7 @@ supports.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from tuni.list_evidence import ListEvidence, list_evidence
 from tuni.null_check import NullCheck, TwoSample, null_check, two_sample
 from tuni.roc import auc, auc_interval, tpr_at
 from tuni.seeds import derive_seed
-from tuni.verdicts import finite
+from tuni.verdicts import Floats, finite
 
 NONMEMBER_FPRS = (0.1, 0.05, 0.01, 0.001)
 POWERS = (0.5, 0.8)
@@ -43,6 +44,26 @@ class CaptionPower:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """Members against one kind of texts that were not trained on.
+
+    Attributes:
+        name: The kind.
+        accused: Share of it with p at or below the operating point.
+        auc: Chance that a member scores above one of them.
+        auc_interval: 95 %, bootstrap.
+        tpr_at_fpr: (rate, share of members above it), the rate being of this kind; None where
+            they are too few for the rate.
+    """
+
+    name: str
+    accused: Rate
+    auc: float
+    auc_interval: Interval
+    tpr_at_fpr: tuple[tuple[float, Rate | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All figures of one detector on labelled-test.
 
@@ -61,7 +82,9 @@ class Evaluation:
         by_captions: Power by training captions, fewest first.
         captions_for_power: (power, fewest captions with that power, by a fit that never falls
             as captions rise); None where no count reaches it or counts are unknown.
-        groups: Share of non-members with a finding by named group.
+        groups: Members against named groups of non-members, then against texts that nobody
+            labelled, such as decoys and gibberish.
+        labelled: Names of the former.
         null: Realised rate against its law, p-values against the bundle's decoys alone.
         shape: Non-members' scores against the calibration decoys'.
         blind: Detector against a classifier that sees the spelling alone; None with too few
@@ -82,7 +105,8 @@ class Evaluation:
     accuracy: Rate
     by_captions: tuple[CaptionPower, ...]
     captions_for_power: tuple[tuple[float, int | None], ...]
-    groups: tuple[tuple[str, Rate], ...]
+    groups: tuple[GroupFigures, ...]
+    labelled: tuple[str, ...]
     null: NullCheck
     shape: TwoSample
     blind: BlindGate | None
@@ -105,6 +129,7 @@ def evaluate(
     seed: int,
     captions: Sequence[int | None] = (),
     groups: Sequence[str] = (),
+    others: Mapping[str, tuple[ArrayLike, ArrayLike]] = MappingProxyType({}),
 ) -> Evaluation:
     """Measure a detector on labelled texts.
 
@@ -119,6 +144,7 @@ def evaluate(
         seed: Seed of bootstrap and folds.
         captions: Training captions by text, None where unknown; or nothing.
         groups: A word by text, "" for none; or nothing.
+        others: Scores and p-values of unlabelled texts that were not trained on, by kind.
 
     Raises:
         UnusableScores: Shapes differ, a score is not finite, or one kind does not occur.
@@ -134,7 +160,13 @@ def evaluate(
     pos, neg = values[labels], values[~labels]
     counts = _caption_power(captions, labels, found)
     words = np.array(groups if groups else [""] * len(labels))
-    named = sorted({word for word in words[~labels].tolist() if word})
+    kinds: dict[str, tuple[Floats, Floats]] = {}
+    named = tuple(sorted({word for word in words[~labels].tolist() if word}))
+    for word in named:
+        rows = ~labels & (words == word)
+        kinds[word] = values[rows], p[rows]
+    for word, (own, its_p) in others.items():
+        kinds[word] = finite(own, f"scores of {word}"), finite(its_p, f"p-values of {word}")
     gate = None
     if min(len(pos), len(neg)) >= LEAST_FOR_GATE:
         gate = blind_gate(values, texts, labels, derive_seed(seed, "blind gate"))
@@ -151,7 +183,17 @@ def evaluate(
         accuracy=share(found == labels),
         by_captions=counts,
         captions_for_power=tuple((power, _fewest(counts, power)) for power in POWERS),
-        groups=tuple((word, share(found[~labels & (words == word)])) for word in named),
+        groups=tuple(
+            GroupFigures(
+                name=word,
+                accused=share(its_p <= operating_point),
+                auc=auc(pos, own),
+                auc_interval=auc_interval(pos, own, derive_seed(seed, f"auc {word}")),
+                tpr_at_fpr=tuple((at, tpr_at(pos, own, at)) for at in NONMEMBER_FPRS),
+            )
+            for word, (own, its_p) in kinds.items()
+        ),
+        labelled=named,
         null=null_check(single[~labels], len(decoys), operating_point),
         shape=two_sample(neg, decoys),
         blind=gate,

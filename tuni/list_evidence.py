@@ -90,7 +90,7 @@ def evidence_of_list(
     pairs = ((null.pair, bundle.pair), (null.single, bundle.single))
     calibrated = [len(scorer.decoy_scores) for group, scorer in pairs if group and scorer]
     known = bundle.evidence.get("nonmember_fpr_by_bundle") or bundle.evidence.get("nonmember_fpr")
-    counted = rate(known["hits"], known["n"]) if isinstance(known, Mapping) else None
+    counted = rate(*_counts(known)) if isinstance(known, Mapping) else None
     return list_evidence(levels, min(calibrated), bundle.operating_point, counted)
 
 
@@ -210,6 +210,10 @@ def _seen(
     strangers_above = float(norm.sf(norm.ppf(TAIL) + shift))
     lowest = above - float(norm.ppf(0.5 + LEVEL / 2.0)) * spread
     return max(share, 0.0), min(max(1.0 - lowest / strangers_above, 0.0), 1.0)
+
+
+def _counts(known: Mapping[str, Any]) -> tuple[int, int]:  # Any: JSON values
+    return int(known["hits"]), int(known["n"])
 
 
 def _table(levels: Mapping[float, int]) -> tuple[Floats, Floats]:

@@ -4,6 +4,8 @@ The one law: who must not see the list itself does not see a count of fewer than
 people either, nor one that follows from two that are shown.
 """
 
+from collections.abc import Mapping
+
 SMALLEST_SHARED = 5
 FEW = f"fewer than {SMALLEST_SHARED}"
 
@@ -16,6 +18,25 @@ def shared_part(part: int, whole: int) -> int | None:
         whole: All people; the rest follows from the two.
     """
     return part if min(part, whole - part) >= SMALLEST_SHARED else None
+
+
+def shared_groups(sizes: Mapping[str, int]) -> frozenset[str]:
+    """Groups of people whose figures may be told, where those of all together are.
+
+    Args:
+        sizes: People by group; the groups divide the whole, a rest without a name among them.
+
+    Returns:
+        Those of at least five people. Where the others together are fewer than five, what is told
+        of the whole would tell of them: the smallest groups join them until they are not.
+    """
+    by_size = sorted(sizes, key=lambda name: (sizes[name], name))
+    hidden = sum(sizes[name] < SMALLEST_SHARED for name in by_size)
+    while 0 < sum(sizes[name] for name in by_size[:hidden]) < SMALLEST_SHARED and hidden < len(
+        by_size
+    ):
+        hidden += 1
+    return frozenset(by_size[hidden:])
 
 
 def shared_words(part: int, whole: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import plots, search_plots
+from flows import null_plots, plots, search_plots
 from flows.svg import inline, percent, render
 from tuni.errors import UnusableScores
 
@@ -47,6 +47,17 @@ def test_histograms_count_every_text_once(groups):
     assert table.groups == tuple(groups)
     assert table.counts == tuple(len(values) for values in groups.values())
     assert np.allclose(table.shares.sum(axis=1), 1)
+
+
+def test_null_figure_shows_the_rates_that_the_sample_supports_and_their_law():
+    p = np.linspace(0.001, 1.0, 400)  # as rare as they say
+    table = null_plots.null_table(p, 1999)
+    assert table.nominal[0] >= 1 / 400
+    assert (table.low <= table.realised).all()
+    assert (table.realised <= table.high).all()
+    accused = null_plots.null_table(p / 3, 1999)
+    assert (accused.realised > accused.high)[:-1].any()
+    assert "<svg" in render(null_plots.draw_null, accused)
 
 
 def test_histograms_leave_out_groups_without_texts():

@@ -42,7 +42,7 @@ POWER = Power(
     accused=rate(2, 60),
     found_at=((0.05, rate(43, 60)), (0.001, None)),
     by_captions=(("1", rate(1, 12)), ("2 to 4", rate(5, 14)), ("20 or more", rate(15, 15))),
-    groups=(("hard negatives", rate(4, 50)),),
+    groups=(("hard negatives", rate(4, 50), 0.9, Interval(0.85, 0.94)),),
     agreement=(("precision", rate(41, 43)),),
 )
 FACTS = ReportFacts(

@@ -92,8 +92,25 @@ def test_unknown_captions_and_groups_leave_their_tables_empty(data):
 
 
 def test_named_groups_of_non_members_are_reported_on_their_own(data, result):
-    assert [word for word, _ in result.groups] == ["hard"]
-    assert result.groups[0][1].n == 50
+    assert [entry.name for entry in result.groups] == ["hard"] == list(result.labelled)
+    hard = result.groups[0]
+    assert hard.accused.n == 50
+    assert hard.auc_interval.low < hard.auc < hard.auc_interval.high
+    assert dict(hard.tpr_at_fpr)[0.01] is None
+
+
+def test_texts_that_nobody_labelled_stand_beside_the_groups_and_move_nothing_else(data, result):
+    drawn = np.random.default_rng(3).normal(size=300)
+    others = {"decoys": (drawn, conformal_p(drawn, data["calibration"]))}
+    wider = measured(data, others=others)
+    assert [entry.name for entry in wider.groups] == ["hard", "decoys"]
+    assert wider.labelled == ("hard",)
+    assert wider.groups[1].accused.n == 300
+    assert wider.nonmember_fpr == result.nonmember_fpr
+
+
+def test_said_of_a_list_without_labels_the_members_are_never_overstated(result):
+    assert 0 < result.as_list.at_least <= result.members
 
 
 def test_the_null_check_uses_the_single_source_p_values(data, result):
