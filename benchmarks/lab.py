@@ -43,7 +43,7 @@ class Lab:
         self.culture = np.array([one["culture"] for one in people])
         self.bundle, self.target, self.fitted = self._calibrated(bed)
         self._kept: dict[str, float] = {}
-        self._file = self._folder / f"scores-{self.bundle.fingerprint[:12]}.json"
+        self._file = self._folder / f"scores-{str(self.bundle.settings['job'])[:12]}.json"
         if self._file.exists():
             self._kept = json.loads(self._file.read_text(encoding="utf-8"))
         self.score = self.scores(self.texts)
