@@ -1,0 +1,36 @@
+"""Checks on labelled texts, also where they are of one kind or few."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from flows.label_gates import strangers_alone
+
+DECOYS = np.sort(np.random.default_rng(1).normal(size=999))
+# What the check reads of a job and of a bundle, and nothing else.
+JOB: Any = SimpleNamespace(
+    request=SimpleNamespace(gates=SimpleNamespace(nonmember_fpr_confidence=0.99))
+)
+BUNDLE: Any = SimpleNamespace(pair=SimpleNamespace(decoy_scores=DECOYS), operating_point=0.05)
+
+
+def test_known_nonmembers_without_members_still_check_the_null() -> None:
+    strangers = np.random.default_rng(2).normal(size=60)
+    assert strangers_alone(JOB, BUNDLE, strangers).passed is True
+    assert strangers_alone(JOB, BUNDLE, strangers + 3.0).passed is False
+
+
+def test_fewer_than_five_known_nonmembers_are_not_told_of() -> None:
+    gate = strangers_alone(JOB, BUNDLE, np.array([9.0, 9.0, 9.0, 9.0]))
+    assert gate.passed is None
+    assert "4" not in gate.sentence
+
+
+def test_equal_scores_accuse_nobody() -> None:
+    flat: Any = SimpleNamespace(
+        pair=SimpleNamespace(decoy_scores=np.zeros(999)), operating_point=0.05
+    )
+    gate = strangers_alone(JOB, flat, np.zeros(40))
+    assert gate.passed is True
+    assert gate.sentence.startswith("0 of 40")
