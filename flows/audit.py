@@ -134,6 +134,7 @@ def conduct(
     """
     audits = Audits(ledger)
     with ledger.exclusive(f"audit-{begun.id}", _LOCK_WAIT_S):
+        begun = audits.get(begun.id)  # the process that held the lock may have ended it
         if begun.state == "running":
             null = prepare(ledger, begun, detector)
             worker = ShardWorker(ledger, begun, detector, null)
@@ -142,6 +143,8 @@ def conduct(
             written = rows.counts()[1]
             with AuditProgress(begun, written) as progress:
                 engine_of(engine, worker, settings).run(shards, progress.done)
+            if audits.get(begun.id).state == "cancelled":
+                return
             finish(ledger, begun, detector, null)
         if audits.get(begun.id).run_id is None:
             publish(ledger, settings, audits.get(begun.id), detector)

@@ -19,6 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 
 _AGE = re.compile(r"(\d{1,5})([dwy])", re.ASCII)
 _DAYS = {"d": 1, "w": 7, "y": 365}
+_MOST_DAYS = 36_500
 
 
 def init(as_json: Json = False) -> None:
@@ -100,6 +101,8 @@ def prune(
 ) -> None:
     """Let audits go that ended longer ago, and everybody whom nothing holds any more.
 
+    Audits that never ended go as well, if they began longer ago and no process works on them.
+
     Held are people on a watch list, in an audit, or with a part in choosing a detector. The others
     are texts whose features were kept, decoys above all; they are computed anew when needed. The
     audit trail stays.
@@ -154,4 +157,7 @@ def _days(age: str) -> int:
     found = _AGE.fullmatch(age)
     if found is None:
         raise RequestError(f"--older-than: {age!r} is no age", "give days, weeks or years: 90d")
-    return int(found[1]) * _DAYS[found[2]]
+    days = int(found[1]) * _DAYS[found[2]]
+    if not 1 <= days <= _MOST_DAYS:
+        raise RequestError(f"--older-than: {age!r} is out of range", "give 1d to 100y")
+    return days

@@ -11,7 +11,7 @@ from flows.settings import Settings
 from registry.database import known_head
 from registry.erasure import forget
 from registry.ledger import Ledger
-from registry.rotation import rotate, wrapped_keys
+from registry.rotation import is_owed, rotate, wrapped_keys
 from registry.signing import public_key
 from registry.traces import Trace, find_traces
 from tuni.errors import TextError
@@ -156,7 +156,7 @@ def forget_people(names: Sequence[str], settings: Settings, *, keep_key: bool) -
         known = forget(ledger, names)
         # A key that lies elsewhere is shared or managed by others: theirs to replace.
         own = home.key_text is None and home.key_path is None
-        turn = bool(known) and not keep_key and own
+        turn = is_owed(ledger) and not keep_key and own
         if turn:
             _rotate(ledger)
         forms = {form for name in names for form in (name, clean_text(name), canonical(name))}

@@ -72,7 +72,12 @@ class ShardWorker:
         return None
 
     def run(self, shard: int) -> int:
-        """Judge what a shard still lacks; how many verdicts were written."""
+        """Judge what a shard still lacks; how many verdicts were written.
+
+        Nothing once the audit is cancelled.
+        """
+        if Audits(self.ledger).get(self.audit.id).state == "cancelled":
+            return 0
         rows = AuditRows(self.ledger, self.audit.id)
         listed = rows.shard(shard)
         if not listed:

@@ -17,7 +17,7 @@ from registry.database import CHUNK, database_errors, moment, take_turn
 from registry.ledger import Ledger
 from registry.trail import Trail
 from registry.watchlists import Watchlist
-from tuni.errors import AuditNotFound
+from tuni.errors import AuditNotFound, HomeError
 from tuni.spec import canonical_json
 
 State = Literal["running", "done", "partial", "cancelled"]
@@ -218,7 +218,12 @@ class Audits:
             connection.execute(delete(LEVEL).where(LEVEL.c.audit == audit))
             for start in range(0, len(rows), CHUNK):
                 connection.execute(insert(LEVEL), rows[start : start + CHUNK])
-            connection.execute(update(ENTRY).where(ENTRY.c.id == audit).values(**ended))
+            running = (ENTRY.c.id == audit) & (ENTRY.c.state == "running")
+            if not connection.execute(update(ENTRY).where(running).values(**ended)).rowcount:
+                raise HomeError(
+                    f"audit {audit}: was ended or cancelled by another process meanwhile",
+                    f"tuni audits show {audit}",
+                )
             Trail(self._ledger).append_in(connection, "audit ended", audit=audit, state=state)
 
     def cancel(self, audit: str) -> None:

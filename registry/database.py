@@ -164,6 +164,19 @@ def take_turn(connection: Connection, *, erasing: bool = False) -> None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock{shared}(:n)"), {"n": _PEOPLE_LOCK})
 
 
+@contextmanager
+def durable(engine: Engine) -> Iterator[Connection]:
+    """A transaction that outlives a loss of power as soon as it has ended.
+
+    On SQLite other transactions may be lost then, never half of one.
+    """
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite" and connection.connection.driver_connection:
+            connection.connection.driver_connection.execute("PRAGMA synchronous=FULL")
+        with connection.begin():
+            yield connection
+
+
 def insert_ignore(engine: Engine, table: Any) -> Any:  # Any: the two dialects share no base type
     """An insert that leaves rows alone which are already there."""
     build = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert

@@ -5,6 +5,7 @@ pseudonym; what stays of an audit is its list of p-values, which belongs to nobo
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from sqlalchemy import delete, exists, func, select, text
 from registry import schema
 from registry.database import CHUNK, database_errors, take_turn
 from registry.ledger import Ledger
+from registry.rotation import owe
 from registry.trail import Trail
 from tuni.errors import HomeError
 
@@ -42,7 +44,8 @@ def forget(ledger: Ledger, texts: Sequence[str]) -> int:
         texts: Any spelling; unknown ones change nothing.
 
     Raises:
-        HomeError: The database does not answer; nothing was erased then.
+        HomeError: The database does not answer, and nothing was erased; or another process reads
+            it, so that what was erased still stands in its files.
     """
     marks = sorted({ledger.keys.pseudonym(one) for one in texts})
     gone = 0
@@ -51,6 +54,8 @@ def forget(ledger: Ledger, texts: Sequence[str]) -> int:
         for start in range(0, len(marks), CHUNK):
             some = PEOPLE.c.pseudonym.in_(marks[start : start + CHUNK])
             gone += connection.execute(delete(PEOPLE).where(some)).rowcount
+        if gone:
+            owe(connection, ledger)
         Trail(ledger).append_in(connection, "subjects erased", asked=len(marks), erased=gone)
     sweep(ledger)
     return gone
@@ -58,6 +63,8 @@ def forget(ledger: Ledger, texts: Sequence[str]) -> int:
 
 def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:
     """Let audits go that ended before a moment, and subjects that nothing holds any more.
+
+    Audits that never ended go too, if they began before it and nobody works on them.
 
     Args:
         ledger: Open.
@@ -67,7 +74,8 @@ def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:
     Raises:
         HomeError: The database does not answer; nothing was let go then.
     """
-    old = schema.audits.c.ended_at < before
+    idle = _idle(ledger, before)
+    old = (schema.audits.c.ended_at < before) | schema.audits.c.id.in_(idle)
     with database_errors("prune"), ledger.engine.connect() as connection:
         # One transaction, given up for a dry run: the subjects to go depend on the audits gone.
         take_turn(connection, erasing=True)
@@ -84,6 +92,19 @@ def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:
         connection.commit()
     sweep(ledger)
     return Pruned(audits, subjects)
+
+
+def _idle(ledger: Ledger, before: datetime) -> list[str]:
+    """Audits that began before a moment, never ended, and that no process works on."""
+    table = schema.audits
+    query = select(table.c.id).where(table.c.ended_at.is_(None), table.c.created_at < before)
+    with database_errors("look for audits"), ledger.engine.connect() as connection:
+        begun = list(connection.scalars(query))
+    found = []
+    for audit in begun:
+        with suppress(HomeError), ledger.exclusive(f"audit-{audit}", 0.1):
+            found.append(audit)
+    return found
 
 
 def sweep(ledger: Ledger) -> None:

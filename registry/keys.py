@@ -113,7 +113,7 @@ def adopt_next(home: Home, key: bytes) -> None:
         if next_key(home) != key:
             return
         try:
-            path.replace(home.key_file)
+            _move(path, home.key_file)
         except OSError as error:
             raise _unusable(path, error) from error
 
@@ -162,9 +162,19 @@ def write_key(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-        draft.replace(path)
+        _move(draft, path)
     except OSError as error:
         raise _unusable(path, error) from error
+
+
+def _move(draft: Path, path: Path) -> None:
+    """Rename, so that a loss of power cannot undo it."""
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _make(home: Home) -> None:

@@ -1,22 +1,25 @@
 """Replacing the home's key: every wrapped key is wrapped anew, what they encrypt stays.
 
 The one law: at every moment either key file opens the whole ledger, so a rotation that is killed
-anywhere goes on with the same command, and others work on while it runs.
+anywhere goes on with the same command, and others of this home work on while it runs. Which key
+comes is noted in the ledger, so that another machine cannot go on with another one.
 """
 
+import hashlib
 from collections.abc import Callable
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from registry import schema
-from registry.database import database_errors
+from registry.database import database_errors, durable, insert_ignore
 from registry.keys import Wrapper, adopt_next, next_file, read_key, write_key
 from registry.ledger import ROOT, Ledger
 from registry.subjects import rewrap
 from registry.trail import Trail
-from tuni.errors import RequestError
+from tuni.errors import HomeError, RequestError
 
 _ROWS = 2000
+COMING, OWED = "key to come", "rotation owed"  # settings: digest of the next key; people erased
 
 PEOPLE, SETTINGS = schema.subjects, schema.settings
 
@@ -42,7 +45,8 @@ def rotate(ledger: Ledger, step: Callable[[int], None]) -> int:
 
     Raises:
         RequestError: The key is in a variable, so that no file can be replaced.
-        HomeError: The new key cannot be written, or the database does not answer.
+        HomeError: The new key cannot be written, another one was begun with, or the database does
+            not answer.
     """
     if ledger.home.key_text is not None:
         raise RequestError(
@@ -54,9 +58,11 @@ def rotate(ledger: Ledger, step: Callable[[int], None]) -> int:
         ledger.load_keys()  # ends a rotation that only lacks its last step
         with ledger.home.lock("key"):
             if not coming.exists():
+                _require_not_begun(ledger)
                 write_key(coming)
         ledger.load_keys()
         key = read_key(coming)
+        _note(ledger, key)
         fresh = Wrapper(key)
         old = ledger.generation
         while not _finish(ledger, fresh, old):
@@ -65,6 +71,47 @@ def rotate(ledger: Ledger, step: Callable[[int], None]) -> int:
         adopt_next(ledger.home, key)
         ledger.load_keys()
         return old + 1
+
+
+def owe(connection: Connection, ledger: Ledger) -> None:
+    """Note, within a transaction that erases people, that old backups still hold their keys."""
+    note = insert_ignore(ledger.engine, SETTINGS)
+    connection.execute(note, {"name": OWED, "value": "people were erased"})
+
+
+def is_owed(ledger: Ledger) -> bool:
+    """Whether people were erased and the home's key was not replaced since."""
+    return _setting(ledger, OWED) is not None
+
+
+def _setting(ledger: Ledger, name: str) -> str | None:
+    query = select(SETTINGS.c.value).where(SETTINGS.c.name == name)
+    with database_errors("look at the rotation"), ledger.engine.connect() as connection:
+        return connection.scalar(query)
+
+
+def _require_not_begun(ledger: Ledger) -> None:
+    if _setting(ledger, COMING) is not None:
+        raise _begun_elsewhere(ledger)
+
+
+def _note(ledger: Ledger, key: bytes) -> None:
+    """Note which key comes, before anything is wrapped with it; refuse another one."""
+    digest = hashlib.sha256(b"tuni key to come" + key).hexdigest()
+    note = insert_ignore(ledger.engine, SETTINGS)
+    with database_errors("note the key"), ledger.engine.begin() as connection:
+        connection.execute(note, {"name": COMING, "value": digest})
+    if _setting(ledger, COMING) != digest:
+        raise _begun_elsewhere(ledger)
+
+
+def _begun_elsewhere(ledger: Ledger) -> HomeError:
+    coming = next_file(ledger.home)
+    return HomeError(
+        f"key {coming}: a rotation was begun with another new key than the one here",
+        f"repeat `tuni keys rotate` on the machine where it was begun, or copy its {coming.name} "
+        "here; nothing was changed",
+    )
 
 
 def _rewrap_some(ledger: Ledger, fresh: Wrapper, old: int) -> int:
@@ -97,7 +144,8 @@ def _finish(ledger: Ledger, fresh: Wrapper, old: int) -> bool:
     """Wrap the root secret anew, if no data key of the old generation is left."""
     mine = SETTINGS.c.name == ROOT
     left = select(func.count()).select_from(PEOPLE).where(PEOPLE.c.generation == old)
-    with database_errors("wrap the root secret anew"), ledger.engine.begin() as connection:
+    done = delete(SETTINGS).where(SETTINGS.c.name.in_((COMING, OWED)))
+    with database_errors("wrap the root secret anew"), durable(ledger.engine) as connection:
         # The update comes first: it holds the row against writers (`Ledger.require_generation`)
         # and is taken back where one of them was faster.
         known = ledger.root_secret
@@ -106,5 +154,6 @@ def _finish(ledger: Ledger, fresh: Wrapper, old: int) -> bool:
         if connection.execute(left).scalar_one():
             connection.rollback()
             return False
+        connection.execute(done)
         Trail(ledger).append_in(connection, "key rotated", generation=old + 1)
     return True

@@ -138,6 +138,11 @@ def unwrap(ledger: Ledger, number: int, mark: str, wrapped: bytes, generation: i
     """
     if generation not in ledger.wrappers:
         ledger.load_keys()  # rotated meanwhile
+    if generation == ledger.generation + 1 and generation not in ledger.wrappers:
+        raise HomeError(
+            "ledger: its key is being replaced on another machine",
+            "wait until `tuni keys rotate` has ended there, then copy the new key file here",
+        )
     if generation not in ledger.wrappers:
         raise altered()
     try:

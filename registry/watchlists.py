@@ -145,7 +145,7 @@ class Watchlists:
         there = ", ".join(entry.name for entry in known[:10]) or "none yet"
         raise WatchlistNotFound(
             f"watch list {name!r}: not in this ledger (there: {there})",
-            f"tuni watchlist import FILE.csv --name {name}",
+            "`tuni watchlist list` shows them; `tuni watchlist import` makes one",
         )
 
     def members(self, name: str) -> Iterator[Member]:

@@ -178,6 +178,7 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     # A backup while all runs; what was lost since is as before once restored, whom we forgot too.
     saved = stack.call("backup", "save", "/backups/one")
     assert saved.returncode == 0, saved.stderr
+    assert stack.call("backup", "save", "/backups/one").returncode == 2  # never over another
     listed = stack.call("tuni", "watchlist", "list")
     forgotten = stack.call("tuni", "forget", "--subjects", "people.csv")
     assert forgotten.returncode == 0, forgotten.stderr

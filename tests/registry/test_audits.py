@@ -7,7 +7,7 @@ from registry.audits import Audit, Audits, Plan
 from registry.ledger import Ledger
 from registry.trail import Trail
 from registry.watchlists import Member, Watchlists
-from tuni.errors import AuditNotFound
+from tuni.errors import AuditNotFound, HomeError
 
 PLAN = Plan("m", "f" * 64, 1, "d" * 64, {"list_decoys": True}, 4)
 
@@ -104,3 +104,12 @@ def test_an_audits_life_stands_in_the_trail(any_ledger: Ledger) -> None:
     actions = [entry.action for entry in Trail(any_ledger).entries()]
     assert actions == ["watch list imported", "audit begun", "audit cancelled"]
     Trail(any_ledger).verify()
+
+
+def test_an_audit_that_was_cancelled_is_not_ended(any_ledger: Ledger) -> None:
+    audit = begun(any_ledger)
+    audits = Audits(any_ledger)
+    audits.cancel(audit.id)
+    with pytest.raises(HomeError, match="ended or cancelled by another process"):
+        audits.end(audit.id, "done", {}, {}, {})
+    assert audits.get(audit.id).state == "cancelled"

@@ -12,6 +12,7 @@ from registry.audits import Audits, Plan
 from registry.erasure import Pruned, forget, prune
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
+from registry.rotation import is_owed, rotate
 from registry.trail import Trail
 from registry.watchlists import Member, Watchlists
 
@@ -142,10 +143,29 @@ def test_nothing_is_kept_of_whoever_was_erased_while_a_job_worked(any_ledger: Le
     assert count(any_ledger, "subjects") == 3
 
 
-def test_running_audits_are_not_pruned(any_ledger: Ledger) -> None:
+def test_an_audit_that_never_ended_is_pruned_unless_somebody_works_on_it(
+    any_ledger: Ledger,
+) -> None:
     Watchlists(any_ledger).add("staff", [Member(ADA, {})])
-    Audits(any_ledger).begin(Watchlists(any_ledger).get("staff"), PLAN)
-    assert prune(any_ledger, datetime.now(UTC) + timedelta(days=1)).audits == 0
+    audit = Audits(any_ledger).begin(Watchlists(any_ledger).get("staff"), PLAN)
+    later = datetime.now(UTC) + timedelta(days=1)
+    with any_ledger.exclusive(f"audit-{audit.id}"):
+        assert prune(any_ledger, later).audits == 0
+    assert prune(any_ledger, datetime.now(UTC) - timedelta(days=1)).audits == 0
+    assert prune(any_ledger, later).audits == 1
+
+
+def test_a_rotation_stays_owed_until_it_was_done(any_ledger: Ledger) -> None:
+    Watchlists(any_ledger).add("staff", [Member(ADA, {})])
+    assert not is_owed(any_ledger)
+    forget(any_ledger, ["Nobody Known"])
+    assert not is_owed(any_ledger)
+    forget(any_ledger, [ADA])
+    assert is_owed(any_ledger)
+    forget(any_ledger, [ADA])  # a repeat, which finds nobody any more
+    assert is_owed(any_ledger)
+    rotate(any_ledger, lambda _: None)
+    assert not is_owed(any_ledger)
 
 
 def test_sweeping_leaves_the_database_usable(any_ledger: Ledger) -> None:

@@ -54,6 +54,39 @@ def test_after_a_rotation_the_new_key_opens_everything_and_the_old_one_nothing(
         assert rotate(again, lambda _: None) == 3
 
 
+class Stopped(BaseException):
+    """Stands for a machine that goes away in the middle."""
+
+
+def test_a_rotation_begun_on_one_machine_is_not_ended_with_another_key(
+    any_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(any_ledger)
+    monkeypatch.setattr("registry.rotation._ROWS", 4)
+    home = any_ledger.home
+
+    def stop(_done: int) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        rotate(any_ledger, stop)
+    begun = next_file(home).read_bytes()
+    next_file(home).unlink()  # another machine, which has the present key alone
+    with Ledger.open(home) as other:
+        with pytest.raises(HomeError, match="begun with another new key"):
+            rotate(other, lambda _: None)
+        with pytest.raises(HomeError, match="being replaced on another machine"):
+            still_there(other)
+    assert not next_file(home).exists()
+    write_key(next_file(home))
+    with Ledger.open(home) as other, pytest.raises(HomeError, match="begun with another new key"):
+        rotate(other, lambda _: None)
+    next_file(home).write_bytes(begun)
+    with Ledger.open(home) as first:
+        assert rotate(first, lambda _: None) == 2
+        assert still_there(first)
+
+
 @pytest.mark.parametrize("stop", ["key written", "some wrapped", "all wrapped", "root wrapped"])
 def test_a_rotation_that_is_killed_anywhere_goes_on(any_ledger: Ledger, stop: str) -> None:
     fill(any_ledger)
