@@ -89,9 +89,9 @@ def killed(root: Path, asked: argparse.Namespace) -> dict[str, Any]:
         time.sleep(rng.uniform(0, 1))
         try:
             os.kill(rng.choice(victims), signal.SIGKILL)
-        except ProcessLookupError:  # gone in that moment: one of the others
-            victims = workers_of(driver.pid) or [driver.pid]
-            os.kill(rng.choice(victims), signal.SIGKILL)
+        except ProcessLookupError:  # gone in that moment: the audit itself, then
+            whom = "audits"
+            os.kill(driver.pid, signal.SIGKILL)
         told[whom] += 1
         tell(f"kill {number + 1} of {asked.kills} ({whom}), {written(fire):,} verdicts")
         if whom == "audits":

@@ -3,7 +3,7 @@
     python benchmarks/figures.py --seeds 11 12 13 --out figures.json
 
 For every seed it trains the testbed, runs `tuni run` with both objectives as a user would (a home
-of its own each), and judges everybody in truth.csv whom the auditor never listed. Every number is
+of its own each), and judges everybody in truth.csv who was not labelled. Every number is
 printed with its count; nothing is reseeded.
 """
 

@@ -144,7 +144,8 @@ class AuditOutcome:
                 f"  at p <= {summary.operating_point:g}: were none of them in the training data, "
                 f"about {summary.by_chance:.0f} would get the first verdict by chance",
                 f"  singled out over the whole list (q <= {summary.operating_point:g}): "
-                f"{summary.singled_out:,}; possible from {summary.smallest_findable} members on",
+                f"{summary.singled_out:,}; possible where "
+                f"{summary.smallest_findable} texts, members or not, have the smallest p",
                 *(f"  {line}" for line in member_words(summary.evidence)),
                 "  known members found at this point: "
                 f"{summary.measured_power or 'not measured (no labels)'}",

@@ -149,8 +149,8 @@ def findings(audit: Audit, summary: AuditSummary) -> list[str]:
         f"them in the training data, about {summary.by_chance:.0f} would get this verdict by "
         f"chance ({point}).",
         f"Singled out over the whole list (q at most {point}): "
-        f"{shared_words(summary.singled_out, summary.judged)}. This is possible from "
-        f"{summary.smallest_findable} members on the list on.",
+        f"{shared_words(summary.singled_out, summary.judged)}. This is possible "
+        f"where {summary.smallest_findable} texts, members or not, have the smallest p.",
         *shared_member_words(summary.evidence),
     ]
 

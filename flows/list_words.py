@@ -18,7 +18,7 @@ def shared_member_words(evidence: ListEvidence | None) -> list[str]:
     lines = [
         _bound(evidence, f"{evidence.at_least:,}")
         if evidence.at_least >= SMALLEST_SHARED
-        else f"Members on the list: no bound of {SMALLEST_SHARED} or more can be given."
+        else f"Names on the list that the model knows: no bound of {SMALLEST_SHARED} or more."
     ]
     if _may_share(evidence):
         lines.append(_seen(evidence))
@@ -31,7 +31,7 @@ def shared_evidence(evidence: ListEvidence | None) -> dict[str, float]:
         return {}
     figures: dict[str, float] = {"list_stranger_fpr_allowed": evidence.stranger_fpr}
     if evidence.at_least >= SMALLEST_SHARED:
-        figures["list_members_at_least"] = evidence.at_least
+        figures["list_names_known_at_least"] = evidence.at_least
     if _may_share(evidence):
         figures |= {
             "list_seen_share": round(evidence.seen, 2),
@@ -52,14 +52,16 @@ def _bound(evidence: ListEvidence, count: str) -> str:
         why = f"the most that {evidence.known_nonmembers:,} known non-members allow"
     else:
         why = "a stated allowance, since no known non-members measured it"
-    line = f"members on the list: at least {count} (95 %), if of strangers {most} may get the first"
-    return f"{line} verdict, {why}"
+    return (
+        f"names on the list that the model knows, by their own or a namesake's data: at least "
+        f"{count} (95 %), if of unknown names {most} may get the first verdict, {why}"
+    )
 
 
 def _seen(evidence: ListEvidence) -> str:
     low, high = _percent(evidence.seen_low), _percent(evidence.seen_high)
     return (
-        f"share of the list that the model treats as members: {_percent(evidence.seen)} "
+        f"share of the list that the model treats as known: {_percent(evidence.seen)} "
         f"(95 % interval {low} to {high})"
     )
 

@@ -155,8 +155,8 @@ class ScoreOutcome:
                 f"  at p <= {point:g}: were none of them in the training data, about "
                 f"{point * total:.0f} would get the first verdict by chance",
                 f"  known members found at this point: {self.power or 'not measured (no labels)'}",
-                f"  q-values can only single anyone out where the list holds at least "
-                f"{self.smallest_findable} members",
+                "  q-values can only single anyone out where at least "
+                f"{self.smallest_findable} texts, members or not, have the smallest p",
                 *(f"  {line}" for line in member_words(self.evidence)),
             ]
         if not self.decoys:

@@ -13,7 +13,9 @@ texts are members that do. The largest k that is not refuted leaves n - k member
 larger of two p-values only lowers the number of small ones; so do ties.
 
 What it needs: but for that error, strangers of the list are exchangeable with the calibration
-decoys, and independent of each other given those. It needs nothing of members. Smaller thresholds
+decoys, and independent of each other given those; and they resemble the known non-members, where
+those measured the error. A namesake of a trained person counts as known. It needs nothing of
+members. Smaller thresholds
 beside the operating point cost more (Bonferroni) than they found in every simulated case. Simes'
 test, valid under the positive dependence of conformal p-values (Bates et al. 2023), needs single
 p-values far smaller than decoys can give.
@@ -89,7 +91,7 @@ def evidence_of_list(
         return None
     pairs = ((null.pair, bundle.pair), (null.single, bundle.single))
     calibrated = [len(scorer.decoy_scores) for group, scorer in pairs if group and scorer]
-    known = bundle.evidence.get("nonmember_fpr_by_bundle") or bundle.evidence.get("nonmember_fpr")
+    known = bundle.evidence.get("nonmember_fpr_by_bundle")
     counted = rate(*_counts(known)) if isinstance(known, Mapping) else None
     return list_evidence(levels, min(calibrated), bundle.operating_point, counted)
 

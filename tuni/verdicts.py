@@ -166,8 +166,9 @@ def q_values(
 
     The step-up rule of Benjamini and Hochberg (1995), or of Benjamini and Yekutieli (2001) under
     any dependence. Conformal p-values take few distinct values, so that a list of any length is
-    adjusted from a short table. With the larger of two p-values no theorem covers the false
-    discovery rate; it is simulated and stated as measured.
+    adjusted from a short table. With the larger of two p-values a theorem covers
+    the false discovery rate of Benjamini-Yekutieli alone; the other is simulated and stated as
+    measured.
 
     Args:
         levels: Distinct p-values in [0, 1] and how many distinct texts have each, at least 1.

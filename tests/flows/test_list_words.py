@@ -36,7 +36,7 @@ def test_bound_of_fewer_than_five_is_shown_to_its_owner_alone() -> None:
 
 def test_shared_figures_are_whole_percent() -> None:
     figures = shared_evidence(replace(TOLD, seen=0.16251))
-    assert figures["list_members_at_least"] == 19
+    assert figures["list_names_known_at_least"] == 19
     assert figures["list_seen_share"] == 0.16
     assert len(shared_member_words(TOLD)) == 2
     assert shared_member_words(None) == []

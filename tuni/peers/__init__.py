@@ -49,7 +49,13 @@ PEERS: tuple[Peer, ...] = (
         ours_with_pictures,
         pictures=True,
     ),
-    Peer("paper", "TUNI as published", _TUNI, "2 of 4 detectors vote (ours)", paper_vote),
+    Peer(
+        "paper",
+        "TUNI, our reading at a small budget",
+        _TUNI,
+        "2 of 4 detectors vote (ours)",
+        paper_vote,
+    ),
     Peer("paper-s", "TUNI's S alone", _TUNI, _GIBBERISH, inversion_similarity),
     *(
         Peer(

@@ -64,7 +64,7 @@ def paper_part(place: int) -> Callable[[Bench], PeerResult]:
 
 
 def paper_vote(bench: Bench) -> PeerResult:
-    """The paper's method as published: S and D, gibberish null and thresholds, the vote."""
+    """The paper's method in our reading, at a small budget: S and D, gibberish nulls, the vote."""
     model = fit_detector(PAPER, bench.nulls(_PAPER), derive_seed(bench.seed, "fit"))
     scores = score(model, bench.table("subjects", _PAPER))
     return PeerResult(scores, has_votes(model, scores))
