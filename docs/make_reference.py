@@ -4,6 +4,7 @@ The one law: what a page says of an option or a key is what the code says. tests
 fails where a page is stale.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from flows.cli import app
+from flows.evidence import evidence_schema
 from flows.settings import Request, Settings
 
 DOCS = Path(__file__).parent
@@ -83,6 +85,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "cli.md": cli_page(),
         guide: filled(guide.read_text(encoding="utf-8")),
+        DOCS / "evidence.schema.json": json.dumps(evidence_schema(), indent=1) + "\n",
     }
 
 

@@ -15,6 +15,7 @@ from flows.cli_audits import audit, audits, compare
 from flows.cli_benchmark import benchmark
 from flows.cli_ledger import forget, init, keys, ledger
 from flows.cli_models import models
+from flows.cli_report import report
 from flows.cli_services import down, status, up
 from flows.cli_watchlists import watchlist
 from flows.options import Decoys, Dependence, DetectorVersion, ListDecoys
@@ -206,6 +207,7 @@ def make_testbed(
     results(outcome.record(), outcome.text(), as_json=as_json)
 
 
+app.command(epilog="Example: tuni report evidence.json --out page.html")(report)
 app.command(epilog="Example: tuni benchmark --size demo --seed 21 --out benchmark")(benchmark)
 
 

@@ -282,8 +282,23 @@ class Job:
             key: value for key, value in asked["compute"].items() if key not in _NOT_IN_HASH
         }
         asked["nulls"].pop("decoys")
+        return digest(
+            {
+                "request": asked,
+                "name": self.request.checkpoint.name,
+                "kind": self.request.subjects.kind,
+                "fingerprint": self.target.fingerprint,
+                "spec": self.spec.hash,
+                "files": self.file_digests,
+                "version": __version__,
+            }
+        )[:32]
+
+    @cached_property
+    def file_digests(self) -> dict[str, str | None]:
+        """Digests of the lists, keyed with the home's key; None where there is no such file."""
         subjects = self.request.subjects
-        files = {
+        return {
             name: None if path is None else self.ledger.keys.content_digest(path.read_bytes())
             for name, path in (
                 ("labelled", subjects.labelled),
@@ -291,17 +306,6 @@ class Job:
                 ("decoys", self.request.nulls.decoys),
             )
         }
-        return digest(
-            {
-                "request": asked,
-                "name": self.request.checkpoint.name,
-                "kind": subjects.kind,
-                "fingerprint": self.target.fingerprint,
-                "spec": self.spec.hash,
-                "files": files,
-                "version": __version__,
-            }
-        )[:32]
 
     @cached_property
     def folder(self) -> JobFolder:

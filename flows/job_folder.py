@@ -11,6 +11,7 @@ CHOICE = "choice.json"
 EVALUATION = "evaluation.json"
 OUTCOME = "outcome.json"
 REPORT = "report.html"
+EVIDENCE = "evidence.json"
 
 
 @dataclass(frozen=True, slots=True)

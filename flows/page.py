@@ -1,16 +1,18 @@
-"""The report page of a job, from what its stages kept."""
+"""The evidence file and the report page of a job, from what its stages kept."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.calibrate import versions
+from flows.calibrate import FINAL, versions
 from flows.evaluate import Evaluated
+from flows.evidence import Evidence, evidence_text, read_evidence
 from flows.job import Job
-from flows.job_folder import CHOICE, REPORT
+from flows.job_folder import CHOICE, EVIDENCE, REPORT
 from flows.report import write_report
 from flows.report_facts import Chart, Power, ReportFacts, Search, Trial
 from flows.shared_evaluation import told
+from tuni.bundle import bundle_digest
 from tuni.intervals import Interval, Rate
 
 OBJECTIVES = {
@@ -20,13 +22,16 @@ OBJECTIVES = {
 SHOWN_OTHERS = 5
 
 
-def write_page(job: Job, evaluated: Evaluated, version: str) -> Path:
-    """Write the job's report page.
+def write_pages(job: Job, evaluated: Evaluated, version: str) -> tuple[Path, Path]:
+    """Write the job's evidence file, and the report page from that file alone.
 
     Args:
         job: Gives request, checkpoint and folder.
         evaluated: Figures and gates.
         version: Registered version and alias, as it shall stand there.
+
+    Returns:
+        Evidence file and page.
     """
     facts = ReportFacts(
         checkpoint=job.request.checkpoint.name,
@@ -43,9 +48,17 @@ def write_page(job: Job, evaluated: Evaluated, version: str) -> Path:
         charts=tuple(_chart(job, chart) for chart in evaluated.charts),
         settings=_flat(job.logged_request()),
         versions=versions(),
-        command="tuni run REQUEST.toml (the request stands under settings)",
+        command="tuni run REQUEST.toml",
     )
-    return write_report(facts, job.folder / REPORT)
+    inputs = {f"{name} (keyed)": value for name, value in job.file_digests.items() if value}
+    inputs |= {
+        "job": job.hash,
+        "feature spec": job.spec.hash,
+        "bundle": bundle_digest(job.folder / FINAL),
+    }
+    evidence = job.folder / EVIDENCE
+    job.folder.keep_text(EVIDENCE, evidence_text(Evidence(facts, evaluated.evaluation, inputs)))
+    return evidence, write_report(read_evidence(evidence).facts, job.folder / REPORT)
 
 
 def _asked(job: Job) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from flows.evaluate import Evaluated, score_labelled_test
 from flows.guard import guarded
 from flows.job import Job, open_job
 from flows.job_folder import EVALUATION, OUTCOME
-from flows.page import write_page
+from flows.page import write_pages
 from flows.settings import Request
 from flows.tracked import job_run
 from registry.models import ModelStore
@@ -68,8 +68,8 @@ def register_bundle(request: Request) -> int:
         job.folder.keep(
             OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)}
         )
-        page = write_page(job, evaluated, f"{version.version} ({alias})")
-        run.log_file(page)
+        for file in write_pages(job, evaluated, f"{version.version} ({alias})"):
+            run.log_file(file)
         run.set_tags({"version_registered": str(version.version), "alias": alias})
         run.set_note(
             f"{evaluated.asked} {evaluated.sentence} Registered as version {version.version} "

@@ -32,7 +32,7 @@ def _blocks(page, language):
     return re.findall(rf"^ *```{language}\n(.*?)^ *```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", ["cli.md", "guide.md"])
+@pytest.mark.parametrize("page", ["cli.md", "guide.md", "evidence.schema.json"])
 def test_generated_pages_are_not_stale(page):
     pages = {path.name: content for path, content in REFERENCE.pages().items()}
     written = (DOCS / page).read_text(encoding="utf-8")
