@@ -96,7 +96,10 @@ def audit_page(audit: Audit, summary: AuditSummary, levels: Mapping[float, int])
                 ("Detector", f"version {audit.version}, digest {audit.digest[:16]}…"),
                 ("Operating point", point),
                 ("Decoys of the list", f"{summary.list_decoys:,}"),
-                ("Known members found", summary.measured_power or "not measured (no labels)"),
+                (
+                    "Known members found (95 % interval)",
+                    summary.measured_power or "not measured (no labels)",
+                ),
             ),
         ),
     ]

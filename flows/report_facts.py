@@ -232,5 +232,5 @@ def _captions(label: str) -> str:
 def _said(rate: Rate) -> str:
     return (
         f"{percent(rate.value)} ({rate.hits:,} of {rate.n:,}; "
-        f"95 % interval {percent(rate.low)} to {percent(rate.high)})"
+        f"95\u00a0% interval {percent(rate.low)} to {percent(rate.high)})"
     )
