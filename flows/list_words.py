@@ -29,7 +29,7 @@ def shared_evidence(evidence: ListEvidence | None) -> dict[str, float]:
     """Figures by MLflow name, small counts left out; shares in whole percent."""
     if evidence is None:
         return {}
-    figures: dict[str, float] = {"list_stranger_fpr_allowed": evidence.stranger_fpr}
+    figures: dict[str, float] = {"list_nonmember_fpr_allowed": evidence.stranger_fpr}
     if evidence.at_least >= SMALLEST_SHARED:
         figures["list_names_known_at_least"] = evidence.at_least
     if _may_share(evidence):

@@ -31,7 +31,7 @@ def test_bound_of_fewer_than_five_is_shown_to_its_owner_alone() -> None:
     few = replace(TOLD, at_least=3, seen=0.015)
     assert "at least 3" in member_words(few)[0]
     assert not any("3" in line for line in shared_member_words(few))
-    assert set(shared_evidence(few)) == {"list_stranger_fpr_allowed"}
+    assert set(shared_evidence(few)) == {"list_nonmember_fpr_allowed"}
 
 
 def test_shared_figures_are_whole_percent() -> None:
