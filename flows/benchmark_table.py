@@ -238,28 +238,30 @@ def by_testbed(figures: Sequence[Figures]) -> dict[tuple[int, str], list[Figures
 
 
 def findings(figures: Sequence[Figures]) -> tuple[str, ...]:
-    """For every method: on how many testbeds ours is ahead, level or behind."""
-    lines = []
+    """Whom ours is ahead of and behind, methods of equal outcome in one sentence."""
+    outcomes: dict[str, list[str]] = {}
     for method in dict.fromkeys(one.method for one in figures if one.method != OURS):
         rows = [one for one in figures if one.method == method]
-        counted = []
-        for name, leads in (
-            ("AUC", [one.lead_auc for one in rows]),
-            ("found at 5 %", [one.lead_tpr_5 for one in rows]),
-            ("AUC of ours with pictures", [one.lead_pictured for one in rows]),
-        ):
-            known = [lead for lead in leads if lead is not None]
-            if not known:
-                continue
-            ahead = sum(lead.low > 0 for lead in known)
-            behind = sum(lead.high < 0 for lead in known)
-            counted.append(
-                f"{name}: ahead on {ahead}, behind on {behind}, "
-                f"not told apart on {len(known) - ahead - behind}"
+        told = [
+            f"{name}: {_outcome(leads)}"
+            for name, leads in (
+                ("AUC", [one.lead_auc for one in rows]),
+                ("found at 5 % of strangers", [one.lead_tpr_5 for one in rows]),
+                ("AUC of ours with pictures", [one.lead_pictured for one in rows]),
             )
-        beds = f"{len(rows)} testbed{'s' if len(rows) > 1 else ''}"
-        lines.append(f"Ours against {rows[0].title}, {beds}. {'; '.join(counted)}.")
-    return tuple(lines)
+            if any(lead is not None for lead in leads)
+        ]
+        outcomes.setdefault("; ".join(told), []).append(rows[0].title)
+    return tuple(f"Ours beside {', '.join(titles)}. {told}." for told, titles in outcomes.items())
+
+
+def _outcome(leads: Sequence[Lead | None]) -> str:
+    """On how many testbeds ours is ahead, behind or neither, what does not occur left out."""
+    known = [lead for lead in leads if lead is not None]
+    ahead = sum(lead.low > 0 for lead in known)
+    behind = sum(lead.high < 0 for lead in known)
+    counts = {"ahead": ahead, "behind": behind, "not told apart": len(known) - ahead - behind}
+    return ", ".join(f"{word} on {count}" for word, count in counts.items() if count)
 
 
 def _flat(one: Figures) -> dict[str, object]:
