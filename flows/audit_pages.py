@@ -20,7 +20,7 @@ from registry.ledger import Ledger
 from registry.tracking import JobLabels, JobRun, code_commit
 from registry.trail import Trail
 from tuni import __version__
-from tuni.suppression import FEW, SMALLEST_SHARED, shared_part, shared_words
+from tuni.suppression import HIDDEN, SMALLEST_SHARED, hidden_bins, shared_part, shared_words
 from tuni.verdicts import EVIDENCE
 
 BINS = 20
@@ -141,7 +141,9 @@ def findings(audit: Audit, summary: AuditSummary) -> list[str]:
         judged = f"All {summary.subjects:,} subjects have a verdict."
     lines = [judged]
     if summary.missing:
-        missing = shared_words(summary.missing, summary.subjects)
+        refused = summary.subjects - summary.judged - summary.missing  # it follows from the two
+        told = shared_part(summary.missing, summary.subjects) and not 0 < refused < SMALLEST_SHARED
+        missing = f"{summary.missing:,}" if told else "some"
         lines.append(f"The audit is partial: {missing} could be scored, but their shards failed.")
     if summary.withheld:
         return lines
@@ -152,7 +154,7 @@ def findings(audit: Audit, summary: AuditSummary) -> list[str]:
         f"them in the training data, about {summary.by_chance:.0f} would get this verdict by "
         f"chance ({point}).",
         f"Singled out over the whole list (q at most {point}): "
-        f"{shared_words(summary.singled_out, summary.judged)}. This is possible "
+        f"{shared_words(summary.singled_out, summary.found)} of them. This is possible "
         f"where {summary.smallest_findable} texts, members or not, have the smallest p.",
         *shared_member_words(summary.evidence),
     ]
@@ -179,9 +181,9 @@ def p_value_table(levels: Mapping[float, int]) -> PValueTable:
     """
     p = np.array(list(levels), dtype=np.float64)
     counts, _ = np.histogram(p, BINS, (0.0, 1.0), weights=np.array(list(levels.values())))
-    total = counts.sum()
+    shares = np.where(hidden_bins(counts.astype(np.int64)), np.nan, counts / counts.sum())
     return PValueTable(
-        tuple(float(n / total) if n >= SMALLEST_SHARED else float("nan") for n in counts),
+        tuple(shares.tolist()),
         1 / BINS,
     )
 
@@ -196,7 +198,7 @@ def draw_p_values(table: PValueTable, axes: Axes) -> None:
         least = table.expected / 4
         axes.bar(
             edges[hidden], least, 1 / BINS, align="edge", color="white", edgecolor=GREY,
-            hatch="////", label=FEW,
+            hatch="////", label=HIDDEN,
         )  # fmt: skip
         axes.legend(frameon=False, fontsize=8.5)
     axes.axhline(table.expected, color=VERMILLION, linewidth=1, linestyle=(0, (5, 2)))
@@ -238,8 +240,9 @@ def _metrics(summary: AuditSummary) -> dict[str, float]:
         "decoys_used": summary.list_decoys,
         "withheld": float(summary.withheld is not None),
     }
-    for name in ("found", "singled_out"):
-        count = shared_part(getattr(summary, name), summary.judged)
+    # Who is singled out is found as well: the difference is a count too.
+    for name, whole in (("found", summary.judged), ("singled_out", summary.found)):
+        count = shared_part(getattr(summary, name), whole)
         if count is not None and not summary.withheld:
             values[name] = count
             values[f"{name}_share"] = count / summary.judged

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from flows.fact_page import FactPage, PageFigure, PageSection
 from flows.svg import BLUE, GREY, percent, render
 from registry.audits import Audit
-from tuni.suppression import SMALLEST_SHARED, shared_words
+from tuni.suppression import HIDDEN, SMALLEST_SHARED, hidden_bins, shared_part, shared_words
 from tuni.verdicts import Floats
 
 BINS = 24
@@ -41,8 +41,7 @@ def change_table(subjects: Floats, decoys: Floats) -> ChangeTable:
     low, high = np.quantile(np.concatenate([subjects, decoys]), [0.001, 0.999])
     edges = np.linspace(low, max(high, low + 1e-9), BINS + 1)
     counts = [np.histogram(np.clip(one, low, high), edges)[0] for one in (subjects, decoys)]
-    hidden = (counts[0] > 0) & (counts[0] < SMALLEST_SHARED)
-    shares = np.where(hidden, np.nan, counts[0] / len(subjects))
+    shares = np.where(hidden_bins(counts[0]), np.nan, counts[0] / len(subjects))
     return ChangeTable(
         tuple(edges.tolist()), tuple(shares.tolist()), tuple((counts[1] / len(decoys)).tolist())
     )
@@ -74,11 +73,15 @@ def comparison_page(
     """
     n, point = result["subjects"], percent(result["operating_point"])
     shown = {
-        name: shared_words(result[name], n)
-        for name in (
-            "more", "less", "more_singled_out", "less_singled_out", "appeared", "vanished",
+        name: shared_words(result[name], result[within] if within else n)
+        for name, within in (
+            ("more", ""), ("more_singled_out", "more"), ("less", ""), ("less_singled_out", "less"),
         )
     }  # fmt: skip
+    # The two follow from each other and from the findings of the audits' own pages.
+    moved = {name: shared_words(result[name], n) for name in ("appeared", "vanished")}
+    hidden = any(shared_part(result[name], n) is None for name in moved)
+    shown |= dict.fromkeys(moved, HIDDEN) if hidden else moved
     chance = f"about {result['operating_point'] * n:.0f} by chance"
     p = {name: f"{result[name]:.3g}" for name in ("list_more", "list_less")}
     table = PageSection(

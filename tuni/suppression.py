@@ -6,8 +6,12 @@ people either, nor one that follows from two that are shown.
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 SMALLEST_SHARED = 5
 FEW = f"fewer than {SMALLEST_SHARED}"
+HIDDEN = "not told"
 
 
 def shared_part(part: int, whole: int) -> int | None:
@@ -37,6 +41,16 @@ def shared_groups(sizes: Mapping[str, int]) -> frozenset[str]:
     ):
         hidden += 1
     return frozenset(by_size[hidden:])
+
+
+def hidden_bins(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Bins of a histogram that must not be told, by `shared_groups`; empty ones may be.
+
+    Args:
+        counts: People by bin, shape (n,).
+    """
+    told = shared_groups({str(row): int(counts[row]) for row in np.flatnonzero(counts)})
+    return np.array([bool(count) and str(row) not in told for row, count in enumerate(counts)])
 
 
 def shared_words(part: int, whole: int) -> str:
