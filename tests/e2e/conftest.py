@@ -254,6 +254,12 @@ def _people(
     return labelled, listed, watch
 
 
+@pytest.fixture(scope="session")
+def planted() -> Mapping[str, str]:
+    """The planted names by where they were planted."""
+    return CANARIES
+
+
 @pytest.fixture
 def canaries() -> tuple[str, ...]:
     """The planted last parts."""

@@ -1,75 +1,257 @@
-"""Watch lists and audits from the command line, through Prefect and MLflow."""
+"""Watch lists and audits from the command line, what goes wrong with them, and what is left of it.
+
+All of it happens once, in one home: audits, a comparison, an erasure, and faults on purpose. Then
+everything below the home is searched for the planted names and their pseudonyms.
+"""
 
 import csv
+import http.client
 import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, select, update
 
+from registry import schema
+from registry.home import Home
+from registry.ledger import Ledger
+from registry.traces import Trace, find_traces
 from tuni.tables import read_subjects
+from tuni.texts import clean_text
+
+TUNI = Path(sys.executable).with_name("tuni")
+
+# A library that fails with the text in its message: open_clip cleans texts with it.
+FAULTY = """
+import html
+_sound = html.unescape
+def unescape(text):
+    if {needle!r} in text:
+        raise ValueError("cannot clean " + text)
+    return _sound(text)
+html.unescape = unescape
+"""
 
 
-@pytest.fixture
-def staff(audit, own_home, tuni, tmp_path):
-    """The watched people in a watch list, with a column of the auditor's own."""
-    file = tmp_path / "staff.csv"
-    texts = read_subjects(audit.watch).texts
-    rows = [{"text": text, "id": str(number)} for number, text in enumerate(texts)]
-    with file.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, ["text", "id"])
-        writer.writeheader()
-        writer.writerows([*rows, {"text": "bad\u200b", "id": ""}])
-    done = tuni(own_home, "watchlist", "import", file, "--name", "staff", "--json")
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert (told["new"], list(told["refused"])) == (len(rows), [str(len(rows) + 2)])
-    return file
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What was done in the home, step by step.
+
+    Attributes:
+        home: A copy of the audit's home.
+        own: The auditor's own files.
+        codes: Exit codes.
+        out: What was printed on stdout.
+        err: What was printed on stderr.
+        marks: Pseudonyms of the planted names in this home.
+    """
+
+    home: Path
+    own: Path
+    codes: Mapping[str, int]
+    out: Mapping[str, str]
+    err: Mapping[str, str]
+    marks: Sequence[str]
 
 
-def test_a_watch_list_is_audited_shown_exported_and_verified(
-    audit, own_home, staff, tuni, tmp_path
-):
-    again = tuni(own_home, "watchlist", "import", staff, "--name", "staff")
-    assert again.stdout.startswith(f"staff: 0 new, {len(audit.verdicts)} known, 0 repeated")
+@pytest.fixture(scope="session")
+def audited(once, audit, bed, planted, tuni) -> Audited:
+    """The watched people in a watch list: audited, compared, and one of them forgotten."""
 
-    version = ("--version", audit.result["version"])
-    names = ("--watchlist", "staff", "--checkpoint", audit.result["model"])
-    done = tuni(own_home, "audit", *names, *version, "--json")
-    assert done.returncode == audit.codes["score"], done.stderr
-    told = json.loads(done.stdout)
-    assert (told["state"], told["subjects"]) == ("done", len(audit.verdicts))
+    def build(root: Path) -> None:
+        home, own = root / "home", root / "own"
+        shutil.copytree(audit.home, home)
+        own.mkdir()
+        watched = planted["scored"]
+        write(own / "staff.csv", audit.verdicts, f"{planted['refused at score']}\u200b")
+        (own / "forget.csv").write_text(f"text\n{watched}\n", encoding="utf-8")
+        (own / "fault").mkdir()
+        faulty = FAULTY.format(needle=watched.split()[1])
+        (own / "fault" / "sitecustomize.py").write_text(faulty, encoding="utf-8")
+        shutil.copytree(bed / "checkpoint", own / "cut")
+        weights = own / "cut" / "open_clip_model.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1000])
 
-    out, page = tmp_path / "verdicts.csv", tmp_path / "report.html"
-    done = tuni(own_home, "audits", "export", told["id"], "--out", out, "--report", page)
-    assert done.returncode == 0, done.stderr
-    with out.open(encoding="utf-8", newline="") as file:
-        exported = {row["text"]: row for row in csv.DictReader(file)}
-    # The same list and detector: the verdicts of `tuni score`.
-    for row in audit.verdicts:
-        mine = exported[row["text"]]
-        assert {key: mine[key] for key in ("score", "verdict", "flags")} == {
-            key: row[key] for key in ("score", "verdict", "flags")
+        done = {}
+
+        def step(name, *arguments, **more):
+            done[name] = tuni(home, *arguments, **more)
+            return done[name].stdout
+
+        model, version = audit.result["model"], audit.result["version"]
+        staff = ("--watchlist", "staff")
+        file = ("watchlist", "import", own / "staff.csv", "--name", "staff")
+        step("import", *file, "--json")
+        step("import again", *file)
+        asked = ("audit", *staff, "--checkpoint", model, "--version", version, "--json")
+        first = json.loads(step("audit", *asked))["id"]
+        page = ("--report", own / "report.html")
+        step("export", "audits", "export", first, "--out", own / "verdicts.csv", *page)
+        step("verify", "audits", "verify", first, "--json")
+        step("promote", "models", "promote", f"{model}@{version}", "--reason", "for the fleet")
+        second = json.loads(step("audit every", "audit", *staff, "--every", "--json"))["id"]
+        page = ("--report", own / "compared.html")
+        step("compare", "compare", first, second, "--out", own / "changes.csv", *page)
+        step("show", "audits", "show", first)
+        step("show list", "watchlist", "show", "staff")
+        step("export list", "watchlist", "export", "staff", "--out", own / "again.csv")
+        with Ledger.open(Home.open(home)) as ledger:
+            marks = {name: ledger.keys.pseudonym(name) for name in planted.values()}
+            lose_verdict(ledger, marks[watched])
+        path = os.pathsep.join([str(own / "fault"), os.environ.get("PYTHONPATH", "")])
+        step("shard with a fault", "audits", "resume", first, "--json", PYTHONPATH=path)
+        step("bad checkpoint", "audits", "resume", first, TUNI_CHECKPOINT=str(own / "cut"))
+        away = "postgresql://nobody:secret@127.0.0.1:1/none"
+        step("database away", *file, TUNI_LEDGER_URL=away)
+        step("forget", "forget", "--subjects", own / "forget.csv", "--json")
+        step("delete", "watchlist", "delete", "staff", "--yes")
+        step("show after", "audits", "show", first)
+        told = {
+            "codes": {name: one.returncode for name, one in done.items()},
+            "out": {name: one.stdout for name, one in done.items()},
+            "err": {name: one.stderr for name, one in done.items()},
+            "marks": list(marks.values()),
         }
+        (root / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
-    verified = tuni(own_home, "audits", "verify", told["id"], "--json")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert json.loads(verified.stdout)["null_same"] is True
+    root = once("audited", build)
+    told = json.loads((root / "told.json").read_text(encoding="utf-8"))
+    return Audited(home=root / "home", own=root / "own", **told)
 
-    shown = tuni(own_home, "audits", "show", told["id"]).stdout
-    listed = tuni(own_home, "watchlist", "show", "staff").stdout
-    for text in (page.read_text(encoding="utf-8"), shown, listed):
+
+def write(path: Path, rows: Sequence[Mapping[str, str]], refused: str) -> None:
+    """A list with a column of the auditor's own, and a row that is refused."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "id"])
+        writer.writerows([clean_text(row["text"]), number] for number, row in enumerate(rows))
+        writer.writerow([refused, ""])
+
+
+def lose_verdict(ledger: Ledger, mark: str) -> None:
+    """Take a person's verdicts and features away, as if that shard had never been reached."""
+    people = schema.subjects
+    who = select(people.c.id).where(people.c.pseudonym == mark).scalar_subquery()
+    with ledger.engine.begin() as connection:
+        lost = delete(schema.verdicts).where(schema.verdicts.c.subject == who)
+        assert connection.execute(lost).rowcount == 2
+        connection.execute(delete(schema.features).where(schema.features.c.subject == who))
+        connection.execute(update(schema.audits).values(state="partial"))
+
+
+def rows_of(path: Path) -> Mapping[str, Mapping[str, str]]:
+    """Rows of a CSV by their text."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return {row["text"]: row for row in csv.DictReader(file)}
+
+
+def outside_the_ledger(folder: Path, needles: Sequence[str]) -> list[Trace]:
+    return [one for one in find_traces(folder, needles) if not one.place.startswith("ledger.db")]
+
+
+def test_a_watch_list_is_imported_once_and_comes_back(audit, audited):
+    people = len(audit.verdicts)
+    assert audited.codes["import"] == 0, audited.err["import"]
+    told = json.loads(audited.out["import"])
+    assert (told["new"], list(told["refused"])) == (people, [str(people + 2)])
+    assert audited.out["import again"].startswith(f"staff: 0 new, {people} known, 0 repeated")
+    assert read_subjects(audited.own / "again.csv").columns == ("text", "id")
+
+
+def test_an_audit_gives_the_verdicts_of_tuni_score_and_comes_out_the_same(audit, audited):
+    assert audited.codes["audit"] == audit.codes["score"], audited.err["audit"]
+    told = json.loads(audited.out["audit"])
+    assert (told["state"], told["subjects"]) == ("done", len(audit.verdicts))
+    mine = rows_of(audited.own / "verdicts.csv")
+    for row in audit.verdicts:
+        for name in ("score", "verdict", "flags"):
+            assert mine[row["text"]][name] == row[name]
+    assert audited.codes["verify"] == 0, audited.out["verify"]
+    assert json.loads(audited.out["verify"])["null_same"] is True
+
+
+def test_every_checkpoint_with_a_champion_is_audited_and_two_audits_are_compared(audit, audited):
+    assert audited.codes["audit every"] == audit.codes["score"], audited.err["audit every"]
+    assert json.loads(audited.out["audit every"])["checkpoint"] == audit.result["model"]
+    assert audited.codes["compare"] == 0, audited.err["compare"]
+    assert rows_of(audited.own / "changes.csv").keys() <= {row["text"] for row in audit.verdicts}
+
+
+def test_what_is_shown_to_others_names_nobody(audit, audited):
+    pages = [audited.own / "report.html", audited.own / "compared.html"]
+    shown = [page.read_text(encoding="utf-8") for page in pages]
+    for text in (*shown, audited.out["show"], audited.out["show list"]):
+        assert text
         assert not [row["text"] for row in audit.verdicts if row["text"] in text]
 
-    people = tmp_path / "again.csv"
-    assert tuni(own_home, "watchlist", "export", "staff", "--out", people).returncode == 0
-    assert read_subjects(people).columns == ("text", "id")
-    assert tuni(own_home, "watchlist", "delete", "staff", "--yes").returncode == 0
-    assert tuni(own_home, "audits", "show", told["id"]).stdout == shown
+
+def test_a_shard_that_fails_with_the_text_in_its_message_leaves_the_audit_partial(audited):
+    assert audited.codes["shard with a fault"] == 1, audited.err["shard with a fault"]
+    assert json.loads(audited.out["shard with a fault"])["state"] == "partial"
+    log = (audited.home / "logs" / "tuni.log").read_text(encoding="utf-8")
+    assert "ValueError in shard 0" in log
 
 
-def test_every_checkpoint_with_a_champion_is_audited(audit, own_home, staff, tuni):
-    name = f"{audit.result['model']}@{audit.result['version']}"
-    done = tuni(own_home, "models", "promote", name, "--reason", "for the fleet")
-    assert done.returncode == 0, done.stderr
-    done = tuni(own_home, "audit", "--watchlist", "staff", "--every", "--json")
-    assert done.returncode == audit.codes["score"], done.stderr
-    assert json.loads(done.stdout)["checkpoint"] == audit.result["model"]
+def test_a_bad_checkpoint_and_a_database_that_is_away_are_told(audited):
+    assert (audited.codes["bad checkpoint"], audited.codes["database away"]) == (2, 1)
+    for step in ("bad checkpoint", "database away"):
+        assert "\n  fix: " in audited.err[step]
+        assert "Traceback" not in audited.err[step]
+    assert "secret" not in audited.err["database away"]
+
+
+def test_a_forgotten_person_is_found_nowhere_and_the_audit_outlives_its_list(audited):
+    told = json.loads(audited.out["forget"])
+    assert (told["known"], told["traces"]) == (1, [])
+    assert (audited.codes["delete"], audited.codes["show after"]) == (0, 0)
+
+
+def test_no_pseudonym_of_a_run_stands_outside_the_ledger(audit, audited, tmp_path):
+    assert find_traces(audit.home, audited.marks)  # the copy's key is the same: they are there
+    assert outside_the_ledger(audit.home, audited.marks) == []
+    (tmp_path / "printed").write_text(audit.printed, encoding="utf-8")
+    assert find_traces(tmp_path, audited.marks) == ()
+
+
+def test_neither_name_nor_pseudonym_stands_outside_the_ledger_after_audits_faults_and_queries(
+    audit, audited, planted, canaries, start, wait_for, free_port, tmp_path
+):
+    port, told = free_port(), []
+    asked = (TUNI, "serve", "--checkpoint", audit.result["model"], "--port", port)
+    server = start(audited.home, *asked, log=tmp_path / "served.log")
+
+    def open_port() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_for(open_port, server, "the port was open")
+    token = (audited.home / "serve.token").read_text(encoding="ascii").strip()
+    for text, code in ((planted["scored"], 200), (f"{planted['refused at score']}\u200b", 400)):
+        body = json.dumps({"dataframe_records": [{"text": text}]}).encode()
+        query = http.client.HTTPConnection("127.0.0.1", port, timeout=240)
+        query.request("POST", "/invocations", body, {"Authorization": f"Bearer {token}"})
+        answer = query.getresponse()
+        assert answer.status == code
+        told.append(answer.read().decode() if code != 200 else "")
+        query.close()
+    server.send_signal(signal.SIGINT)
+    server.wait(timeout=60)
+
+    told += [*audited.out.values(), *audited.err.values()]
+    (tmp_path / "printed").write_text("".join(told), encoding="utf-8")
+    needles = [*canaries, *audited.marks]
+    for place in (audited.home, audited.home.parent / "home-tmp", audit.home / "artifacts"):
+        assert outside_the_ledger(place, needles) == []
+    assert find_traces(tmp_path, needles) == ()
+    # The search finds them where they are: pseudonyms in the ledger, names in the auditor's files.
+    assert find_traces(audited.home, canaries) == ()
+    assert find_traces(audited.home, audited.marks)
+    found = {one.place for one in find_traces(audited.own, canaries)}
+    assert found >= {"staff.csv", "verdicts.csv", "changes.csv", "again.csv"}
