@@ -38,7 +38,8 @@ def prepare(settings: Settings) -> None:
     home = open_home(settings)
     defaults = {
         **quiet(home),
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+        # Prefect would print a flow's error with its frames; we tell it, in one sentence.
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
         "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         # On a busy machine its embedded server needs more than the 20 s that Prefect allows.
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
