@@ -59,5 +59,7 @@ def test_a_job_without_labels_registers_a_detector_of_unknown_power(
     )  # fmt: skip
     told = json.loads(scored.stdout)
     assert scored.returncode == (3 if told["withheld"] else 0), scored.stderr
-    assert told["measured_power"] is None
-    assert "not measured" in (tmp_path / "out.csv").read_text(encoding="utf-8")
+    # The home's key is drawn, and with it the split: the negative control fails now and then.
+    power = "withheld: a gate failed" if result["withheld"] else None
+    assert told["measured_power"] == power
+    assert (power or "not measured") in (tmp_path / "out.csv").read_text(encoding="utf-8")
