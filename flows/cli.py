@@ -21,14 +21,10 @@ from flows.cli_watchlists import watchlist
 from flows.options import Decoys, Dependence, DetectorVersion, ListDecoys
 from flows.show import results, say
 from flows.start import open_settings
+from flows.verbs import verbs
 
-app = typer.Typer(
-    name="tuni",
-    help="Was this person's data in the training set of a CLIP model? Evidence from text alone.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+app = verbs(
+    "Was this person's data in the training set of a CLIP model? Evidence from text alone.", "tuni"
 )
 app.command(epilog="Example: tuni init")(init)
 app.add_typer(keys, name="keys")
@@ -142,6 +138,7 @@ def score(
             pictures=pictures,
         ),
         open_settings(),
+        lambda cost: say(cost.text()),
     )
     results(outcome.record(), outcome.text(), as_json=as_json)
     if outcome.withheld:

@@ -8,10 +8,9 @@ import typer
 from flows.options import Decoys, Dependence, DetectorVersion, ListDecoys
 from flows.show import results
 from flows.start import open_settings
+from flows.verbs import verbs
 
-audits = typer.Typer(
-    help="List, show, export, resume, cancel and verify audits.", no_args_is_help=True
-)
+audits = verbs("List, show, export, resume, cancel and verify audits.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Id = Annotated[str, typer.Argument(help="The audit's id, as `tuni audits list` shows it.")]

@@ -10,10 +10,11 @@ import typer
 
 from flows.show import results
 from flows.start import open_settings
+from flows.verbs import verbs
 from tuni.errors import RequestError
 
-keys = typer.Typer(help="The home's key.", no_args_is_help=True)
-ledger = typer.Typer(help="Verify, upgrade and prune the ledger.", no_args_is_help=True)
+keys = verbs("The home's key.")
+ledger = verbs("Verify, upgrade and prune the ledger.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 

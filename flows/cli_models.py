@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.show import results
+from flows.verbs import verbs
 
 if TYPE_CHECKING:
     from registry.models import ModelStore
 
-models = typer.Typer(
-    help="List, show, pull, promote and roll back registered detectors.", no_args_is_help=True
-)
+models = verbs("List, show, pull, promote and roll back registered detectors.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Reference = Annotated[str, typer.Argument(help="NAME, NAME@alias or NAME@version.")]

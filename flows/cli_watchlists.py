@@ -7,10 +7,9 @@ import typer
 
 from flows.show import results
 from flows.start import open_settings
+from flows.verbs import verbs
 
-watchlist = typer.Typer(
-    help="Import, list, show, export and delete watch lists.", no_args_is_help=True
-)
+watchlist = verbs("Import, list, show, export and delete watch lists.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Name = Annotated[str, typer.Argument(help="Name of the watch list.")]

@@ -7,8 +7,9 @@ from flows.calibrate import CALIBRATED, NULLS
 from flows.job import Job, open_job
 from flows.job_folder import CHOICE
 from flows.settings import Request
+from flows.show import spell
 from flows.space import default_detector, paper_detector
-from tuni.cost import seconds_per_unit, work_units
+from tuni.cost import warm_up, work_units
 from tuni.decoys import recombine_around
 from tuni.detector_spec import DetectorSpec
 from tuni.family_work import NEIGHBOURED, FamilyWork
@@ -51,9 +52,9 @@ class Estimate:
             return "this job is done already; its result follows"
         lines = ["to encode (measured on a few texts):"]
         lines += [
-            f"  {name:<10} {count:>9,} texts  {_spell(wait):>8}" for name, count, wait in self.rows
+            f"  {name:<10} {count:>9,} texts  {spell(wait):>8}" for name, count, wait in self.rows
         ]
-        return "\n".join([*lines, f"the whole job takes about {_spell(self.seconds)}"])
+        return "\n".join([*lines, f"the whole job takes about {spell(self.seconds)}"])
 
 
 def estimate(request: Request) -> Estimate:
@@ -103,12 +104,5 @@ def _families(detector: DetectorSpec) -> set[Family]:
 
 
 def _seconds(job: Job, family: Family, units: float) -> float:
-    names = job.sets.decoy_fit
-    return units * seconds_per_unit(job.target, job.spec, family, names, job.bank)
-
-
-def _spell(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+    names, paired = job.sets.decoy_fit, family in NEIGHBOURED
+    return units * warm_up(job.target, job.spec, family, names, job.bank, paired=paired).unit_s

@@ -1,7 +1,7 @@
 """Verdicts for a file of subjects with a registered detector."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from flows.console import current_progress
 from flows.detector import Detector
 from flows.ledger import open_ledger
 from flows.list_words import member_words
+from flows.score_estimate import ScoreEstimate, estimate_score
 from flows.score_pictures import find_pictures, judge_pictures
 from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
@@ -180,8 +181,15 @@ class ScoreOutcome:
         return "\n".join(lines)
 
 
-def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
+def score_file(
+    request: ScoreRequest, settings: Settings, tell: Callable[[ScoreEstimate], None] | None = None
+) -> ScoreOutcome:
     """Score a file with a registered detector and write the verdicts in the file's order.
+
+    Args:
+        request: What is asked.
+        settings: Of this machine.
+        tell: Is told what it will cost before the work begins; None spares the warm-up.
 
     Raises:
         TextError: A row cannot be scored and ``skip_bad`` is off; nothing is written.
@@ -221,22 +229,24 @@ def score_file(request: ScoreRequest, settings: Settings) -> ScoreOutcome:
                 "refused",
                 "leave --skip-bad out to see why",
             )
+        options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
+        cache = EncryptedFeatureCache(ledger)
+        if tell is not None:
+            tell(estimate_score(detector, index, options, cache))
         verdicts = judge_list(
             bundle,
             target,
             index,
-            JudgeOptions(request.list_decoys, request.decoys, request.dependence),
+            options,
             selected_on=lambda texts: ledger.selected_on(
                 request.checkpoint, version.version, texts
             ),
-            cache=EncryptedFeatureCache(ledger),
+            cache=cache,
             progress=current_progress.get(),
         )
         pictured: Mapping[int, Mapping[str, Any]] = {}  # Any: cells
         if found is not None:
-            pictured = judge_pictures(
-                detector, index, verdicts, found, EncryptedFeatureCache(ledger)
-            )
+            pictured = judge_pictures(detector, index, verdicts, found, cache)
         Trail(ledger).append(
             "list scored",
             checkpoint=request.checkpoint,

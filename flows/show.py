@@ -17,3 +17,11 @@ def results(record: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     out = json.dumps(record, ensure_ascii=False, sort_keys=True) if as_json else text.rstrip("\n")
     sys.stdout.write(out + "\n")
     sys.stdout.flush()
+
+
+def spell(seconds: float) -> str:
+    """A time in words, no more exact than an estimate is."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -6,7 +6,8 @@ fails its check is an error, never a quiet recomputation.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,19 +51,35 @@ class EncryptedFeatureCache:
         Raises:
             HomeError: A stored value was altered, or the database does not answer.
         """
+        found: dict[str, Columns] = {}
+        people, payload = schema.subjects, schema.features.c.payload
+        for text, row, columns in self._rows(family_key, texts, people, payload):
+            subject = unwrap(self._ledger, row.id, row.pseudonym, row.wrapped, row.generation)
+            where = _where(family_key, row.variant)
+            found[text] = _unpack(subject.unseal(row.payload, where), columns)
+        return found
+
+    def known(self, family_key: str, texts: Sequence[str]) -> set[str]:
+        """The texts that `get` would give features of, without reading those."""
+        pseudonym = schema.subjects.c.pseudonym
+        return {text for text, _, _ in self._rows(family_key, texts, pseudonym)}
+
+    def _rows(
+        self, family_key: str, texts: Sequence[str], *wanted: Any
+    ) -> Iterator[tuple[str, Any, Layout]]:  # Any: SQLAlchemy's columns and rows
+        """Each known text with a row of what is wanted about it, and the columns' layout."""
         keys, engine = self._ledger.keys, self._ledger.engine
         place = {(keys.pseudonym(text), keys.variant(text)): text for text in set(texts)}
         pseudonyms = sorted({pseudonym for pseudonym, _ in place})
         people, table = schema.subjects, schema.features
-        found: dict[str, Columns] = {}
         with database_errors("read features"), engine.connect() as connection:
             known = _layout(connection, family_key)
             if known is None:
-                return {}
+                return
             layout, columns = known
             query = (
-                select(people, table.c.variant, table.c.payload)
-                .join(table, table.c.subject == people.c.id)
+                select(*wanted, table.c.variant)
+                .join_from(people, table, table.c.subject == people.c.id)
                 .where(table.c.layout == layout)
             )
             for start in range(0, len(pseudonyms), CHUNK):
@@ -70,12 +87,7 @@ class EncryptedFeatureCache:
                 for row in connection.execute(query.where(some)):
                     text = place.get((row.pseudonym, row.variant))
                     if text is not None:
-                        subject = unwrap(
-                            self._ledger, row.id, row.pseudonym, row.wrapped, row.generation
-                        )
-                        where = _where(family_key, row.variant)
-                        found[text] = _unpack(subject.unseal(row.payload, where), columns)
-        return found
+                        yield text, row, columns
 
     def put(
         self, family_key: str, texts: Sequence[str], columns: Mapping[str, NDArray[np.float32]]

@@ -5,11 +5,15 @@ through the text tower, padding of passes included, or images that go through th
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tuni.bank import Bank
-from tuni.family_work import NEIGHBOURED, FamilyWork
-from tuni.features import extract
+from tuni.family_work import Columns, FamilyWork
+from tuni.features import FeatureCache, extract
 from tuni.inversion import images_per_pass
 from tuni.progress import SILENT
 from tuni.prompts import prompt_passes
@@ -19,6 +23,19 @@ from tuni.target import Target
 MOST_COUNTED = 20_000  # texts that are tokenised to count; more are counted by a sample
 _FIRST_NAMES = 4  # of the warm-up, which goes on with four times as many until it took long enough
 _ENOUGH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What a family takes on this machine.
+
+    Attributes:
+        unit_s: Seconds per unit of `work_units`.
+        keep_s: Seconds that a cache takes to keep a text's columns; 0 without one.
+    """
+
+    unit_s: float
+    keep_s: float
 
 
 def work_units(target: Target, spec: FeatureSpec, family: Family, texts: Sequence[str]) -> float:
@@ -45,11 +62,27 @@ def work_units(target: Target, spec: FeatureSpec, family: Family, texts: Sequenc
     return float(positions) * len(texts) / max(len(some), 1)
 
 
-def seconds_per_unit(
-    target: Target, spec: FeatureSpec, family: Family, names: Sequence[str], bank: Bank | None
-) -> float:
-    """Measure a family on a few names of two parts, neighbours included where it has them."""
-    paired = family in NEIGHBOURED
+def warm_up(
+    target: Target,
+    spec: FeatureSpec,
+    family: Family,
+    names: Sequence[str],
+    bank: Bank | None,
+    *,
+    paired: bool,
+    cache: FeatureCache | None = None,
+) -> Speed:
+    """Measure a family on a few names.
+
+    Args:
+        target: The checkpoint.
+        spec: Holds the family.
+        family: What is extracted.
+        names: At least one, of two parts where ``paired``; the first few are taken.
+        bank: The bank that the spec's geometry names.
+        paired: Whether neighbours are extracted too.
+        cache: Keeps what comes out, and is measured as well.
+    """
     work = FamilyWork(target, spec, family, bank, SILENT, paired)
     count = _FIRST_NAMES
     if family == "inversion" and spec.inversion:  # whole passes
@@ -57,12 +90,32 @@ def seconds_per_unit(
     # The first call ever pays for lists of names and kernels.
     extract(target, names[:1], spec, families=(family,), neighbours=paired, bank=bank)
     while True:
-        some = names[:count]
+        some, kept = names[:count], _Timed(cache)
         started = time.perf_counter()
-        extract(target, some, spec, families=(family,), neighbours=paired, bank=bank)
+        extract(target, some, spec, families=(family,), neighbours=paired, bank=bank, cache=kept)
         spent = time.perf_counter() - started
         # Short calls are small passes, which a job hardly has, and noise.
         if spent >= _ENOUGH_S or count >= len(names):
             needed = sorted({one for name in some for one in work.needed(name)})
-            return spent / work_units(target, spec, family, needed)
+            units = work_units(target, spec, family, needed)
+            return Speed((spent - kept.spent) / units, kept.spent / len(set(some)))
         count *= 4
+
+
+class _Timed:
+    """A cache that knows nothing yet, and how long the one behind it took to keep things."""
+
+    def __init__(self, behind: FeatureCache | None) -> None:
+        self._behind = behind
+        self.spent = 0.0
+
+    def get(self, family_key: str, texts: Sequence[str]) -> Mapping[str, Columns]:
+        return {}
+
+    def put(
+        self, family_key: str, texts: Sequence[str], columns: Mapping[str, NDArray[np.float32]]
+    ) -> None:
+        started = time.perf_counter()
+        if self._behind is not None:
+            self._behind.put(family_key, texts, columns)
+        self.spent += time.perf_counter() - started

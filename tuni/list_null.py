@@ -55,6 +55,12 @@ class JudgeOptions:
     decoy_count: int | None = None
     dependence: Literal["bh", "by"] = "bh"
 
+    def decoys_for(self, size: int) -> int:
+        """Decoys of a kind that are recombined from a list of so many texts."""
+        if not self.list_decoys:
+            return 0
+        return self.decoy_count or min(MOST_DECOYS, max(LEAST_DECOYS, 5 * size))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupNull:
@@ -193,7 +199,7 @@ def list_null(
     """
     decoy_seed = derive_seed(bundle.seed, "list decoys")
     check_seed = derive_seed(bundle.seed, "decoy check")
-    wanted = options.decoy_count or min(MOST_DECOYS, max(LEAST_DECOYS, 5 * shape.size))
+    wanted = options.decoys_for(shape.size)
     groups: list[GroupNull | None] = []
     calibrated: list[int] = []
     check: DecoyCheck | None = None

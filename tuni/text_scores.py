@@ -66,7 +66,7 @@ def text_scores(
         bundle.feature_spec,
         families=families_of(scorer.model),
         neighbours=paired and reads_neighbours(scorer.model),
-        bank=_bank(bundle),
+        bank=bank_of(bundle),
         cache=cache,
         progress=progress,
     )
@@ -106,7 +106,8 @@ class KeptFeatures:
             self._behind.put(family_key, texts, columns)
 
 
-def _bank(bundle: Bundle) -> Bank | None:
+def bank_of(bundle: Bundle) -> Bank | None:
+    """The bank that the bundle's geometry reads, or None."""
     geometry = bundle.feature_spec.geometry
     if bundle.bank is None or geometry is None or geometry.bank_digest is None:
         return None

@@ -3,7 +3,8 @@
     python benchmarks/speed --out speed.json
     python benchmarks/speed --only text_encoder scorers
 
-Every subject is one module beside this one, with a function ``measure(smoke)`` that yields rows.
+Every subject is one module beside this one, with a function ``measure(smoke)`` that yields rows,
+and runs in a process of its own, so that none pays for what another left in memory.
 """
 
 import argparse
@@ -11,12 +12,17 @@ import importlib
 import json
 import os
 import platform
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
 
-SUBJECTS = ("startup", "scorers", "text_encoder", "scoring", "search", "inversion")
+SUBJECTS = (
+    "startup", "scorers", "text_encoder", "scoring", "estimates", "search", "inversion",
+    "first_audit",
+)  # fmt: skip
 GPU_SUBJECTS = ("inversion_gpu",)
 
 
@@ -45,15 +51,36 @@ def main() -> None:
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
-    sys.stdout.write(", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
-    rows = []
-    for subject in asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS):
-        for row in importlib.import_module(subject).measure(asked.smoke):
+    if not asked.only or len(asked.only) > 1:
+        sys.stdout.write(", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
+        sys.stdout.flush()
+    subjects = asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS)
+    load, started = os.getloadavg()[0], time.perf_counter()
+    if len(subjects) == 1:
+        rows = []
+        for row in importlib.import_module(subjects[0]).measure(asked.smoke):
             rows.append(asdict(row))
             _show(rows[-1])
+    else:
+        rows = [row for subject in subjects for row in _alone(subject, asked)]
     if asked.out:
-        text = json.dumps({"machine": machine, "rows": rows}, indent=1)
+        run = {
+            "minutes": round((time.perf_counter() - started) / 60, 1),
+            "load at the start": round(load, 2),
+            "load at the end": round(os.getloadavg()[0], 2),
+        }
+        text = json.dumps({"machine": machine | run, "rows": rows}, indent=1)
         asked.out.write_text(text + "\n", encoding="utf-8")
+
+
+def _alone(subject: str, asked: argparse.Namespace) -> list[dict[str, object]]:
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "rows.json"
+        command = [sys.executable, str(Path(__file__).parent), "--only", subject]
+        command += ["--threads", str(asked.threads), "--out", str(out)]
+        subprocess.run([*command, *(["--smoke"] if asked.smoke else [])], check=True)
+        found: list[dict[str, object]] = json.loads(out.read_text(encoding="utf-8"))["rows"]
+        return found
 
 
 def _show(row: dict[str, object]) -> None:

@@ -1,8 +1,14 @@
-"""Models of true size with random weights, and lists of drawn names: nothing is downloaded."""
+"""Models of true size with random weights, and lists of drawn names: nothing is downloaded.
+
+As a script, with the name of an architecture and of a folder, it writes such a checkpoint.
+"""
 
 import copy
+import json
+import sys
 from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +16,7 @@ import open_clip
 import torch
 from open_clip.factory import get_model_config
 from open_clip.model import CLIP
+from safetensors.torch import save_file
 
 from tuni.checkpoint import Checkpoint
 from tuni.name_lists import part_list
@@ -43,10 +50,23 @@ def target_of(
 ) -> OpenClipTarget:
     """The same weights as a target."""
     model, settings = model_of(architecture, text_only=text_only)
-    size = settings["vision_cfg"]["image_size"]
-    preprocess = {**asdict(open_clip.transform.PreprocessCfg()), "size": size}
-    checkpoint = Checkpoint(settings, preprocess, model.state_dict(), "0" * 64)
+    checkpoint = Checkpoint(settings, _preprocess(settings), model.state_dict(), "0" * 64)
     return OpenClipTarget(checkpoint, device=device, precision=precision)  # type: ignore[arg-type]
+
+
+def write_checkpoint(architecture: str, folder: Path) -> None:
+    """The same weights as a folder that a request can name."""
+    model, settings = model_of(architecture)
+    folder.mkdir()
+    config = {"model_cfg": settings, "preprocess_cfg": _preprocess(settings)}
+    (folder / "open_clip_config.json").write_text(json.dumps(config), encoding="utf-8")
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, folder / "open_clip_model.safetensors")
+
+
+def _preprocess(settings: dict[str, Any]) -> dict[str, Any]:  # Any: JSON values
+    size = settings["vision_cfg"]["image_size"]
+    return {**asdict(open_clip.transform.PreprocessCfg()), "size": size}
 
 
 def names(count: int, seed: int = 0) -> list[str]:
@@ -72,3 +92,7 @@ def names(count: int, seed: int = 0) -> list[str]:
 def default_spec(**families: Any) -> FeatureSpec:  # Any: a family's spec, or None
     """The default features, neighbours included."""
     return FeatureSpec(parts=all_reference_parts(), **families)
+
+
+if __name__ == "__main__":
+    write_checkpoint(sys.argv[1], Path(sys.argv[2]))

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from flows.cli import app
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "sklearn", "mlflow", "prefect", "optuna", "open_clip", "sqlalchemy", "pandas")
@@ -31,9 +34,11 @@ def test_a_bundle_is_read_and_scored_without_the_heavy_libraries(module):
     assert not _loaded_after(f"import {module}") & set(HEAVY)
 
 
-@pytest.mark.parametrize("command", [["--help"], ["score", "--help"], ["run", "--help"]])
-def test_help_comes_without_the_heavy_libraries(command):
-    assert not _loaded_by(command) & {*HEAVY, "matplotlib", "scipy", "numpy"}
+def test_the_help_of_every_verb_comes_without_the_heavy_libraries():
+    commands = list(_helps(typer.main.get_command(app)))
+    assert all(one in commands for one in (["--help"], ["score", "--help"]))
+    assert ["models", "list", "--help"] in commands
+    assert not _loaded_by(*commands) & {*HEAVY, "matplotlib", "scipy", "numpy", "pydantic", "rich"}
 
 
 def test_the_first_line_of_a_run_comes_before_the_heavy_libraries(tmp_path):
@@ -48,14 +53,21 @@ def test_the_check_for_heavy_libraries_can_fail():
     assert "sklearn" in _loaded_after("import tuni.detectors")
 
 
-def _loaded_by(command: list[str], **environment: str) -> set[str]:
+def _helps(command, *path):
+    yield [*path, "--help"]
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _helps(inner, *path, name)
+
+
+def _loaded_by(*commands: list[str], **environment: str) -> set[str]:
     return _loaded_after(
         "import contextlib, io, os, sys\n"
         f"os.environ |= {environment!r}\n"
         "from flows.cli import main\n"
-        f"sys.argv = ['tuni', *{command!r}]\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
-        "    main()"
+        f"for command in {commands!r}:\n"
+        "    sys.argv = ['tuni', *command]\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main()"
     )
 
 

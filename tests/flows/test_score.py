@@ -1,10 +1,15 @@
 """What `tuni score` writes, prints and ends with."""
 
+import contextlib
 import csv
 import json
 
 import pyarrow.parquet as pq
 import pytest
+
+from flows.console import current_progress
+from flows.score import ScoreRequest, score_file
+from flows.settings import Settings
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "anna  ABBOTT"]
 NUMBERS = ("score", "p_decoy", "p_gibberish", "q_value", "operating_point")
@@ -160,3 +165,41 @@ def test_nothing_is_left_of_an_output_that_fails(score, csv_file, tmp_path, out,
     subjects = csv_file("list.csv", "text\nAnna Abbott\nB\x07\n")
     refused(score(subjects, out), "line 3", "control")
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["list.csv"]
+
+
+class Recording:
+    """Notes how many texts each stage goes through."""
+
+    def __init__(self):
+        self.totals = []
+
+    @contextlib.contextmanager
+    def stage(self, label, total):
+        self.totals.append(total)
+        yield lambda _units: None
+
+
+@pytest.mark.parametrize(
+    ("first", "options"), [("Dora", {"decoys": 200}), ("Elsa", {"list_decoys": False})]
+)
+def test_what_is_told_to_be_encoded_is_encoded(registered, csv_file, tmp_path, first, options):
+    names = [f"{first} Dahl{end}" for end in ("", "berg", "gren", "mann", "quist")]
+    subjects = csv_file("list.csv", "\n".join(["text", *names, "Elin", ""]))
+    asked = ScoreRequest("tiny", subjects, tmp_path / "v.csv", **options)
+    drawn, told = Recording(), []
+    token = current_progress.set(drawn)
+    try:
+        for _ in range(2):
+            score_file(asked, Settings(home=registered.home), told.append)
+    finally:
+        current_progress.reset(token)
+    once, again = told
+    assert once.people == len(names) + 1
+    assert once.encoded == sum(drawn.totals) > 0
+    assert once.seconds > 0
+    assert again.encoded == 0  # all of it is kept
+
+
+def test_the_cost_is_told_before_the_verdicts(score, csv_file):
+    done = score(csv_file("list.csv", "text\n" + "\n".join(NAMES) + "\n"))
+    assert done.err.startswith("3 people beside 200 decoys, ")

@@ -4,11 +4,13 @@ import dataclasses
 
 import pytest
 
-from tuni.cost import seconds_per_unit, work_units
-from tuni.family_work import FamilyWork
+from tuni.cost import warm_up, work_units
+from tuni.family_work import NEIGHBOURED, FamilyWork
+from tuni.features import extract, family_key
 from tuni.names import all_reference_parts
 from tuni.progress import SILENT
 from tuni.spec import FeatureSpec, GeometrySpec, InversionSpec
+from tuni.text_scores import KeptFeatures
 from tuni.texts import PROMPTS_8
 
 SPEC = FeatureSpec(
@@ -77,4 +79,20 @@ def test_many_texts_are_counted_by_a_sample(tiny_target):
 
 @pytest.mark.parametrize("family", SPEC.families)
 def test_a_warm_up_gives_a_rate_for_every_family(tiny_target, family):
-    assert seconds_per_unit(tiny_target, SPEC, family, NAMES, None) > 0
+    speed = warm_up(tiny_target, SPEC, family, NAMES, None, paired=family in NEIGHBOURED)
+    assert speed.unit_s > 0
+    assert speed.keep_s < 1e-4  # there is no cache
+
+
+def test_what_a_warm_up_computed_is_kept(tiny_target):
+    cache = KeptFeatures(None)
+    speed = warm_up(tiny_target, SPEC, "hidden", NAMES[:4], None, paired=False, cache=cache)
+    assert speed.keep_s > 0
+    key = family_key(tiny_target, SPEC, "hidden", paired=False)
+    kept, found = (
+        cache.get(key, NAMES),
+        extract(tiny_target, NAMES[:4], SPEC, families=["hidden"], neighbours=False),
+    )
+    assert list(kept) == NAMES[:4]
+    for row, name in enumerate(NAMES[:4]):
+        assert (kept[name]["hidden.0"] == found.columns["hidden.0"][row]).all()

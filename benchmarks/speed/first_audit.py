@@ -1,0 +1,60 @@
+"""What a first audit of a ViT-B/32 of true size costs: what `tuni run --estimate-only` tells.
+
+The weights are random, which moves no time. 60 + 60 labels, a list of 400, everything else as a
+request without further settings has it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from models import names, write_checkpoint
+from timing import Row, figure
+
+_CALL = "import sys; from flows.cli import main; sys.argv = ['tuni', *sys.argv[1:]]; main()"
+LABELLED, LISTED = 120, 400
+
+
+def measure(smoke: bool) -> Iterator[Row]:
+    """One row a family, and the whole job with and without inversion."""
+    architecture = "testbed" if smoke else "ViT-B-32"
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        request = write_request(architecture, folder)
+        told = json.loads(_estimate(request, folder / "home"))
+    spent = {one["family"]: one["seconds"] for one in told["families"]}
+    for one in told["families"]:
+        yield _row(f"{architecture}: {one['family']}, {one['texts']:,} texts", one["seconds"])
+    for words, without in (("without", spent["inversion"]), ("with", 0.0)):
+        yield _row(f"{architecture}: first audit, {words} inversion", told["seconds"] - without)
+
+
+def write_request(architecture: str, folder: Path) -> Path:
+    """A checkpoint, lists and a request in a folder that exists."""
+    write_checkpoint(architecture, folder / "checkpoint")
+    people = names(LABELLED + LISTED)
+    rows = [f"{name},{row % 2}" for row, name in enumerate(people[:LABELLED])]
+    lists = {"labelled": ["text,member", *rows], "list": ["text", *people[LABELLED:]]}
+    for name, lines in lists.items():
+        (folder / f"{name}.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    request = folder / "request.toml"
+    request.write_text(
+        '[checkpoint]\nname = "bench"\nfolder = "checkpoint"\n\n'
+        '[subjects]\nlabelled = "labelled.csv"\nlist = "list.csv"\n',
+        encoding="utf-8",
+    )
+    return request
+
+
+def _estimate(request: Path, home: Path) -> str:
+    command = [sys.executable, "-c", _CALL, "run", str(request), "--estimate-only", "--json"]
+    asked = {**os.environ, "TUNI_HOME": str(home)}
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=asked).stdout
+
+
+def _row(name: str, seconds: float) -> Row:
+    return figure("first audit", name, [seconds / 60], "min")
