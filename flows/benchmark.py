@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.benchmark_page import benchmark_page
-from flows.benchmark_table import Cell, Figures, figures_of, write_csv_table, write_markdown
+from flows.benchmark_table import (
+    Cell,
+    Figures,
+    figures_of,
+    places_of,
+    write_csv_table,
+    write_markdown,
+)
 from flows.console import current_progress
 from flows.fact_page import render_page
 from flows.ledger import open_home
@@ -143,22 +150,27 @@ def run_benchmark(request: BenchmarkRequest, settings: Settings) -> BenchmarkOut
     for made_from in request.beds:
         bed = make_testbed(made_from, cache, progress)
         people, rows, known = _people(bed)
-        identity = _identity(request, made_from)
+        asked = [people[row] for row in rows]
         found: dict[str, Cell] = {}
         bench: Bench | None = None
         for peer in peers:
             path = cells / f"{made_from.seed}-{made_from.captions}-{peer.key}.json"
-            cell = _read(path, identity, len(rows))
+            identity, places = (
+                _identity(request, made_from, peer),
+                places_of(peer, asked, made_from),
+            )
+            cell = _read(path, identity, len(places))
             if cell is None:
                 say(f"seed {made_from.seed}, {made_from.captions} captions: {peer.title}")
                 bench = bench or _bench(request, bed, people, rows, known, progress)
-                cell = _computed(peer, bench)
+                cell = _computed(
+                    peer,
+                    bench if peer.asked is None else bench.about(places, peer.sizes(request.sizes)),
+                )
                 _write(path, identity, cell)
                 computed += 1
             found[peer.key] = cell
-        figures += figures_of(
-            made_from, peers, found, [people[row] for row in rows], request.pictures
-        )
+        figures += figures_of(made_from, peers, found, asked, request.pictures)
     outcome = BenchmarkOutcome(request.out, tuple(figures), computed)
     page = _publish(request, outcome)
     if computed:
@@ -216,15 +228,18 @@ def _computed(peer: Peer, bench: Bench) -> Cell:
     return Cell(result.scores, result.accused, seconds)
 
 
-def _identity(request: BenchmarkRequest, made_from: TestbedSettings) -> str:
-    """Hash of all that a cell depends on beside the method."""
+def _identity(request: BenchmarkRequest, made_from: TestbedSettings, peer: Peer) -> str:
+    """Hash of all that a method's cell depends on."""
+    particular = {"asked": peer.asked, "revision": peer.revision}
     return digest(
         {
             "format": FORMAT,
             "version": __version__,
             "testbed": made_from.hash,
             "pictures": request.pictures,
-            "sizes": asdict(request.sizes),
+            "sizes": asdict(peer.sizes(request.sizes)),
+            # Left out where there is nothing particular, so that cells kept before still count.
+            **{name: value for name, value in particular.items() if value},
         }
     )
 
@@ -275,7 +290,7 @@ def _track(
     request: BenchmarkRequest, outcome: BenchmarkOutcome, page: str, settings: Settings
 ) -> None:
     """One MLflow run of the benchmark: figures by method and testbed, and the page."""
-    identities = [_identity(request, one) for one in request.beds]
+    identities = [_identity(request, one, peer) for one in request.beds for peer in request.peers]
     labels = JobLabels(
         job=digest({"cells": identities, "methods": [peer.key for peer in request.peers]}),
         name=f"benchmark: {len(request.beds)} testbeds, {len(request.peers)} methods",

@@ -2,7 +2,15 @@
 
 from collections.abc import Sequence
 
-from flows.benchmark_table import HEADS, LEAST_CAPTIONS, Figures, by_testbed, findings, table_row
+from flows.benchmark_table import (
+    HEADS,
+    TIES,
+    Figures,
+    by_testbed,
+    findings,
+    people_in,
+    table_row,
+)
 from flows.fact_page import FactPage, PageSection
 from tuni import __version__
 
@@ -20,10 +28,9 @@ def benchmark_page(figures: Sequence[Figures], pictures: int) -> FactPage:
         PageSection(
             f"Seed {seed}, {captions} captions",
             (
-                f"{rows[0].members} members with at least {LEAST_CAPTIONS} pictures in training "
-                f"against {rows[0].strangers} strangers. Intervals are 95 %; the last three "
-                "columns are ours less the method, by a paired bootstrap: above 0, ours is "
-                "ahead.",
+                f"{people_in(rows)} Intervals are 95 %; the last three columns are ours less the "
+                "method, by a paired bootstrap over the people that it was asked about: above 0, "
+                f"ours is ahead. {TIES}",
             ),
             columns=HEADS,
             rows=tuple(table_row(one) for one in rows),

@@ -38,8 +38,8 @@ class Cell:
     """What one method said about the people of one testbed.
 
     Attributes:
-        scores: Shape (n,), higher is nearer to "trained on".
-        accused: Shape (n,), by the method's own rule.
+        scores: Of the people in `places_of` the method, higher is nearer to "trained on".
+        accused: Of the same, by the method's own rule.
         seconds: CPU seconds a subject.
     """
 
@@ -68,8 +68,9 @@ class Figures:
         title: Its name.
         source: Where it comes from.
         rule: Its own rule.
-        members: Members with at least `LEAST_CAPTIONS` pictures.
-        strangers: Strangers.
+        members: Members with at least `LEAST_CAPTIONS` pictures whom it was asked about.
+        strangers: Strangers whom it was asked about.
+        part: Whether it was asked about a part of the people alone.
         auc: Members against strangers.
         auc_interval: 95 %.
         auc_all_members: The same with all members, also those of 1 and 2 pictures.
@@ -94,6 +95,7 @@ class Figures:
     rule: str
     members: int
     strangers: int
+    part: bool
     auc: float
     auc_interval: Interval
     auc_all_members: float
@@ -108,6 +110,12 @@ class Figures:
     lead_auc: Lead | None
     lead_tpr_5: Lead | None
     lead_pictured: Lead | None
+
+
+def places_of(peer: Peer, people: Sequence[Person], made_from: TestbedSettings) -> NDArray[np.intp]:
+    """Which of the people a method is asked about."""
+    groups = [person.group for person in people]
+    return peer.places([person.text for person in people], groups, made_from.seed)
 
 
 def figures_of(
@@ -126,25 +134,26 @@ def figures_of(
         people: Who stands in which row of the cells.
         pictures: Pictures of each person.
     """
-    group = np.array([person.group for person in people])
-    often = (group == "member") & (np.array([p.captions for p in people]) >= LEAST_CAPTIONS)
-    stranger, hard = group == "stranger", group == "hard"
-    compared = often | stranger
+    groups = np.array([person.group for person in people])
+    captions = np.array([person.captions for person in people])
     seed = derive_seed(made_from.seed, f"benchmark {made_from.captions}")
-    best = cells[OURS].scores[compared]
     pictured = cells.get(OURS_WITH_PICTURES)
     rows = []
     for peer in peers:
-        cell = cells[peer.key]
+        cell, places = cells[peer.key], places_of(peer, people, made_from)
+        group = groups[places]
+        often = (group == "member") & (captions[places] >= LEAST_CAPTIONS)
+        stranger, hard = group == "stranger", group == "hard"
+        compared = often | stranger
         pos, neg = cell.scores[often], cell.scores[stranger]
         leads: tuple[Lead | None, Lead | None] = (None, None)
         lead_pictured = None
         if pictured is not None and peer.pictures and peer.key != OURS_WITH_PICTURES:
-            rivals = (pictured.scores[compared], cell.scores[compared], often[compared])
+            rivals = (pictured.scores[places][compared], cell.scores[compared], often[compared])
             three = paired_auc_difference(*rivals, seed)
             lead_pictured = Lead(three.difference, three.low, three.high)
         if peer.key != OURS:
-            both = (best, cell.scores[compared], often[compared])
+            both = (cells[OURS].scores[places][compared], cell.scores[compared], often[compared])
             one = paired_auc_difference(*both, seed)
             two = paired_tpr_difference(*both, RATES[0], seed)
             leads = (
@@ -161,6 +170,7 @@ def figures_of(
                 rule=peer.rule,
                 members=len(pos),
                 strangers=len(neg),
+                part=len(places) < len(people),
                 auc=auc(pos, neg),
                 auc_interval=auc_interval(pos, neg, seed),
                 auc_all_members=auc(cell.scores[group == "member"], neg),
@@ -192,8 +202,7 @@ def write_markdown(figures: Sequence[Figures]) -> str:
         lines += [
             f"### Seed {seed}, {captions} captions",
             "",
-            f"{rows[0].members} members with at least {LEAST_CAPTIONS} pictures, "
-            f"{rows[0].strangers} strangers.",
+            f"{people_in(rows)} {TIES}",
             "",
             "| " + " | ".join(HEADS) + " |",
             "|" + "---|" * len(HEADS),
@@ -211,10 +220,26 @@ HEADS = (
 )  # fmt: skip
 
 
+TIES = (
+    "Where strangers tie at the threshold, as votes do, the tie is divided by lot: a point on the "
+    "ROC's segment."
+)
+
+
+def people_in(rows: Sequence[Figures]) -> str:
+    """Whom the methods of one testbed were asked about, in a sentence."""
+    whole = next((one for one in rows if not one.part), rows[0])
+    return (
+        f"{whole.members} members with at least {LEAST_CAPTIONS} pictures in training against "
+        f"{whole.strangers} strangers."
+    )
+
+
 def table_row(one: Figures) -> tuple[str, ...]:
     """The cells of one method, in words."""
+    part = f" (asked about {one.members} members, {one.strangers} strangers)" if one.part else ""
     return (
-        one.title + (" *" if one.known_nonmembers else ""),
+        one.title + part + (" *" if one.known_nonmembers else ""),
         f"{one.auc:.3f} ({one.auc_interval.low:.3f}-{one.auc_interval.high:.3f})",
         *(_rate(rate) for _at, rate in one.tpr),
         _rate(one.members_found),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tuni.errors import UnusableScores
 from tuni.intervals import LEVEL
-from tuni.roc import DRAWS, bootstrap_auc, partial_auc
+from tuni.roc import DRAWS, bootstrap_auc, found_at, partial_auc
 from tuni.verdicts import Floats, finite
 
 # Fewer members or non-members cannot tell two good detectors apart (ours).
@@ -130,6 +130,8 @@ def paired_tpr_difference(
 ) -> PairedDifference:
     """Difference of the members found at one rate of non-members; thresholds redrawn too.
 
+    Ties with a threshold are divided by lot, in every redraw, as in `tuni.roc.tpr_at`.
+
     Args:
         first: Scores, shape (n,); higher is nearer to "trained on".
         second: Other scores of the same texts, shape (n,).
@@ -157,9 +159,8 @@ def paired_tpr_difference(
     found, redrawn = [], []
     for array in scores:
         pos, neg = array[labels], array[~labels]
-        found.append(float((pos > np.sort(neg)[-1 - allowed]).mean()))
-        thresholds = np.partition(neg[neg_rows], -1 - allowed, axis=1)[:, -1 - allowed]
-        redrawn.append((pos[pos_rows] > thresholds[:, None]).mean(axis=1))
+        found.append(float(found_at(pos, neg, allowed)) / n_pos)
+        redrawn.append(found_at(pos[pos_rows], neg[neg_rows], allowed) / n_pos)
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(redrawn[0] - redrawn[1], [tail, 1.0 - tail])
     return PairedDifference(

@@ -109,10 +109,12 @@ def partial_auc(members: ArrayLike, nonmembers: ArrayLike, max_nonmember_fpr: fl
 
 
 def tpr_at(members: ArrayLike, nonmembers: ArrayLike, nonmember_fpr: float) -> Rate | None:
-    """Share of members found where at most that share of the non-members is accused.
+    """Share of members found where exactly that share of the non-members is accused.
 
-    The threshold is a non-member's score; what ties with it is not found. The interval is that
-    of the members at this threshold and leaves the threshold's own spread out.
+    The threshold is a non-member's score. Where several non-members tie with it, as votes do, that
+    part of the tie is accused that the rate leaves room for, drawn by lot: the point on the ROC's
+    segment. The interval is that of the members at this threshold, of the whole numbers around
+    the count, and leaves the threshold's own spread out.
 
     Args:
         members: Scores, shape (n,), n >= 1.
@@ -120,7 +122,8 @@ def tpr_at(members: ArrayLike, nonmembers: ArrayLike, nonmember_fpr: float) -> R
         nonmember_fpr: Rate in (0, 1).
 
     Returns:
-        The share, or None where ``m * nonmember_fpr < 1``: the sample does not support it.
+        The share, its ``hits`` rounded down where a tie is divided; or None where
+        ``m * nonmember_fpr < 1``: the sample does not support it.
 
     Raises:
         UnusableScores: An array is empty or not finite.
@@ -131,8 +134,28 @@ def tpr_at(members: ArrayLike, nonmembers: ArrayLike, nonmember_fpr: float) -> R
         return None
     if allowed >= len(neg):
         return rate(len(pos), len(pos))
-    threshold = np.sort(neg)[-1 - allowed]
-    return rate(int((pos > threshold).sum()), len(pos))
+    found = float(found_at(pos, neg, allowed))
+    low, high = (rate(end(found), len(pos)) for end in (math.floor, math.ceil))
+    return Rate(low.hits, len(pos), found / len(pos), low.low, high.high)
+
+
+def found_at(members: Floats, nonmembers: Floats, allowed: int) -> Floats:
+    """Members found where so many non-members are accused, ties divided by lot: their mean.
+
+    Args:
+        members: Scores, shape (..., n).
+        nonmembers: Scores, shape (..., m).
+        allowed: Non-members, in [0, m).
+
+    Returns:
+        Shape (...), in [0, n].
+    """
+    threshold = np.partition(nonmembers, -1 - allowed, axis=-1)[..., -1 - allowed, None]
+    beyond = (nonmembers > threshold).sum(axis=-1)
+    tied = (nonmembers == threshold).sum(axis=-1)
+    room = (allowed - beyond) / tied
+    found = (members > threshold).sum(axis=-1) + room * (members == threshold).sum(axis=-1)
+    return np.asarray(found, dtype=np.float64)
 
 
 def roc(members: ArrayLike, nonmembers: ArrayLike) -> RocCurve:

@@ -29,8 +29,8 @@ SIZES = BenchSizes(
 def done(tmp_path_factory):
     root = tmp_path_factory.mktemp("benchmark")
     asked = BenchmarkRequest(
-        root / "out", (BED, replace(BED, captions="described")), methods=("norm", "csa"),
-        pictures=2, sizes=SIZES, testbeds=root / "beds",
+        root / "out", (BED, replace(BED, captions="described")),
+        methods=("norm", "csa", "paper-tenfold"), pictures=2, sizes=SIZES, testbeds=root / "beds",
     )  # fmt: skip
     settings = Settings(home=root / "home")
     return asked, settings, run_benchmark(asked, settings)
@@ -42,9 +42,9 @@ def test_every_method_stands_on_every_testbed_with_ours_among_them(done):
     assert rows == {
         (1, captions, method)
         for captions in ("short", "described")
-        for method in (OURS, "norm", "csa")
+        for method in (OURS, "norm", "csa", "paper-tenfold")
     }
-    assert outcome.computed == 6
+    assert outcome.computed == 8
     assert outcome.figures[0].strangers == BED.strangers - BED.labelled
     assert str(asked.out / "benchmark.html") in outcome.text()
 
@@ -79,7 +79,7 @@ def test_mlflow_gets_figures_and_the_page_in_one_run(done):
 def test_cells_of_other_settings_are_not_taken(done):
     asked, settings, _ = done
     fewer = replace(asked, beds=asked.beds[:1], pictures=1)
-    assert run_benchmark(fewer, settings).computed == 3
+    assert run_benchmark(fewer, settings).computed == 4
 
 
 def test_nothing_that_is_written_names_anybody(done):

@@ -1,6 +1,7 @@
 """Figures of a benchmark and the tables that show them."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,6 +70,23 @@ def test_only_methods_with_pictures_are_compared_with_ours_with_pictures(figures
     leads = {row.method: row.lead_pictured for row in figures[0]}
     assert [key for key, lead in leads.items() if lead is not None] == ["csa"]
     assert leads["csa"].high < 0
+
+
+def test_a_method_that_is_asked_about_a_part_is_compared_over_that_part(figures):
+    people = [person("member", 10)] * 60 + [person("stranger")] * 80
+    _, cells = figures
+    costly = replace(METHODS[-1], asked=50)
+    some = {
+        OURS: Cell(cells[OURS].scores[:140], cells[OURS].accused[:140], 0.1),
+        costly.key: Cell(np.arange(100.0)[::-1], np.ones(100, bool), 0.1),
+    }
+    rows = figures_of(SETTINGS, (METHODS[0], costly), some, people, 4)
+    assert (rows[1].members, rows[1].strangers, rows[1].part) == (50, 50, True)
+    assert rows[1].auc == 1.0
+    assert rows[1].lead_auc.high < 0
+    told = write_markdown(rows)
+    assert "60 members with" in told
+    assert "(asked about 50 members, 50 strangers)" in told
 
 
 def test_a_rate_that_the_strangers_do_not_support_is_left_open(figures, tmp_path):

@@ -107,6 +107,18 @@ def test_found_at_a_rate_is_compared_on_the_same_redraws():
     assert (same.low, same.high) == (0, 0)
 
 
+def test_votes_are_not_charged_for_their_ties():
+    """A score and its votes: at 5 % of 100 strangers a strict threshold would find nobody."""
+    draw = np.random.default_rng(5)
+    members = np.repeat([True, False], [80, 100])
+    score = draw.normal(size=180) + 2.0 * members
+    votes = (score > 1.0) * 1.0
+    told = paired_tpr_difference(score, votes, members, 0.05, 1, draws=400)
+    caught = (votes[members] == 1).sum() / 80, (votes[~members] == 1).sum()
+    assert told.second == pytest.approx(caught[0] * 5 / caught[1])
+    assert told.low <= told.difference <= told.high
+
+
 def test_a_rate_finer_than_the_nonmembers_is_refused():
     with pytest.raises(UnusableScores, match="too few for a rate"):
         paired_tpr_difference(np.arange(20.0), np.arange(20.0), np.arange(20) < 10, 0.05, 1)

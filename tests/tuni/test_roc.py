@@ -67,17 +67,32 @@ def test_roc_agrees_with_scikit_learn_at_every_score(pos, neg):
 
 @settings(deadline=None)
 @given(scores, scores, st.sampled_from([0.1, 0.25, 0.5]))
-def test_tpr_never_accuses_more_non_members_than_it_says(pos, neg, asked):
+def test_tpr_is_the_point_on_the_segment_of_the_roc(pos, neg, asked):
     found = tpr_at(pos, neg, asked)
     if found is None:
         assert len(neg) * asked < 1
         return
-    best = max(
-        np.mean(np.array(pos) > threshold)
-        for threshold in [*neg]
-        if np.mean(np.array(neg) > threshold) <= asked + 1e-12
-    )
-    assert found.value == best
+    curve = roc(pos, neg)
+    rate = np.floor(asked * len(neg) + 1e-9) / len(neg)  # whole people: no finer than the sample
+    last = np.searchsorted(curve.nonmember_fpr, rate + 1e-12) - 1
+    start, end = curve.nonmember_fpr[last : last + 2]
+    part = (rate - start) / (end - start)
+    assert found.value == pytest.approx((1 - part) * curve.tpr[last] + part * curve.tpr[last + 1])
+    assert found.low <= found.value <= found.high
+    assert found.hits == np.floor(found.value * len(pos) + 1e-9)
+
+
+def test_a_tie_of_votes_is_divided_by_lot():
+    """Two votes: 4 of 100 non-members; one vote: 8 more, of which the rate of 5 % takes one."""
+    neg = np.repeat([2.0, 1.0, 0.0], [4, 8, 88])
+    pos = np.repeat([2.0, 1.0, 0.0], [10, 40, 50])
+    found = tpr_at(pos, neg, 0.05)
+    assert found.value == pytest.approx((10 + 40 / 8) / 100)
+    drawn = np.random.default_rng(0)
+    lots = [
+        tpr_at(pos + drawn.random(100) / 2, neg + drawn.random(100) / 2, 0.05) for _ in range(400)
+    ]
+    assert np.mean([one.value for one in lots]) == pytest.approx(found.value, abs=0.01)
 
 
 def test_a_rate_finer_than_the_sample_is_not_given():

@@ -56,6 +56,16 @@ PEERS: tuple[Peer, ...] = (
         "2 of 4 detectors vote (ours)",
         paper_vote,
     ),
+    Peer(
+        "paper-tenfold",
+        "TUNI, our reading at ten times the budget",
+        _TUNI,
+        "2 of 4 detectors vote (ours)",
+        paper_vote,
+        asked=150,
+        restarts=2,
+        steps=5,
+    ),
     Peer("paper-s", "TUNI's S alone", _TUNI, _GIBBERISH, inversion_similarity),
     *(
         Peer(
@@ -75,7 +85,9 @@ PEERS: tuple[Peer, ...] = (
         _DECOYS,
         single_column("geometry.consistency_24", "geometry"),
     ),
-    Peer("token-norm", "norm of token embeddings", "a simple score", _DECOYS, token_norm),
+    Peer(
+        "token-norm", "norm of token embeddings", "a simple score", _DECOYS, token_norm, revision=1
+    ),
     Peer(
         "csa",
         "CSA",
@@ -93,6 +105,7 @@ PEERS: tuple[Peer, ...] = (
         weak_supervision,
         pictures=True,
         known_strangers=True,
+        revision=1,
     ),
     Peer(
         "idia",

@@ -151,6 +151,15 @@ class Bench:
             inversion=InversionSpec(restarts=sizes.restarts, steps=sizes.steps, seed=seed),
         )
 
+    def about(self, places: NDArray[np.intp], sizes: BenchSizes) -> "Bench":
+        """A bench about some of the subjects alone, with other comparison texts or budget."""
+        some = People(
+            tuple(self.subjects.texts[place] for place in places), self.subjects.pictures[places]
+        )
+        return Bench(
+            self.target, some, self.strangers, sizes=sizes, seed=self.seed, progress=self._progress
+        )
+
     @contextmanager
     def metered(self) -> Iterator[Callable[[], float]]:
         """Measure one method: CPU seconds, with what others computed before it."""

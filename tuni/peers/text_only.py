@@ -40,7 +40,9 @@ def single_column(column: str, family: Family) -> Callable[[Bench], PeerResult]:
 
 def token_norm(bench: Bench) -> PeerResult:
     """Mean norm of the token embeddings of the text: what a rare token alone gives away."""
-    scores, decoys = (_token_norms(bench, bench.sets[name]) for name in ("subjects", "decoy_fit"))
+    scores, decoys = (
+        _token_norms(bench, bench.sets[name]) for name in ("subjects", "decoy_calibration")
+    )
     return PeerResult(scores, above(scores, decoys))
 
 
@@ -64,7 +66,7 @@ def paper_part(place: int) -> Callable[[Bench], PeerResult]:
 
 
 def paper_vote(bench: Bench) -> PeerResult:
-    """The paper's method in our reading, at a small budget: S and D, gibberish nulls, the vote."""
+    """The paper's method in our reading: S and D, gibberish nulls, the vote."""
     model = fit_detector(PAPER, bench.nulls(_PAPER), derive_seed(bench.seed, "fit"))
     scores = score(model, bench.table("subjects", _PAPER))
     return PeerResult(scores, has_votes(model, scores))

@@ -3,13 +3,17 @@
 The one law: the idea is the publication's, and where it leaves a number open, ours says so.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tuni.peers.bench import Bench
 from tuni.peers.peer import PeerResult, above
+from tuni.seeds import derive_seed
 from tuni.verdicts import Floats
 
 PROMPT = "a photo of {}"  # ours
@@ -39,6 +43,7 @@ IDIA_PROMPTS = (
 )
 IDIA_NEEDED = 1  # prompts whose majority must be right; theirs
 WSA_DEVIATIONS = 1.5  # above the mean of known non-members; the publication's
+WSA_FOLDS = 5  # ours
 _PENALTY = 0.01  # inverse strength of the classifier's penalty; ours
 
 
@@ -58,20 +63,30 @@ def weak_supervision(bench: Bench) -> PeerResult:
 
     Subjects whose cosine exceeds the mean of known non-members by 1.5 standard deviations are
     taken for members, and a classifier of embeddings is trained on them against the known
-    non-members. Ours: logistic regression on text, mean picture and their product, p >= .5.
+    non-members. Ours: logistic regression on text, mean picture and their product, p >= .5; and
+    cross-fitted, so that no pseudo-member is scored by the classifier that learnt it: one
+    classifier for each of five folds, which a hash of the names and the seed divides.
     """
     cosines, known = _cosines(bench), _cosines(bench, of_strangers=True)
     pseudo = cosines > known.mean() + WSA_DEVIATIONS * known.std()
     if not pseudo.any():  # nothing to learn from: the rule itself accuses nobody
         return PeerResult(cosines, pseudo)
-    inputs = _joined(bench)
-    rows = np.vstack([inputs[pseudo], _joined(bench, of_strangers=True)])
-    labels = np.repeat([1, 0], [int(pseudo.sum()), len(known)])
-    model = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=_PENALTY, class_weight="balanced", max_iter=1000),
-    ).fit(rows, labels)
-    scores = np.asarray(model.decision_function(inputs), dtype=np.float64)
+    inputs, strangers = _joined(bench), _joined(bench, of_strangers=True)
+    folds = _folds(bench.subjects.texts, pseudo, bench.seed)
+    scores = np.empty(len(inputs))
+    for fold in range(WSA_FOLDS):
+        held = folds == fold
+        learnt = inputs[pseudo & ~held]
+        if not len(learnt):  # a lone pseudo-member: nothing is left to learn from
+            scores[held] = -1.0
+            continue
+        labels = np.repeat([1, 0], [len(learnt), len(strangers)])
+        model = make_pipeline(
+            StandardScaler(),
+            LogisticRegression(C=_PENALTY, class_weight="balanced", max_iter=1000),
+        ).fit(np.vstack([learnt, strangers]), labels)
+        if held.any():
+            scores[held] = model.decision_function(inputs[held])
     return PeerResult(scores, scores >= 0.0)
 
 
@@ -104,6 +119,16 @@ def identity_inference(bench: Bench) -> PeerResult:
 def _most(values: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> int:
     """How often the most frequent value occurs."""
     return int(np.unique(values, return_counts=True)[1].max(initial=0))
+
+
+def _folds(texts: Sequence[str], pseudo: NDArray[np.bool_], seed: int) -> NDArray[np.intp]:
+    """A fold for each text, pseudo-members and the others spread alike."""
+    order = sorted(range(len(texts)), key=lambda row: derive_seed(seed, f"fold {texts[row]}"))
+    folds = np.empty(len(texts), dtype=np.intp)
+    for kind in (True, False):
+        rows = [row for row in order if pseudo[row] == kind]
+        folds[rows] = np.arange(len(rows)) % WSA_FOLDS
+    return folds
 
 
 def _cosines(bench: Bench, *, of_strangers: bool = False) -> Floats:

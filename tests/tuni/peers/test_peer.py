@@ -43,6 +43,20 @@ def test_methods_have_keys_of_their_own_and_say_where_they_come_from():
     assert {peer.key for peer in PEERS if peer.pictures} == {"ours-pictures", "csa", "wsa", "idia"}
 
 
+def test_a_costly_method_is_asked_about_some_of_every_group_whatever_the_order():
+    costly = next(peer for peer in PEERS if peer.asked)
+    texts = [f"person {k}" for k in range(500)]
+    groups = ["member", "stranger"] * 200 + ["hard"] * 100
+    places = costly.places(texts, groups, 3)
+    counts = {name: sum(groups[row] == name for row in places) for name in set(groups)}
+    assert counts == {"member": costly.asked, "stranger": costly.asked, "hard": 100}
+    turned = costly.places(texts[::-1], groups[::-1], 3)
+    assert {texts[row] for row in places} == {texts[::-1][row] for row in turned}
+    assert len(PEERS[0].places(texts, groups, 3)) == 500
+    budget = costly.sizes(SIZES)
+    assert budget.restarts * budget.steps == 10 * SIZES.restarts * SIZES.steps
+
+
 def test_no_comparison_text_is_a_subject_or_stands_twice(bench):
     texts = [text for name, some in bench.sets.items() if name != "subjects" for text in some]
     texts += bench.candidates

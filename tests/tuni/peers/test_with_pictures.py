@@ -21,6 +21,7 @@ class Staged:
     candidates: tuple[str, ...]
     names: dict[str, np.ndarray]
     seen: dict[bool, np.ndarray]
+    seed: int = 1
 
     def text_embeddings(self, texts, prompts):
         # Each prompt turns a name a little, so that prompts disagree.
@@ -75,6 +76,27 @@ def test_wsa_tells_the_known_from_the_unknown():
     result = wsa(staged(n=120, known=60))
     assert auc(result.scores[:60], result.scores[60:]) > 0.9
     assert result.accused[:60].mean() > 0.9
+
+
+def test_wsa_scores_nobody_by_weights_that_learnt_from_them():
+    before = staged(n=120, known=60)
+    result = wsa(before)
+    moved = staged(n=120, known=60)
+    moved.seen[False][0] += 0.02  # a pseudo-member before and after
+    again = wsa(moved)
+    same = np.flatnonzero(again.scores == result.scores)
+    assert len(same) == 120 // 5 - 1  # those of the same fold, whose weights are also its own
+    assert again.scores[0] != result.scores[0]
+
+
+def test_wsa_does_not_depend_on_the_order_of_the_rows():
+    bench = staged(n=120, known=60)
+    result = wsa(bench)
+    order = np.random.default_rng(1).permutation(120)
+    names = tuple(bench.subjects.texts[row] for row in order)
+    bench.subjects = People(names, bench.subjects.pictures)
+    bench.seen[False] = bench.seen[False][order]
+    np.testing.assert_allclose(wsa(bench).scores, result.scores[order], atol=1e-6)
 
 
 def test_wsa_without_pseudo_members_accuses_nobody():
