@@ -164,7 +164,8 @@ def compare(
         bool,
         typer.Option(
             "--fail-if-more",
-            help="Exit code 4 where the list as a whole is known more by the second (p <= 0.01).",
+            help="Exit code 4 where the list as a whole is known more by the second (p <= 0.01), "
+            "2 where the two detectors are not of one specification.",
         ),
     ] = False,
     as_json: Json = False,
@@ -176,7 +177,7 @@ def compare(
     """
     from flows.compare import compare_audits
 
-    found = compare_audits(first, second, out, report, open_settings())
+    found = compare_audits(first, second, out, report, open_settings(), gate=fail_if_more)
     results(found.record(), found.text(), as_json=as_json)
     if fail_if_more and found.gate_shut:
         raise typer.Exit(4)

@@ -21,8 +21,9 @@ from registry.audits import Audit, Audits
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from registry.trail import Trail
+from tuni.bundle import Bundle
 from tuni.change import Changes, changes, normal_scores
-from tuni.errors import RequestError, TooFewTexts
+from tuni.errors import RequestError, SpecMismatch, TooFewTexts
 from tuni.list_null import draw_decoys
 from tuni.list_shape import ListShape
 from tuni.names import parse_name
@@ -58,6 +59,7 @@ class Comparison:
         vanished: Subjects with a finding in the first audit alone.
         list_more: p of the list being known more as a whole, against the decoys.
         list_less: p of its being known less.
+        differing: What of the two detectors' specifications differs; a change may then be theirs.
     """
 
     first: str
@@ -73,6 +75,7 @@ class Comparison:
     vanished: int
     list_more: float
     list_less: float
+    differing: tuple[str, ...] = ()
 
     @property
     def gate_shut(self) -> bool:
@@ -82,12 +85,15 @@ class Comparison:
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object."""
         names = self.__dataclass_fields__
-        return {name: getattr(self, name) for name in names} | {"gate_shut": self.gate_shut}
+        told = {name: getattr(self, name) for name in names}
+        return told | {"differing": list(self.differing), "gate_shut": self.gate_shut}
 
     def text(self) -> str:
         """A few lines for people."""
         chance = self.operating_point * self.subjects
         point = f"{self.operating_point:g}"
+        fields = ", ".join(self.differing)
+        own = [f"  the detectors differ ({fields}): a change may be theirs"] if fields else []
         return "\n".join(
             [
                 f"{self.subjects:,} subjects in audits {self.first} and {self.second}, against "
@@ -100,6 +106,7 @@ class Comparison:
                 f"  findings that appeared: {self.appeared:,}; that vanished: {self.vanished:,}",
                 f"  the list as a whole: p = {self.list_more:.3g} for more, "
                 f"{self.list_less:.3g} for less",
+                *own,
             ]
         )
 
@@ -113,7 +120,13 @@ class _Side:
 
 
 def compare_audits(
-    first: str, second: str, out: Path | None, report: Path | None, settings: Settings
+    first: str,
+    second: str,
+    out: Path | None,
+    report: Path | None,
+    settings: Settings,
+    *,
+    gate: bool = False,
 ) -> Comparison:
     """Compare two ended audits that share subjects.
 
@@ -123,9 +136,11 @@ def compare_audits(
         out: CSV of the changes by name, or None.
         report: Page without names, or None.
         settings: Of this machine.
+        gate: Refuse detectors of different specifications: a gate would answer for them too.
 
     Raises:
         AuditNotFound: There is none of such an id.
+        SpecMismatch: The specifications differ, and a gate was asked for.
         RequestError: One has not ended, gives no verdicts, or both are the same.
         TooFewTexts: They share nobody with a full name.
     """
@@ -136,6 +151,14 @@ def compare_audits(
         # Each checkpoint is found where the ledger knows it; one setting cannot name two.
         alone = settings.model_copy(update={"checkpoint": None})
         detectors = [open_detector(ledger, alone, one) for one in audits]
+        differing = differences(detectors[0].bundle, detectors[1].bundle)
+        if gate and differing:
+            raise SpecMismatch(
+                f"{', '.join(differing)}: differ between the detectors of audits {first} and "
+                f"{second}, so the gate would answer for detectors and not for checkpoints",
+                "tuni run for both checkpoints, the requests equal but for the checkpoint and with "
+                'search.objective = "none"; then audit again',
+            )
         numbers, sides = _common(ledger, audits)
         if not len(numbers):
             raise TooFewTexts(
@@ -169,6 +192,7 @@ def compare_audits(
             vanished=int((sides[0].found & ~sides[1].found).sum()),
             list_more=found.list_more,
             list_less=found.list_less,
+            differing=differing,
         )
         if out is not None:
             rows = _rows(ledger, first, numbers, sides, found, q_more, q_less)
@@ -180,6 +204,19 @@ def compare_audits(
             write_page(render_page(page), report)
         Trail(ledger).append("audits compared", first=first, second=second, subjects=len(numbers))
         return result
+
+
+def differences(first: Bundle, second: Bundle) -> tuple[str, ...]:
+    """Fields of the feature and the detector specification in which two bundles differ."""
+    fields = first.feature_spec.__dataclass_fields__
+    found = [
+        f"feature_spec.{name}"
+        for name in fields
+        if getattr(first.feature_spec, name) != getattr(second.feature_spec, name)
+    ]
+    if first.settings["detector"] != second.settings["detector"]:
+        found.append("detector")
+    return tuple(found)
 
 
 def _ended(ledger: Ledger, name: str) -> Audit:

@@ -84,6 +84,12 @@ def comparison_page(
     shown |= dict.fromkeys(moved, HIDDEN) if hidden else moved
     chance = f"about {result['operating_point'] * n:.0f} by chance"
     p = {name: f"{result[name]:.3g}" for name in ("list_more", "list_less")}
+    differ: tuple[str, ...] = ()
+    if result["differing"]:
+        differ = (
+            f"The detectors differ in {', '.join(result['differing'])}: a change may be theirs, "
+            "not the checkpoint's.",
+        )
     table = PageSection(
         "The people of the list",
         (
@@ -133,6 +139,7 @@ def comparison_page(
             f"Findings that appeared: {shown['appeared']}. That vanished: {shown['vanished']}. "
             "A finding near the threshold comes and goes by chance; the changes below are tested.",
             "A change is about texts, not people, and it says nothing about why.",
+            *differ,
         ),
         sections=(table, *figures, sides),
     )

@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(80)]
 def two(
     registered, retrained_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[str]]:
-    """A home with audits of one list by two checkpoints, and one that shares nobody."""
+    """A home with audits of one list by two checkpoints, one that shares nobody, one unlike."""
     root = tmp_path_factory.mktemp("two")
     shutil.copytree(registered.home, root / "home")
     other = {"name": "other", "folder": retrained_folder}
@@ -39,14 +40,18 @@ def two(
         job = Job(registered.request.model_copy(update={"checkpoint": source}), Settings())
         write_bundle(make_bundle(job, default_detector(job.spec)), root / "bundle")
         store = ModelStore(job.home, None, job.ledger)
-        made = store.register("other", root / "bundle", tags={"job": job.hash}, description="")
-        store.promote("other", made.version, "first")
+        guarded = make_bundle(job, replace(default_detector(job.spec), guard=True))
+        write_bundle(guarded, root / "guarded")
+        for name, folder in (("other", "bundle"), ("unlike", "guarded")):
+            made = store.register(name, root / folder, tags={"job": job.hash}, description="")
+            store.promote(name, made.version, "first")
         job.close()
         with open_ledger(Settings()) as ledger:
             Watchlists(ledger).add("staff", [Member(text, {}) for text in PEOPLE])
             Watchlists(ledger).add("guests", [Member("Somebody Else", {})])
         audits = [audit.fn(name, "staff", decoys=200) for name in ("tiny", "other")]
         audits.append(audit.fn("tiny", "guests", decoys=200))
+        audits.append(audit.fn("unlike", "staff", decoys=200))
     return root / "home", audits
 
 
@@ -92,6 +97,18 @@ def test_the_command_shuts_the_gate_only_when_asked(
     gated = tuni("compare", *audits[:2], "--fail-if-more", home=home)
     assert gated.code == (4 if told["gate_shut"] else 0)
     refused(tuni("compare", audits[0], "000000000000", home=home), "not in this ledger")
+
+
+def test_the_gate_refuses_detectors_of_different_specifications(
+    two: tuple[Path, list[str]], tuni, refused, tmp_path: Path
+) -> None:
+    home, audits = two
+    page = tmp_path / "page.html"
+    done = tuni("compare", audits[0], audits[3], "--report", page, "--json", home=home)
+    assert done.result()["differing"] == ["detector"]
+    assert "The detectors differ in detector" in page.read_text(encoding="utf-8")
+    gated = tuni("compare", audits[0], audits[3], "--fail-if-more", home=home)
+    refused(gated, "detector: differ between the detectors", "search.objective")
 
 
 @pytest.mark.parametrize(("p", "shut"), [(0.01, True), (0.011, False)])
