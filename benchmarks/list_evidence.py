@@ -5,6 +5,7 @@
 Simulated scores, no checkpoint: strangers are standard normal, shifted so that their true rate at
 5 % is 5, 6 or 7 %; members are a mixture of four strengths, the weakest hardly above strangers.
 2,000 calibration decoys, drawn anew for every list. Every figure is a count with its interval.
+The last rows hold namesakes: strangers with a member's score, whom the bound counts as names known.
 """
 
 import argparse
@@ -24,6 +25,7 @@ STRENGTHS, SPREAD = (0.6, 1.5, 2.5, 3.5), 1.3
 SHARES = (0.0, 0.05, 0.2, 0.5)
 EXCESS = (0.0, 0.01, 0.02)
 KNOWN = 500  # known non-members of the column "measured"
+NAMESAKES = 0.05  # of the list, in the last rows
 
 
 def main() -> None:
@@ -44,15 +46,25 @@ def main() -> None:
         for share in SHARES:
             for excess in EXCESS:
                 _row(generator, asked.draws, size, share, excess)
+    for size in asked.sizes:
+        for share in SHARES[:3]:
+            _row(generator, asked.draws, size, share, 0.0, NAMESAKES)
 
 
 def _row(
-    generator: np.random.Generator, draws: int, size: int, share: float, excess: float
+    generator: np.random.Generator,
+    draws: int,
+    size: int,
+    share: float,
+    excess: float,
+    namesakes: float = 0.0,
 ) -> None:
-    members = round(size * share)
+    trained = round(size * share)
+    members = trained + round(size * namesakes)  # the model knows a namesake's name just as well
     shift = float(norm.ppf(POINT + excess) - norm.ppf(POINT))
-    truth = _seen_truth(share)
+    truth = _seen_truth(share + namesakes)
     above = np.zeros(3, dtype=int)
+    persons = 0
     bounds = np.zeros(2)
     seen, held = 0.0, 0
     for _ in range(draws):
@@ -67,14 +79,21 @@ def _row(
         measured = list_evidence(levels, DECOYS, POINT, rate(int(known.sum()), KNOWN))
         none = members_at_least(levels, DECOYS, POINT, POINT)
         above += np.array([none, stated.at_least, measured.at_least]) > members
+        persons += stated.at_least > trained
         bounds += np.array([stated.at_least, measured.at_least])
         seen += stated.seen / draws
         held += stated.seen_low <= truth <= stated.seen_high
     told = "  ".join(_told(rate(int(count), draws)) for count in above)
+    others = ""
+    if namesakes:
+        others = (
+            f"  | {members - trained} namesakes, of {trained} trained people: stated bound above "
+            f"the people {_told(rate(persons, draws))}"
+        )
     sys.stdout.write(
         f"{size:5}  {members:7}  {POINT + excess:.0%}    | {told}  | "
         f"{bounds[0] / draws:6.1f} / {bounds[1] / draws:6.1f}  | "
-        f"{truth:.3f}  {seen:.3f}  {_told(rate(held, draws))}\n"
+        f"{truth:.3f}  {seen:.3f}  {_told(rate(held, draws))}{others}\n"
     )
     sys.stdout.flush()
 

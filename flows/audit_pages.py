@@ -85,7 +85,9 @@ def audit_page(audit: Audit, summary: AuditSummary, levels: Mapping[float, int])
                 "“No evidence at this power” does not mean that a text was not in the training "
                 "data.",
                 "A verdict is about the text, not the person: a namesake in the training data "
-                "makes the name known to the model.",
+                "makes the name known to the model, and the two cannot be told apart by text. "
+                "Rows of names with two common parts carry the flag common_name: expect "
+                "namesakes there. A name without the flag can have one too.",
             ),
         ),
         PageSection(

@@ -15,7 +15,7 @@ from tuni.detectors import fit_detector
 from tuni.peers.bench import OPERATING_POINT, Bench
 from tuni.peers.peer import PeerResult, above
 from tuni.picture_embeddings import embed_names
-from tuni.picture_scores import DecoyNames, PictureJudge
+from tuni.picture_scores import DecoyNames, PicturedScore, PictureJudge
 from tuni.scoring import has_votes, score
 from tuni.seeds import derive_seed
 from tuni.spec import Family
@@ -80,6 +80,15 @@ def ours(bench: Bench) -> PeerResult:
 
 def ours_with_pictures(bench: Bench) -> PeerResult:
     """H and pictures of the person, each decoy name beside the same pictures."""
+    found = picture_verdicts(bench)
+    return PeerResult(
+        np.array([one.score for one in found]),
+        np.array([one.p for one in found]) <= OPERATING_POINT,
+    )
+
+
+def picture_verdicts(bench: Bench) -> list[PicturedScore]:
+    """What H and the pictures say together of every subject, ranks included."""
     scores, decoys = _fitted(bench, DEFAULT_H, _OURS, "decoy_calibration")
     pictures = bench.picture_embeddings()
     names, decoy_names = (
@@ -87,11 +96,7 @@ def ours_with_pictures(bench: Bench) -> PeerResult:
         for name in ("subjects", "decoy_calibration")
     )
     judge = PictureJudge(DecoyNames(decoy_names, decoys), list(pictures))
-    found = [judge.judge(row, names[row], float(scores[row])) for row in range(len(pictures))]
-    return PeerResult(
-        np.array([one.score for one in found]),
-        np.array([one.p for one in found]) <= OPERATING_POINT,
-    )
+    return [judge.judge(row, names[row], float(scores[row])) for row in range(len(pictures))]
 
 
 def _fitted(
