@@ -33,7 +33,7 @@ from scipy.stats import beta, norm
 
 from tuni.bundle import Bundle
 from tuni.errors import UnusableScores
-from tuni.intervals import Rate, rate
+from tuni.intervals import Rate, clopper_pearson, rate
 from tuni.list_null import ListNull
 from tuni.verdicts import Floats, finite
 
@@ -116,10 +116,14 @@ def list_evidence(
         UnusableScores: No p-value, one outside [0, 1], or a count below 1.
     """
     stated = operating_point + ALLOWANCE
-    least, most, error = max(0.0, operating_point - ALLOWANCE), stated, 1.0 - LEVEL
+    most, error = stated, 1.0 - LEVEL
+    least, seen_most, end = max(0.0, operating_point - ALLOWANCE), stated, error / 2
     if nonmember_fpr is not None:
         # One end of a 95 % interval errs in 2.5 %: as much is left for the bound itself.
-        least, most, error = nonmember_fpr.low, max(nonmember_fpr.high, operating_point), error / 2
+        most, error = max(nonmember_fpr.high, operating_point), error / 2
+        # The share has two ends, each with a measured rate of its own: all four errors add to 5 %.
+        wide = clopper_pearson(nonmember_fpr.hits, nonmember_fpr.n, (1.0 + LEVEL) / 2.0)
+        least, seen_most, end = wide.low, max(wide.high, operating_point), end / 2
 
     def bound(stranger_fpr: float, alpha: float) -> int:
         return members_at_least(
@@ -127,8 +131,8 @@ def list_evidence(
         )
 
     n = sum(levels.values())
-    share, high = _seen(levels, n_calibration, operating_point, least)
-    low = bound(most, (1.0 - LEVEL) / 2.0) / n
+    share, high = _seen(levels, n_calibration, operating_point, least, end)
+    low = bound(seen_most, end) / n
     return ListEvidence(
         texts=n,
         at_least=bound(most, error),
@@ -195,9 +199,15 @@ def _stranger_rates(mean: float, n_calibration: int) -> Floats:
 
 
 def _seen(
-    levels: Mapping[float, int], n_calibration: int, operating_point: float, least_fpr: float
+    levels: Mapping[float, int],
+    n_calibration: int,
+    operating_point: float,
+    least_fpr: float,
+    error: float,
 ) -> tuple[float, float]:
     """Storey's estimate of the members' share and the upper end of its interval.
+
+    The end errs in ``error`` of lists, by the normal law.
 
     Strangers that are accused more rarely than promised have more p-values above `TAIL`, and
     hide members. How many more follows from ``least_fpr`` for scores that are shifted (normal
@@ -210,7 +220,7 @@ def _seen(
     spread = sqrt(above * (1.0 - above) / n + TAIL * (1.0 - TAIL) / (n_calibration + 2))
     shift = float(norm.ppf(least_fpr) - norm.ppf(operating_point))
     strangers_above = float(norm.sf(norm.ppf(TAIL) + shift))
-    lowest = above - float(norm.ppf(0.5 + LEVEL / 2.0)) * spread
+    lowest = above - float(norm.isf(error)) * spread
     return max(share, 0.0), min(max(1.0 - lowest / strangers_above, 0.0), 1.0)
 
 
