@@ -18,7 +18,7 @@ from flows.engine import check_engine, engine_of
 from flows.guard import guarded
 from flows.ledger import open_ledger
 from flows.score import measured_power
-from flows.settings import Settings
+from flows.settings import Settings, read_settings
 from flows.shards import ShardWorker, open_detector
 from registry.audit_rows import AuditRows, KeptVerdict
 from registry.audits import Audit, Audits, Plan, State
@@ -67,7 +67,7 @@ def audit(
     Returns:
         The audit's id; `tuni audits show ID` tells what came of it.
     """
-    settings = Settings()
+    settings = read_settings()
     check_engine(engine, settings)
     options = {
         "list_decoys": list_decoys,
@@ -112,7 +112,7 @@ def resume(audit_id: str, engine: str = "local") -> str:
     Returns:
         The audit's id.
     """
-    settings = Settings()
+    settings = read_settings()
     check_engine(engine, settings)
     with open_ledger(settings) as ledger:
         audits = Audits(ledger)

@@ -90,8 +90,8 @@ def split_reference(reference: str) -> tuple[str, str]:
 
 def _store() -> "ModelStore":
     from flows.ledger import open_home
-    from flows.settings import Settings
+    from flows.settings import read_settings
     from registry.models import ModelStore
 
-    settings = Settings()
+    settings = read_settings()
     return ModelStore(open_home(settings), settings.runs_uri, trusted=settings.trusted_keys)

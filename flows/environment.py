@@ -7,11 +7,12 @@ import secrets
 import stat
 from contextlib import suppress
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Literal
 
 from flows.ledger import open_home
-from flows.settings import Settings
+from flows.settings import Settings, read_settings
 from registry.home import Home
 from registry.service_databases import prefect_database
 from registry.services import served
@@ -22,7 +23,7 @@ def begin_command() -> Settings:
     """What every command does first: settings, home, Prefect's environment, log, progress."""
     from flows.console import ConsoleProgress, current_progress
 
-    settings = Settings()
+    settings = read_settings()
     prepare(settings)
     log_to(settings.home / "logs", settings.log_format)
     current_progress.set(ConsoleProgress())
@@ -118,6 +119,8 @@ class JsonLines(logging.Formatter):
 def log_to(folder: Path, form: Literal["text", "json"] = "text") -> None:
     """Write the project's own log lines to one file of the home; nothing goes to the terminal.
 
+    Beyond 10 MB the file is put aside as ``tuni.log.1``, of which three are kept.
+
     Args:
         folder: Where the file ``tuni.log`` lies.
         form: Lines for people, or a JSON object a line.
@@ -127,7 +130,9 @@ def log_to(folder: Path, form: Literal["text", "json"] = "text") -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handler = logging.FileHandler(folder / "tuni.log", encoding="utf-8")
+        handler = RotatingFileHandler(
+            folder / "tuni.log", maxBytes=10_000_000, backupCount=3, encoding="utf-8"
+        )
     except OSError as error:
         raise HomeError(
             f"home: {folder} cannot be written ({error.strerror})",

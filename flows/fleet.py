@@ -7,7 +7,7 @@ from flows.audit import audit
 from flows.audit_outcome import AuditOutcome
 from flows.guard import guarded
 from flows.ledger import open_home, open_ledger
-from flows.settings import Settings
+from flows.settings import read_settings
 from registry.audits import Audits
 from registry.models import ModelStore
 from registry.watchlists import Watchlists
@@ -26,7 +26,7 @@ def fleet(watchlist: str, engine: str = "local") -> list[str]:
     Returns:
         The ids of the audits, by checkpoint's name.
     """
-    settings = Settings()
+    settings = read_settings()
     names = ModelStore(open_home(settings), settings.runs_uri).champions()
     done = [audit(name, watchlist, engine=engine) for name in names]
     with open_ledger(settings) as ledger:
@@ -47,7 +47,7 @@ def audit_lists(checkpoint: str, engine: str = "local") -> list[str]:
     Returns:
         The ids of the audits, by watch list's name.
     """
-    with open_ledger(Settings()) as ledger:
+    with open_ledger(read_settings()) as ledger:
         lists = [one.name for one in Watchlists(ledger).list() if one.subjects]
     return [audit(checkpoint, name, engine=engine) for name in lists]
 

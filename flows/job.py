@@ -20,7 +20,7 @@ from flows.job_checks import chosen_objective, require_reachable, require_readab
 from flows.job_features import JobFeatures
 from flows.job_folder import CHOICE, OUTCOME, JobFolder
 from flows.ledger import open_home
-from flows.settings import Request, Settings
+from flows.settings import Request, Settings, read_settings
 from registry.connection import Tracking, configure
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
@@ -76,7 +76,7 @@ def open_job(request: Request) -> "Job":
     jobs = _shared.get()
     if jobs is not None and request in jobs:
         return jobs[request]
-    job = Job(request, Settings(), current_progress.get())
+    job = Job(request, read_settings(), current_progress.get())
     if jobs is not None:
         jobs[request] = job
     return job

@@ -10,6 +10,7 @@ from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
 from registry.database import known_head
 from registry.erasure import forget
+from registry.keys import make_key
 from registry.ledger import Ledger
 from registry.rotation import is_owed, rotate, wrapped_keys
 from registry.signing import public_key
@@ -66,6 +67,7 @@ def init_home(settings: Settings) -> HomeMade:
         HomeError: Something is there that cannot be used; nothing is overwritten.
     """
     home = open_home(settings)
+    make_key(home)
     with open_ledger(settings) as ledger:
         held = ledger.describe()
     key = None if home.key_text is not None else home.key_file

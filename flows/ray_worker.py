@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flows.environment import log_to
 from flows.guard import report_fault
 from flows.ledger import open_home
-from flows.settings import Settings
+from flows.settings import read_settings
 from flows.shards import ShardWorker
 from tuni.errors import EnvironmentFault, TuniError
 
@@ -45,7 +45,7 @@ class RayWorker:
             import torch
 
             torch.set_num_threads(1)  # there is a worker for each core
-            settings = Settings()
+            settings = read_settings()
             log_to(open_home(settings).logs)
             self._worker = ShardWorker.open(settings, self._audit)
             self._worker.detector.target  # noqa: B018 (loads it)

@@ -279,6 +279,30 @@ class Settings(BaseSettings):
         return mlflow_database(Home(self.home), self.database_url)
 
 
+def read_settings() -> Settings:
+    """The settings of this machine.
+
+    Raises:
+        RequestError: A variable has a value that cannot be, or its name is nearly one of ours: a
+            slip in TUNI_KEY_FILE would make a new key. Other names that begin with TUNI_ are left
+            alone, since Kubernetes makes such for a service of our name.
+    """
+    prefix = str(Settings.model_config["env_prefix"])
+    known = [prefix + name.upper() for name in Settings.model_fields]
+    for name in sorted(os.environ):
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
+        if name.upper().startswith(prefix) and near and name.upper() not in known:
+            raise RequestError(f"{name}: no setting of tuni", f"did you mean {near[0]}?")
+    try:
+        return Settings()
+    except ValidationError as error:
+        told = "; ".join(
+            f"{prefix}{str(item['loc'][0]).upper()}: {item['msg']}"
+            for item in error.errors(include_url=False, include_input=False)
+        )
+        raise RequestError(told, "see docs/guide.md for every setting") from error
+
+
 def read_request(path: Path) -> Request:
     """Read a request file; relative paths in it are relative to the file.
 

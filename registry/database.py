@@ -40,7 +40,7 @@ def database_errors(doing: str) -> Iterator[None]:
         cause = getattr(error, "orig", None)
         if "full" in str(cause) or "No space left" in str(cause):
             fix = "make room on the disk, then repeat the command"
-        elif "locked" in str(cause):
+        elif "locked" in str(cause) or type(cause).__name__ == "LockNotAvailable":
             fix = "wait until the other tuni process is done, then repeat the command"
         else:
             fix = "see that the database runs, is reachable and undamaged (`tuni doctor`)"

@@ -73,17 +73,22 @@ def derive(secret: bytes, purpose: str) -> bytes:
 
 
 def home_key(home: Home) -> bytes:
-    """The home's key, 32 bytes; its file is made at first use.
+    """The home's key, 32 bytes; a file in the home itself is made at first use.
 
     Raises:
         RequestError: TUNI_KEY is not a key.
-        HomeError: The file is readable by others, of another length, unreadable, or missing
-            beside a ledger that was written with it.
+        HomeError: The file is readable by others, of another length, unreadable, missing where it
+            lies outside the home, or beside a ledger that was written with it.
     """
     if home.key_text is not None:
         return _from_text(home.key_text)
-    if not _exists(home.key_file):
-        _make(home)
+    if home.key_path is None:
+        make_key(home)
+    elif not _exists(home.key_path):
+        raise HomeError(
+            f"TUNI_KEY_FILE: no file {home.key_path}",
+            "name the file of the home's key; `tuni init` makes one there for a new home",
+        )
     return read_key(home.key_file)
 
 
@@ -177,9 +182,15 @@ def _move(draft: Path, path: Path) -> None:
         os.close(folder)
 
 
-def _make(home: Home) -> None:
-    """Make the home's key, however many processes try at once."""
+def make_key(home: Home) -> None:
+    """Make the home's key where it is missing, however many processes try at once.
+
+    Raises:
+        HomeError: It cannot be made, or is missing beside a ledger that was written with it.
+    """
     path = home.key_file
+    if home.key_text is not None or _exists(path):
+        return
     with home.lock("key"):
         if _exists(path):
             return

@@ -8,7 +8,7 @@ import hmac
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -273,19 +273,18 @@ class Ledger:
             with self.home.lock(name, wait_s):
                 yield
             return
-        connection = None
-        try:
+        with database_errors(f"take the lock {name}"):
+            # A session's lock, not a transaction's: servers end transactions that stay idle, and
+            # the lock would go with it while the work goes on.
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # closing it ends the session, and with it the lock
+        with closing(connection):
             with database_errors(f"take the lock {name}"):
-                connection = self.engine.connect()
-                connection.execute(text(f"SET LOCAL lock_timeout = '{wait_s * 1000:.0f}ms'"))
+                connection.execute(text(f"SET lock_timeout = '{wait_s * 1000:.0f}ms'"))
                 connection.execute(
-                    text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-                    {"name": name},
+                    text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": name}
                 )
             yield
-        finally:
-            if connection is not None:
-                connection.close()  # ends the transaction, and with it the lock
 
     def load_keys(self) -> None:
         """Unwrap the root secret with the home's key; made at first use.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.settings import Request, Settings, absolute, read_request
+from flows.settings import Request, absolute, read_request, read_settings
 from tuni.errors import RequestError
 
 LEAST = '[checkpoint]\nname = "ours"\nfolder = "model"\n'
@@ -85,15 +85,36 @@ def test_a_request_cannot_be_changed(read):
 def test_settings_come_from_the_environment_and_empty_ones_are_the_defaults(monkeypatch):
     for name, value in (("HOME", "~/elsewhere"), ("TRACKING_URI", "http://h"), ("CHECKPOINT", "")):
         monkeypatch.setenv(f"TUNI_{name}", value)
-    settings = Settings()
+    settings = read_settings()
     assert settings.home == Path("~/elsewhere").expanduser()
     assert settings.tracking_uri == "http://h"
     assert settings.checkpoint is None
     monkeypatch.setenv("TUNI_HOME", "")
-    assert Settings().home == Path("~/.tuni").expanduser()
+    assert read_settings().home == Path("~/.tuni").expanduser()
 
 
 def test_trusted_keys_are_paths_divided_by_colons(monkeypatch):
-    assert Settings().trusted_keys == ()
+    assert read_settings().trusted_keys == ()
     monkeypatch.setenv("TUNI_TRUSTED_KEYS", "a.pub:~/keys:")
-    assert Settings().trusted_keys == (Path("a.pub"), Path("~/keys").expanduser())
+    assert read_settings().trusted_keys == (Path("a.pub"), Path("~/keys").expanduser())
+
+
+@pytest.mark.parametrize("name", ["TUNI_KEYFILE", "TUNI_KEY_FIEL", "TUNI_LEDGER", "tuni_homee"])
+def test_a_name_that_is_nearly_a_setting_is_refused(monkeypatch, name):
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(RequestError, match=f"{name}: no setting"):
+        read_settings()
+
+
+def test_names_of_others_that_begin_alike_are_left_alone(monkeypatch):
+    for name in ("PORT", "PORT_8000_TCP", "SERVICE_HOST", "TARGET", "UID", "REQUIRE_ALL", "FILES"):
+        monkeypatch.setenv(f"TUNI_{name}", "1")
+    read_settings()
+
+
+def test_a_wrong_value_of_a_setting_names_the_variable(monkeypatch):
+    monkeypatch.setenv("TUNI_MLFLOW_PORT", "abc")
+    monkeypatch.setenv("TUNI_KEY", "secret")
+    with pytest.raises(RequestError, match=r"TUNI_MLFLOW_PORT: .*integer") as raised:
+        read_settings()
+    assert "abc" not in str(raised.value)

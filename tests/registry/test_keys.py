@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from registry import keys
 from registry.home import Home
-from registry.keys import Wrapper, WrongKey, home_key, seal, unseal
+from registry.keys import Wrapper, WrongKey, home_key, make_key, seal, unseal
 from registry.ledger import Ledger
 from tuni.errors import HomeError, RequestError
 
@@ -61,6 +61,10 @@ def test_lost_key_beside_a_ledger_is_an_error_and_no_new_one_is_made(home: Home)
 
 def test_key_may_come_from_elsewhere(home: Home, tmp_path: Path) -> None:
     away = replace(home, key_path=tmp_path / "away")
+    with pytest.raises(HomeError, match="TUNI_KEY_FILE: no file"):  # it may be mistyped
+        Ledger.open(away)
+    assert not (tmp_path / "away").exists()
+    make_key(away)
     with Ledger.open(away) as ledger:
         mark = ledger.keys.pseudonym("Ada Lovelace")
     assert not (home.root / "key").exists()

@@ -87,6 +87,7 @@ def test_exclusive_keeps_others_out_until_it_ends(any_ledger: Ledger) -> None:
     with any_ledger.exclusive("x"):
         refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "HomeError" in refused.stderr
+    assert "wait until" in refused.stderr
     assert "in" not in refused.stdout
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "in\n"
 
