@@ -23,7 +23,26 @@ from tuni.target import Target, load_target
 
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}
+LONG = ("docker", "e2e")  # folders whose tests take a minute each
 PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "resize_mode": "squash"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests at the head of each half, since two workers begin with a half each.
+
+    The second half takes its files from last to first, so that not both begin with what the other
+    makes for them.
+    """
+    long = [item for item in items if item.path.parent.name in LONG]
+    files = list(dict.fromkeys(item.path for item in long))
+    middle = len(files) // 2
+    heads = [
+        [item for path in paths for item in long if item.path == path]
+        for paths in (files[:middle], reversed(files[middle:]))
+    ]
+    short = [item for item in items if item.path.parent.name not in LONG]
+    half = max(len(items) // 2 - len(heads[0]), 0)
+    items[:] = heads[0] + short[:half] + heads[1] + short[half:]
 
 
 def tiny_settings(**changes: Any) -> dict[str, Any]:
