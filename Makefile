@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@log=.venv/install.log; start=$$SECONDS; \
 	( while sleep 10 >/dev/null 2>&1; do printf '  %4d s  %s\n' $$((SECONDS - start)) "$$(grep -E '^ *(Collecting|Building|Installing|Successfully)' $$log | tail -n 1 | cut -c 1-70)"; done ) & beat=$$!; \
 	trap 'kill $$beat 2>/dev/null || true' EXIT; \
-	$(BIN)/python -m pip install --progress-bar off --no-input -c constraints.txt -e '.[dev]' >$$log 2>&1 \
+	$(BIN)/python -m pip install --progress-bar off --no-input --no-compile -c constraints.txt -e '.[dev]' >$$log 2>&1 \
 	  || { grep -v '^WARNING: Location' $$log | tail -n 15 >&2; echo "make: the installation failed; all of it is in $$log" >&2; exit 1; }; \
 	echo "installed in $$((SECONDS - start)) s: $(BIN)/tuni"
 	@touch $@

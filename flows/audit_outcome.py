@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flows.list_words import member_words
 from registry.audits import Audit
 from tuni.bundle import Bundle
 from tuni.list_evidence import ListEvidence, evidence_of_list
-from tuni.list_null import ListNull
 from tuni.verdicts import EVIDENCE, NO_EVIDENCE
+
+if TYPE_CHECKING:
+    from tuni.list_null import ListNull
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class AuditSummary:
     def of(
         cls,
         bundle: Bundle,
-        null: ListNull,
+        null: "ListNull",
         *,
         subjects: int,
         levels: Mapping[float, int],

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import betainc
@@ -34,8 +34,10 @@ from scipy.stats import beta, norm
 from tuni.bundle import Bundle
 from tuni.errors import UnusableScores
 from tuni.intervals import Rate, clopper_pearson, rate
-from tuni.list_null import ListNull
 from tuni.verdicts import Floats, finite
+
+if TYPE_CHECKING:  # whoever only reads what was found need not load a model's library
+    from tuni.list_null import ListNull
 
 LEVEL = 0.95
 ALLOWANCE = 0.02  # by how much strangers may exceed the operating point where nothing measured it
@@ -75,7 +77,7 @@ class ListEvidence:
 
 
 def evidence_of_list(
-    bundle: Bundle, null: ListNull, levels: Mapping[float, int]
+    bundle: Bundle, null: "ListNull", levels: Mapping[float, int]
 ) -> ListEvidence | None:
     """Evidence about a judged list, allowing for the error that the bundle's labels measured.
 

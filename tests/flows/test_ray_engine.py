@@ -64,6 +64,7 @@ def place(
         patch.setenv("TUNI_LEDGER_URL", postgres())
         patch.setenv("RAY_TMPDIR", str(folder))  # where Cluster notes its address
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # else a busy machine starves the workers
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         from ray.cluster_utils import Cluster  # reads the mode when it is imported
