@@ -98,8 +98,9 @@ class DecoyCheck:
 def blind_scores(texts: Sequence[str], members: ArrayLike, seed: int) -> Floats:
     """Cross-validated scores of a classifier that sees the texts' spelling alone.
 
-    Character 1- to 4-grams and words, TF-IDF, logistic regression; stratified folds, repeated
-    where labels are few. Each text is scored only by classifiers that did not see it.
+    Character 1- to 4-grams, words, and the script and culture whose lists know the name (ours);
+    TF-IDF, logistic regression; stratified folds, repeated where labels are few. Each text is
+    scored only by classifiers that did not see it.
 
     Args:
         texts: Distinct labelled texts, n of them.
@@ -220,7 +221,7 @@ def decoy_check(listed: Sequence[str], decoys: Sequence[str], seed: int) -> Deco
             train = (first != row) & (last != column)
             if min(_count(test, from_list), _count(train, from_list)) < 1:
                 continue
-            scores = _fit_and_score(texts, from_list, train, test, words=False)
+            scores = _fit_and_score(texts, from_list, train, test, whole=False)
             above = scores[from_list[test]][:, None] - scores[~from_list[test]][None, :]
             wins = (np.sign(above) + 1.0) / 2.0
             listed_placed.append(wins.mean(axis=1))
@@ -248,19 +249,28 @@ def _fit_and_score(
     train: NDArray[np.bool_],
     test: NDArray[np.bool_],
     *,
-    words: bool = True,
+    whole: bool = True,
 ) -> Floats:
-    """Decision values of the rows in ``test`` by a classifier fitted on those in ``train``."""
+    """Decision values of the rows in ``test`` by a classifier fitted on those in ``train``.
+
+    ``whole`` reads words and cultures beside the grams: what a name is as a whole.
+    """
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
     parts = [("grams", grams)]
-    if words:
+    if whole:
         parts.append(("words", TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True)))
+        parts.append(("culture", TfidfVectorizer(analyzer=_culture)))
     union = FeatureUnion(parts)
     matrix: csr_matrix = union.fit_transform(list(compress(texts, train)))
     classifier = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
     classifier.fit(matrix, labels[train])
     held = union.transform(list(compress(texts, test)))
     return np.asarray(classifier.decision_function(held), dtype=np.float64)
+
+
+def _culture(text: str) -> list[str]:
+    """What name lists know of a text: thirty labels are too few to learn cultures from letters."""
+    return [parse_name(text).stratum]
 
 
 def _sample(texts: Sequence[str], seed: int) -> list[str]:
