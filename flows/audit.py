@@ -10,9 +10,10 @@ from typing import Literal
 from prefect import flow, get_run_logger
 from prefect.context import FlowRunContext
 
+from flows.audit_facts import AuditFacts, findings
 from flows.audit_outcome import AuditOutcome, AuditSummary
-from flows.audit_pages import findings, publish
 from flows.audit_progress import AuditProgress
+from flows.audit_publish import publish
 from flows.detector import Detector
 from flows.engine import check_engine, engine_of
 from flows.guard import guarded
@@ -156,7 +157,8 @@ def tell(ended: Audit) -> None:
     summary = AuditOutcome.of(ended).summary
     if summary is not None and FlowRunContext.get() is not None:
         log = get_run_logger()
-        for line in (*findings(ended, summary), f"tuni audits show {ended.id} tells more."):
+        facts = AuditFacts.of(ended, summary, {})
+        for line in (*findings(facts), f"tuni audits show {ended.id} tells more."):
             log.info(line)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flows.audit_outcome import AuditSummary
-from flows.audit_pages import audit_page
-from flows.fact_page import render_page
+from flows.audit_publish import audit_evidence
+from flows.evidence_page import write_evidence
 from flows.ledger import open_ledger
-from flows.report import write_page
 from flows.settings import Settings
 from registry.audit_rows import AuditRows, Finding
 from registry.audits import Audit, Audits
@@ -22,8 +21,22 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def export_audit(audit_id: str, out: Path, report: Path | None, settings: Settings) -> int:
-    """Write the verdicts of an ended audit, and its report; how many subjects there are.
+def export_audit(
+    audit_id: str,
+    settings: Settings,
+    *,
+    out: Path,
+    report: Path | None = None,
+    evidence: Path | None = None,
+) -> int:
+    """Write the verdicts of an ended audit; how many subjects there are.
+
+    Args:
+        audit_id: The audit.
+        settings: Of this machine.
+        out: CSV of the verdicts by name.
+        report: Page without names, or None.
+        evidence: All that the page says as a file, or None.
 
     Raises:
         AuditNotFound: There is none of this id.
@@ -40,9 +53,8 @@ def export_audit(audit_id: str, out: Path, report: Path | None, settings: Settin
         rows = AuditRows(ledger, audit_id)
         count = rows.counts()[1]
         write_csv(out, COLUMNS, _lines(audit, summary, rows.findings()))
-        if report is not None:
-            levels = {p: number for p, (number, _) in rows.kept_levels().items()}
-            write_page(render_page(audit_page(audit, summary, levels)), report)
+        if report is not None or evidence is not None:
+            write_evidence(audit_evidence(ledger, audit), evidence, report)
         Trail(ledger).append("audit exported", audit=audit_id, subjects=count)
         return count
 

@@ -10,8 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.benchmark_facts import (
+    LEAST_CAPTIONS,
+    TIES,
+    Figures,
+    Lead,
+    by_testbed,
+    findings,
+    people_in,
+    title_of,
+)
 from tuni.comparison import paired_auc_difference, paired_tpr_difference
-from tuni.intervals import Interval, Rate, share
+from tuni.intervals import Rate, share
 from tuni.peers import OURS, OURS_WITH_PICTURES, Peer
 from tuni.roc import auc, auc_interval, tpr_at
 from tuni.seeds import derive_seed
@@ -20,7 +30,6 @@ from tuni.testbed.people import Person
 from tuni.testbed.settings import TestbedSettings
 from tuni.verdicts import Floats
 
-LEAST_CAPTIONS = 5  # the headline is stated over members with at least so many pictures
 RATES = (0.05, 0.01)
 COLUMNS = (
     "seed", "captions", "method", "title", "members", "strangers", "auc", "auc_low", "auc_high",
@@ -46,70 +55,6 @@ class Cell:
     scores: Floats
     accused: NDArray[np.bool_]
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """Ours less another method, with the 95 % interval of a paired bootstrap."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One method on one testbed.
-
-    Attributes:
-        seed: Of the testbed.
-        captions: Its regime.
-        method: The method's key.
-        title: Its name.
-        source: Where it comes from.
-        rule: Its own rule.
-        members: Members with at least `LEAST_CAPTIONS` pictures whom it was asked about.
-        strangers: Strangers whom it was asked about.
-        part: Whether it was asked about a part of the people alone.
-        auc: Members against strangers.
-        auc_interval: 95 %.
-        auc_all_members: The same with all members, also those of 1 and 2 pictures.
-        tpr: Members above a rate of strangers, or None where the strangers are too few.
-        members_found: By the method's own rule.
-        strangers_accused: By the method's own rule.
-        hard_accused: Hard negatives accused by it.
-        seconds: CPU seconds a subject, comparison texts included.
-        pictures: Pictures of the person that it needs.
-        known_nonmembers: Whether it needs people known not to be members.
-        shadow_models: Models that it trains.
-        lead_auc: Ours less this one; None for ours.
-        lead_tpr_5: The same for the members found at 5 % of strangers.
-        lead_pictured: Ours with pictures less this one, by AUC; None for methods without pictures.
-    """
-
-    seed: int
-    captions: str
-    method: str
-    title: str
-    source: str
-    rule: str
-    members: int
-    strangers: int
-    part: bool
-    auc: float
-    auc_interval: Interval
-    auc_all_members: float
-    tpr: tuple[tuple[float, Rate | None], ...]
-    members_found: Rate
-    strangers_accused: Rate
-    hard_accused: Rate
-    seconds: float
-    pictures: int
-    known_nonmembers: bool
-    shadow_models: int
-    lead_auc: Lead | None
-    lead_tpr_5: Lead | None
-    lead_pictured: Lead | None
 
 
 def places_of(peer: Peer, people: Sequence[Person], made_from: TestbedSettings) -> NDArray[np.intp]:
@@ -220,26 +165,10 @@ HEADS = (
 )  # fmt: skip
 
 
-TIES = (
-    "Where strangers tie at the threshold, as votes do, the tie is divided by lot: a point on the "
-    "ROC's segment."
-)
-
-
-def people_in(rows: Sequence[Figures]) -> str:
-    """Whom the methods of one testbed were asked about, in a sentence."""
-    whole = next((one for one in rows if not one.part), rows[0])
-    return (
-        f"{whole.members} members with at least {LEAST_CAPTIONS} pictures in training against "
-        f"{whole.strangers} strangers."
-    )
-
-
 def table_row(one: Figures) -> tuple[str, ...]:
     """The cells of one method, in words."""
-    part = f" (asked about {one.members} members, {one.strangers} strangers)" if one.part else ""
     return (
-        one.title + part + (" *" if one.known_nonmembers else ""),
+        title_of(one) + (" *" if one.known_nonmembers else ""),
         f"{one.auc:.3f} ({one.auc_interval.low:.3f}-{one.auc_interval.high:.3f})",
         *(_rate(rate) for _at, rate in one.tpr),
         _rate(one.members_found),
@@ -252,41 +181,6 @@ def table_row(one: Figures) -> tuple[str, ...]:
         _lead(one.lead_tpr_5),
         _lead(one.lead_pictured),
     )
-
-
-def by_testbed(figures: Sequence[Figures]) -> dict[tuple[int, str], list[Figures]]:
-    """Figures by seed and regime, best AUC first."""
-    found: dict[tuple[int, str], list[Figures]] = {}
-    for one in sorted(figures, key=lambda one: -one.auc):
-        found.setdefault((one.seed, one.captions), []).append(one)
-    return dict(sorted(found.items()))
-
-
-def findings(figures: Sequence[Figures]) -> tuple[str, ...]:
-    """Whom ours is ahead of and behind, methods of equal outcome in one sentence."""
-    outcomes: dict[str, list[str]] = {}
-    for method in dict.fromkeys(one.method for one in figures if one.method != OURS):
-        rows = [one for one in figures if one.method == method]
-        told = [
-            f"{name}: {_outcome(leads)}"
-            for name, leads in (
-                ("AUC", [one.lead_auc for one in rows]),
-                ("found at 5 % of strangers", [one.lead_tpr_5 for one in rows]),
-                ("AUC of ours with pictures", [one.lead_pictured for one in rows]),
-            )
-            if any(lead is not None for lead in leads)
-        ]
-        outcomes.setdefault("; ".join(told), []).append(rows[0].title)
-    return tuple(f"Ours beside {', '.join(titles)}. {told}." for told, titles in outcomes.items())
-
-
-def _outcome(leads: Sequence[Lead | None]) -> str:
-    """On how many testbeds ours is ahead, behind or neither, what does not occur left out."""
-    known = [lead for lead in leads if lead is not None]
-    ahead = sum(lead.low > 0 for lead in known)
-    behind = sum(lead.high < 0 for lead in known)
-    counts = {"ahead": ahead, "behind": behind, "not told apart": len(known) - ahead - behind}
-    return ", ".join(f"{word} on {count}" for word, count in counts.items() if count)
 
 
 def _flat(one: Figures) -> dict[str, object]:

@@ -1,16 +1,14 @@
 """The flow that fits the chosen detector and takes its thresholds from decoys."""
 
-import importlib.metadata
-import platform
 from dataclasses import replace
 
 import numpy as np
 from prefect import flow, task
 
+from flows.evidence import library_versions
 from flows.guard import guarded
 from flows.job import Job, open_job
 from flows.settings import Request
-from tuni import __version__
 from tuni.bundle import Bundle, Scorer, write_bundle
 from tuni.detector_spec import SINGLE, DetectorSpec
 from tuni.detectors import Nulls, fit_detector
@@ -22,7 +20,6 @@ from tuni.verdicts import quantise, quantum
 DRAFT, FINAL = "bundle-draft", "bundle"
 CALIBRATED = ("decoy_calibration", "decoy_check", "gibberish_calibration", "labelled_test")
 NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
-LIBRARIES = ("torch", "open_clip_torch", "scikit-learn", "numpy", "scipy", "mlflow", "optuna")
 
 
 @flow(name="calibrate", flow_run_name="calibrate {request.checkpoint.name}", log_prints=False)
@@ -70,7 +67,7 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
             "job": job.hash,
         },
         evidence={},
-        versions=versions(),
+        versions=library_versions(),
         bank=job.bank.embeddings.astype(np.float64)
         if "geometry" in families and job.bank is not None
         else None,
@@ -82,12 +79,6 @@ def fit_nulls(job: Job, detector: DetectorSpec) -> Nulls:
     families = _families(detector)
     job.features.load(NULLS, families)
     return Nulls(**{name: job.features.table(name, families) for name in NULLS})
-
-
-def versions() -> dict[str, str]:
-    """Versions of everything that a score can depend on."""
-    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return {"tuni": __version__, "python": platform.python_version()} | found
 
 
 def _single_scorer(job: Job, detector: DetectorSpec) -> Scorer:

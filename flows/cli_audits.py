@@ -100,13 +100,17 @@ def export(
     report: Annotated[
         Path | None, typer.Option(help="Also write the report page (HTML), without names.")
     ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Also write all that the page says (JSON).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write an audit's verdicts by name, smallest p first, to a file of your own."""
     from flows.audit_export import export_audit
 
-    count = export_audit(audit_id, out, report, open_settings())
-    record = {"out": str(out), "report": report and str(report), "subjects": count}
+    count = export_audit(audit_id, open_settings(), out=out, report=report, evidence=evidence)
+    files = {"out": out, "report": report, "evidence": evidence}
+    record = {name: path and str(path) for name, path in files.items()} | {"subjects": count}
     results(record, f"{out}: {count:,} subjects", as_json=as_json)
 
 
@@ -160,6 +164,9 @@ def compare(
         Path | None, typer.Option(help="CSV of the changes; holds the names in clear.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Page (HTML), without names.")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="All that the page says (JSON), without names.")
+    ] = None,
     fail_if_more: Annotated[
         bool,
         typer.Option(
@@ -177,7 +184,15 @@ def compare(
     """
     from flows.compare import compare_audits
 
-    found = compare_audits(first, second, out, report, open_settings(), gate=fail_if_more)
+    found = compare_audits(
+        first,
+        second,
+        open_settings(),
+        out=out,
+        report=report,
+        evidence=evidence,
+        gate=fail_if_more,
+    )
     results(found.record(), found.text(), as_json=as_json)
     if fail_if_more and found.gate_shut:
         raise typer.Exit(4)

@@ -39,7 +39,8 @@ def benchmark(
     """
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
-    from flows.benchmark import BenchmarkRequest, beds_of, run_benchmark
+    from flows.benchmark import run_benchmark
+    from flows.benchmark_request import BenchmarkRequest, beds_of
 
     regimes: tuple[Literal["short", "described"], ...] = (
         ("short", "described") if captions == "both" else (captions,)

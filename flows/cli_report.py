@@ -1,4 +1,4 @@
-"""`tuni report`: the page, or a section for a model's card, from an evidence file."""
+"""`tuni report`: the page, or a section for a model's card, from an evidence file of any kind."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,22 +9,25 @@ from flows.show import results
 
 
 def report(
-    evidence: Annotated[Path, typer.Argument(help="evidence.json of a job or of MLflow's run.")],
+    evidence: Annotated[Path, typer.Argument(help="Evidence file (JSON) of any page.")],
     out: Annotated[Path | None, typer.Option(help="Page (HTML) to write.")] = None,
     model_card: Annotated[
         bool, typer.Option("--model-card", help="Print a section for a model's card (Markdown).")
     ] = False,
 ) -> None:
-    """Render an evidence file; an altered one, or one of another format, is refused."""
+    """Render an evidence file of a job, an audit, a comparison or a benchmark.
+
+    An altered one, or one of another format, is refused.
+    """
     from flows.evidence import read_evidence
+    from flows.evidence_page import write_evidence
     from flows.model_card import model_card as written
-    from flows.report import write_report
     from tuni.errors import RequestError
 
     if out is None and not model_card:
         raise RequestError("--out: not given", "name a page to write, or say --model-card")
     read = read_evidence(evidence)
     if out is not None:
-        write_report(read.facts, out)
+        write_evidence(read, None, out)
     if model_card:
         results({}, written(read).rstrip("\n"), as_json=False)

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from flows.compare_page import comparison_page
+from flows.compare_facts import GATE_LEVEL, ComparisonFacts
+from flows.compare_publish import publish_comparison
 from flows.console import current_progress
 from flows.detector import Detector
-from flows.fact_page import render_page
+from flows.evidence import Evidence, library_versions
+from flows.evidence_page import write_evidence
 from flows.ledger import open_ledger
-from flows.report import write_page
 from flows.settings import Settings
 from flows.shards import open_detector
 from registry.audit_rows import AuditRows
@@ -34,8 +35,6 @@ from tuni.text_scores import text_scores
 from tuni.verdicts import Floats, q_values
 
 DECOYS = 2000
-# At which a gate says that a list is known more than before (ours): one innocent list in a hundred.
-GATE_LEVEL = 0.01
 COLUMNS = (
     "text", "change", "p_more", "q_more", "p_less", "q_less", "found_first", "found_second",
 )  # fmt: skip
@@ -122,10 +121,11 @@ class _Side:
 def compare_audits(
     first: str,
     second: str,
-    out: Path | None,
-    report: Path | None,
     settings: Settings,
     *,
+    out: Path | None = None,
+    report: Path | None = None,
+    evidence: Path | None = None,
     gate: bool = False,
 ) -> Comparison:
     """Compare two ended audits that share subjects.
@@ -133,9 +133,10 @@ def compare_audits(
     Args:
         first: Id of the audit to compare with.
         second: Id of the later one, or that of another checkpoint.
+        settings: Of this machine.
         out: CSV of the changes by name, or None.
         report: Page without names, or None.
-        settings: Of this machine.
+        evidence: All that the page says as a file, or None.
         gate: Refuse detectors of different specifications: a gate would answer for them too.
 
     Raises:
@@ -197,11 +198,20 @@ def compare_audits(
         if out is not None:
             rows = _rows(ledger, first, numbers, sides, found, q_more, q_less)
             write_csv(out, COLUMNS, rows)
-        if report is not None:
-            page = comparison_page(
-                audits[0], audits[1], result.record(), found.change, null[1] - null[0]
-            )
-            write_page(render_page(page), report)
+        facts = ComparisonFacts.of(
+            audits[0], audits[1], result.record(), found.change, null[1] - null[0]
+        )
+        found_again = Evidence(
+            facts,
+            command=f"tuni compare {first} {second}",
+            settings={"decoys": str(DECOYS), "gate_level": f"{GATE_LEVEL:g}"},
+            versions=library_versions(),
+            inputs={"bundle, first": audits[0].digest, "bundle, second": audits[1].digest},
+        )
+        write_evidence(found_again, evidence, report)
+        publish_comparison(
+            ledger, settings, found_again, facts, detectors[1].bundle.feature_spec.hash
+        )
         Trail(ledger).append("audits compared", first=first, second=second, subjects=len(numbers))
         return result
 

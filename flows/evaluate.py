@@ -98,6 +98,8 @@ def evaluate_bundle(request: Request) -> str:
     with job_run(job) as run:
         run.log_params(_params(job, evaluated))
         run.log_metrics(evaluated.headline)
+        for name, points in _curves(evaluated.evaluation).items():
+            run.log_curve(name, points)
         run.log_json("request.json", job.logged_request())
         run.log_json("evaluation.json", kept)
         run.log_json("choice.json", job.folder.kept(CHOICE))
@@ -267,8 +269,6 @@ def _headline(measured: Evaluation) -> dict[str, float]:
             figures[f"tpr_at_nonmember_fpr_{at * 100:g}pct".replace(".", "_")] = rate.value
     if measured.precision is not None:
         figures["test_precision"] = measured.precision.value
-    for entry in measured.by_captions:
-        figures[f"found_with_{entry.captions}_captions"] = entry.found.value
     for group in measured.groups:
         word = group.name.replace(" ", "_")
         if not word.isidentifier():
@@ -282,6 +282,22 @@ def _headline(measured: Evaluation) -> dict[str, float]:
     if measured.blind is not None:
         figures["blind_auc"] = measured.blind.blind_auc
     return figures
+
+
+def _curves(evaluation: JSON | None) -> dict[str, dict[int, float]]:
+    """What MLflow draws as lines: power by captions, and by the rate of false findings."""
+    if evaluation is None:
+        return {}
+    return {
+        "test_found_by_captions": {
+            row["captions"]: row["found"]["value"] for row in evaluation["by_captions"]
+        },
+        "test_tpr_by_nonmember_fpr_permille": {
+            round(at * 1000): rate["value"]
+            for at, rate in evaluation["tpr_at_nonmember_fpr"]
+            if rate is not None
+        },
+    }
 
 
 def _asked(job: Job) -> str:

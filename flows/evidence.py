@@ -1,43 +1,64 @@
-"""The evidence file: everything that a report says, as one JSON file that is checked when read.
+"""The evidence file: everything that a page says, as one JSON file that is checked when read.
 
 The one law: a page is rendered from this file alone; a file that was altered, or that is of
-another format, is refused. Like the page it holds no text of a subject.
+another format, is refused. Like the page it holds no text of a subject, and in shared places no
+count of fewer than five people.
 """
 
+import importlib.metadata
 import json
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from flows.audit_facts import AuditFacts
+from flows.benchmark_facts import BenchmarkFacts
+from flows.compare_facts import ComparisonFacts
 from flows.report_facts import ReportFacts
+from tuni import __version__
 from tuni.errors import RequestError
 from tuni.spec import digest
 
-FORMAT = 1
+FORMAT = 2
 MAX_BYTES = 16 * 2**20
-_AGAIN = "take it again from the job's folder, or from the run's artifacts in MLflow"
+LIBRARIES = ("torch", "open_clip_torch", "scikit-learn", "numpy", "scipy", "mlflow", "optuna")
+_AGAIN = "take it again from where it was written, or from the run's artifacts in MLflow"
+_NAME = "name an evidence file, such as evidence.json of a job"
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a job found, and what it rests on.
+    """What was found, and what it rests on.
 
     Attributes:
-        facts: Everything on the page, the figures as drawn included.
-        figures: The evaluation in full, or None without labelled texts.
-        inputs: Digests of what went in: the lists (keyed with the home's key, so that nobody can
-            confirm a guessed list), job, feature spec and bundle.
+        facts: All figures on the page; their `kind` tells what the page is about.
+        command: The command that finds them again.
+        settings: By table and key, as text.
+        versions: Of program and libraries.
+        inputs: Digests of what went in: bundles, lists (keyed with the home's key, so that nobody
+            can confirm a guessed list), and what else the figures depend on.
     """
 
-    facts: ReportFacts
-    figures: Mapping[str, Any] | None  # Any: JSON values
+    facts: Annotated[
+        ReportFacts | AuditFacts | ComparisonFacts | BenchmarkFacts, Field(discriminator="kind")
+    ]
+    command: str
+    settings: Mapping[str, str]
+    versions: Mapping[str, str]
     inputs: Mapping[str, str]
 
 
 _ADAPTER = TypeAdapter(Evidence)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of everything that a score can depend on."""
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"tuni": __version__, "python": platform.python_version()} | found
 
 
 def evidence_text(evidence: Evidence) -> str:
@@ -63,16 +84,15 @@ def read_evidence(path: Path) -> Evidence:
         content = json.loads(path.read_bytes())
         found, stated, body = content["format"], content["digest"], content["evidence"]
     except OSError as error:
-        raise RequestError(
-            f"{path.name}: cannot be read ({error.strerror})", "name an evidence.json"
-        ) from error
+        raise RequestError(f"{path.name}: cannot be read ({error.strerror})", _NAME) from error
     except (ValueError, TypeError, LookupError, RecursionError):
-        raise RequestError(f"{path.name}: is no evidence file", "name an evidence.json") from None
+        raise RequestError(f"{path.name}: is no evidence file", _NAME) from None
     if found != FORMAT:
+        age = "older" if isinstance(found, int) and found < FORMAT else "unknown"
         raise RequestError(
-            f"{path.name}: format {found!r}, this version of tuni reads format {FORMAT}",
-            "use the version of tuni that wrote it (it stands in the file under versions), or run "
-            "the job again",
+            f"{path.name}: format {found!r} is {age}, this version of tuni reads format {FORMAT}",
+            "use the version of tuni that wrote it (it stands in the file under versions), or "
+            "give the command that wrote it again",
         )
     try:
         if digest(body) != stated:

@@ -1,14 +1,88 @@
-"""A page of facts in the report's dress: audits, comparisons and fleets, one HTML file each.
+"""What a page is made of: every page of every kind is sections of the same few blocks.
 
 The one law: a page holds aggregates, never a text of a subject, and needs no network.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
-from markupsafe import Markup
 
-from flows.report import environment
-from flows.svg import inline
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph.
+
+    Attributes:
+        words: Plain text.
+        quiet: Whether it explains what stands above it.
+    """
+
+    words: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subheading:
+    """A heading inside a section."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A list of points.
+
+    Attributes:
+        items: What each begins with, set apart, and the rest of its sentence.
+    """
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Labels and values.
+
+    Attributes:
+        items: The pairs.
+        small: Whether they are for reference alone, such as versions.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    small: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table that is more than a word.
+
+    Attributes:
+        words: What stands in it, and what its column is sorted by.
+        under: A second line, such as the interval.
+        tone: How it is to be read.
+    """
+
+    words: str
+    under: str = ""
+    tone: Literal["", "yes", "no", "unknown", "quiet"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first cell of a row names the row.
+
+    Attributes:
+        label: What it shows, for who can't see it.
+        columns: Heads.
+        rows: Cells.
+        sentences: Whether the last column holds sentences.
+        chosen: Row that stands out, or None.
+    """
+
+    label: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Cell, ...], ...]
+    sentences: bool = False
+    chosen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +103,26 @@ class PageFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureRow:
+    """Figures beside each other where there is room."""
+
+    items: tuple[PageFigure, ...]
+
+
+Block = Paragraph | Subheading | Points | Pairs | Table | FigureRow
+
+
+@dataclass(frozen=True, slots=True)
 class PageSection:
     """A section.
 
     Attributes:
         heading: What it is about.
-        paragraphs: Sentences.
-        facts: Labels and values.
-        columns: Heads of a table.
-        rows: Its rows; the first cell names the row.
-        figure: A figure, or None.
+        blocks: What stands in it, in order.
     """
 
     heading: str
-    paragraphs: tuple[str, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    figure: PageFigure | None = None
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +144,3 @@ class FactPage:
     findings: tuple[str, ...]
     sections: tuple[PageSection, ...]
     notice: str | None = None
-
-
-def render_page(page: FactPage) -> str:
-    """The page as HTML text; equal pages give equal text, and everything but figures is escaped."""
-    pages = environment()
-    pages.filters["figure"] = _figure
-    return pages.get_template("facts.html").render(page=page)
-
-
-def _figure(svg: str, key: str, alt: str) -> Markup:
-    # The SVG is our own drawing; `inline` escapes the description and matplotlib its labels.
-    return Markup(inline(svg, key, alt))

@@ -1,10 +1,13 @@
-"""A section for a model's card, in Markdown, from an evidence file."""
+"""A section for a model's card, in Markdown, from the evidence of a job or of an audit."""
 
 import re
 
+from flows.audit_facts import AuditFacts
+from flows.audit_facts import findings as audit_findings
 from flows.evidence import Evidence
-from flows.report_facts import findings
+from flows.report_facts import ReportFacts, findings
 from flows.svg import percent
+from tuni.errors import RequestError
 from tuni.verdicts import EVIDENCE
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
@@ -15,21 +18,45 @@ def model_card(evidence: Evidence) -> str:
 
     Args:
         evidence: Holds no text of a subject, and so neither does the section.
+
+    Raises:
+        RequestError: It is about several models.
     """
     facts = evidence.facts
-    point = percent(facts.operating_point)
+    match facts:
+        case ReportFacts():
+            told = _of_job(facts)
+        case AuditFacts():
+            told = _of_audit(facts)
+        case _:
+            raise RequestError(
+                f"--model-card: the file is about a {facts.kind}, not about one model",
+                "name the evidence file of a job or of an audit",
+            )
     lines = [
         "## Identity inference audit",
         "",
+        *told,
+        "- A verdict is about the text, not the person: a namesake makes a name known.",
+        "",
+        "### Repeat it",
+        "",
+        f"- Command: `{evidence.command}`, tuni {evidence.versions.get('tuni', 'unknown')}",
+        f"- Model fingerprint: `{facts.fingerprint}`",
+        *(f"- Digest of {name}: `{value}`" for name, value in sorted(evidence.inputs.items())),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _of_job(facts: ReportFacts) -> list[str]:
+    lines = [
         f"Audited with tuni on {_plain(facts.written)}: are names of people known to "
         f"{_plain(facts.checkpoint)} (fingerprint `{facts.fingerprint[:16]}`) because it was "
         "trained on them?",
         "",
         *(f"- {_plain(label)}: {_plain(value)}" for label, value in facts.asked),
         f"- Detector: {_plain(facts.detector)}",
-        f"- Operating point: {point}. “{EVIDENCE.capitalize()}” means that at most this share of "
-        "comparable made-up names scores as high. It is no proof, and no probability of "
-        "membership; “no evidence” is not absence.",
+        _point(facts.operating_point),
         "",
         "### What was found",
         "",
@@ -43,16 +70,34 @@ def model_card(evidence: Evidence) -> str:
             f"- Area under the ROC curve: {facts.power.auc:.3f} (95 % interval {low:.3f} to "
             f"{high:.3f}), {facts.power.members:,} members and {facts.power.nonmembers:,} others."
         )
-    lines += [
-        "- A verdict is about the text, not the person: a namesake makes a name known.",
+    return lines
+
+
+def _of_audit(facts: AuditFacts) -> list[str]:
+    lines = [
+        f"Audited with tuni on {_plain(facts.ended)}: are names of a list of "
+        f"{facts.subjects:,} people known to {_plain(facts.checkpoint)} (fingerprint "
+        f"`{facts.fingerprint[:16]}`) because it was trained on them?",
         "",
-        "### Repeat it",
+        f"- Detector: version {facts.version}",
+        "- Known members that it finds (95 % interval): "
+        f"{_plain(facts.measured_power or 'not measured (no labels)')}",
+        _point(facts.operating_point),
         "",
-        f"- Command: `{facts.command}`, tuni {(facts.versions or {}).get('tuni', 'unknown')}",
-        f"- Model fingerprint: `{facts.fingerprint}`",
-        *(f"- Digest of {name}: `{value}`" for name, value in sorted(evidence.inputs.items())),
+        "### What was found",
+        "",
     ]
-    return "\n".join(lines) + "\n"
+    if facts.withheld:
+        lines.append(f"- **No verdict is given.** {_plain(facts.withheld)}")
+    return lines + [f"- {_plain(line)}" for line in audit_findings(facts)]
+
+
+def _point(operating_point: float) -> str:
+    return (
+        f"- Operating point: {percent(operating_point)}. “{EVIDENCE.capitalize()}” means that at "
+        "most this share of comparable made-up names scores as high. It is no proof, and no "
+        "probability of membership; “no evidence” is not absence."
+    )
 
 
 def _plain(text: str) -> str:

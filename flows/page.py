@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.calibrate import FINAL, versions
+from flows.calibrate import FINAL
 from flows.evaluate import Evaluated
-from flows.evidence import Evidence, evidence_text, read_evidence
+from flows.evidence import Evidence, library_versions
+from flows.evidence_page import write_evidence
 from flows.job import Job
 from flows.job_folder import CHOICE, EVIDENCE, REPORT
-from flows.report import write_report
 from flows.report_facts import Chart, Power, ReportFacts, Search, Trial
 from flows.shared_evaluation import told
 from tuni.bundle import bundle_digest
@@ -23,7 +23,7 @@ SHOWN_OTHERS = 5
 
 
 def write_pages(job: Job, evaluated: Evaluated, version: str) -> tuple[Path, Path]:
-    """Write the job's evidence file, and the report page from that file alone.
+    """Write the job's evidence file, and the report page from the same facts alone.
 
     Args:
         job: Gives request, checkpoint and folder.
@@ -41,14 +41,13 @@ def write_pages(job: Job, evaluated: Evaluated, version: str) -> tuple[Path, Pat
         operating_point=job.request.operating_point,
         asked=_asked(job),
         power=_power(evaluated.evaluation),
+        unknown="" if evaluated.evaluation else evaluated.sentence,
         withheld=evaluated.withheld,
         version=version,
         search=_search(job),
         gates=evaluated.gates,
         charts=tuple(_chart(job, chart) for chart in evaluated.charts),
-        settings=_flat(job.logged_request()),
-        versions=versions(),
-        command="tuni run REQUEST.toml",
+        evaluation=evaluated.evaluation,
     )
     inputs = {f"{name} (keyed)": value for name, value in job.file_digests.items() if value}
     inputs |= {
@@ -56,9 +55,16 @@ def write_pages(job: Job, evaluated: Evaluated, version: str) -> tuple[Path, Pat
         "feature spec": job.spec.hash,
         "bundle": bundle_digest(job.folder / FINAL),
     }
-    evidence = job.folder / EVIDENCE
-    job.folder.keep_text(EVIDENCE, evidence_text(Evidence(facts, evaluated.evaluation, inputs)))
-    return evidence, write_report(read_evidence(evidence).facts, job.folder / REPORT)
+    evidence = Evidence(
+        facts,
+        command="tuni run REQUEST.toml",
+        settings=_flat(job.logged_request()),
+        versions=library_versions(),
+        inputs=inputs,
+    )
+    paths = job.folder / EVIDENCE, job.folder / REPORT
+    write_evidence(evidence, *paths)
+    return paths
 
 
 def _asked(job: Job) -> tuple[tuple[str, str], ...]:

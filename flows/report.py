@@ -1,4 +1,4 @@
-"""The report page: one HTML file that needs no network, for reading and for print."""
+"""A page as HTML: one file that needs no network, for reading and for print."""
 
 import hashlib
 from base64 import b64encode
@@ -7,74 +7,43 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from flows.report_facts import Chart, ReportFacts, findings
-from flows.svg import inline, percent
+from flows.fact_page import Block, FactPage
+from flows.svg import inline
 from tuni.errors import HomeError
-from tuni.intervals import Rate
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_report(facts: ReportFacts) -> str:
-    """The page as HTML text; equal facts give equal text.
+def render_page(page: FactPage) -> str:
+    """The page as HTML text; equal pages give equal text.
 
-    Everything in the facts but the figures is escaped: a checkpoint's name or a setting that
-    holds markup is shown, not run.
+    Everything but the figures is escaped: a checkpoint's name or a setting that holds markup is
+    shown, not run.
 
     Args:
-        facts: What the page says; holds no text of a subject.
+        page: What it says; holds no text of a subject.
 
     Returns:
         One HTML document with its styles and figures inside.
     """
-    pages = environment()
-    pages.filters.update(percent=percent, interval=_interval, count=lambda n: f"{n:,}")
-    figures = {
-        section: [
-            (chart, _element(chart, f"figure{number}"))
-            for number, chart in enumerate(facts.charts)
-            if chart.section == section
-        ]
-        for section in ("power", "search")
-    }
-    page = pages.get_template("report.html")
-    return page.render(facts=facts, findings=findings(facts), figures=figures)
-
-
-def environment() -> Environment:
-    """What fills our templates in: everything escaped, and a missing value is an error."""
     pages = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_together,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    pages.filters.update(kind=_kind, figure=_figure)
     script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
     # The page's policy lets this script run and no other one.
     seen = b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    pages.globals["sorting"] = {"script": Markup(script), "digest": Markup(f"sha256-{seen}")}
-    return pages
-
-
-def write_report(facts: ReportFacts, path: Path) -> Path:
-    """Write the page, whole or not at all.
-
-    Args:
-        facts: What the page says.
-        path: The HTML file.
-
-    Returns:
-        The path.
-
-    Raises:
-        HomeError: The file cannot be written.
-    """
-    return write_page(render_report(facts), path)
+    sorting = {"script": Markup(script), "digest": Markup(f"sha256-{seen}")}
+    return pages.get_template("page.html").render(page=page, sorting=sorting)
 
 
 def write_page(page: str, path: Path) -> Path:
-    """Write a page, whole or not at all.
+    """Write a page or an evidence file, whole or not at all.
 
     Raises:
         HomeError: The file cannot be written.
@@ -91,10 +60,15 @@ def write_page(page: str, path: Path) -> Path:
     return path
 
 
-def _element(chart: Chart, key: str) -> Markup:
+def _together(value: object) -> object:
+    # No line may end between a number and its unit.
+    return value.replace(" %", "\u00a0%") if isinstance(value, str) else value
+
+
+def _kind(block: Block) -> str:
+    return type(block).__name__
+
+
+def _figure(svg: str, key: str, alt: str) -> Markup:
     # The SVG is our own drawing; `inline` escapes the description and matplotlib its labels.
-    return Markup(inline(chart.svg, key, chart.alt))
-
-
-def _interval(rate: Rate) -> str:
-    return f"{percent(rate.low)} to {percent(rate.high)}"
+    return Markup(inline(svg, key, alt))

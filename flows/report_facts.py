@@ -1,4 +1,4 @@
-"""What a report page says, as plain facts, and the sentences that it opens with.
+"""What a job's report says, as plain facts, and the sentences that it opens with.
 
 The one law: a fact is about texts, never about a person, and no number stands without its
 interval or its count. Nothing here holds a text of a subject.
@@ -6,7 +6,7 @@ interval or its count. Nothing here holds a text of a subject.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from flows.svg import percent
 from tuni.intervals import Interval, Rate
@@ -41,27 +41,6 @@ class Power:
     by_captions: tuple[tuple[str, Rate], ...] = ()
     groups: tuple[tuple[str, Rate, float, Interval], ...] = ()
     agreement: tuple[tuple[str, Rate], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ListCounts:
-    """What came out for the list that was scored.
-
-    Attributes:
-        texts: Rows with a score.
-        evidence: Rows with "evidence consistent with training membership".
-        refused: Rows that could not be scored.
-        withheld: Why there are no verdicts for the list, or None.
-        after_correction: Rows whose q-value is at or below the operating point, or None.
-        smallest_findable: Fewest members that could have shown after that correction, or None.
-    """
-
-    texts: int
-    evidence: int
-    refused: int = 0
-    withheld: str | None = None
-    after_correction: int | None = None
-    smallest_findable: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +111,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """Everything on a report page.
+    """Everything on the page of a job.
 
     Attributes:
         checkpoint: Name of the audited model.
@@ -141,16 +120,15 @@ class ReportFacts:
         detector: The chosen detector, in words.
         operating_point: p at or below which a text gets a verdict.
         asked: What was asked, label and value.
-        power: Measured power, or None where no labelled texts were there to measure it.
+        power: Measured power, or None where there are too few labelled texts to measure it.
+        unknown: Why power is unknown, one sentence, where it is.
         withheld: Why no claim is made, or None.
         version: Registered version, e.g. ``"3 (champion)"``, or None.
-        counts: What came out for a list, or None.
         search: How the detector was chosen, or None.
         gates: The checks.
         charts: The figures.
-        settings: Every setting by table and key, as text.
-        versions: Versions of program and libraries.
-        command: The command that makes this page again.
+        evaluation: `Evaluation.to_dict` as others may read it, or None without labelled texts.
+        kind: Tells this from what other pages say.
     """
 
     checkpoint: str
@@ -160,27 +138,25 @@ class ReportFacts:
     operating_point: float
     asked: tuple[tuple[str, str], ...]
     power: Power | None = None
+    unknown: str = "Power is unknown: no labelled texts were given."
     withheld: str | None = None
     version: str | None = None
-    counts: ListCounts | None = None
     search: Search | None = None
     gates: tuple[Gate, ...] = ()
     charts: tuple[Chart, ...] = ()
-    settings: Mapping[str, str] | None = None
-    versions: Mapping[str, str] | None = None
-    command: str = ""
+    evaluation: Mapping[str, Any] | None = None  # Any: JSON values
+    kind: Literal["job"] = "job"
 
 
 def findings(facts: ReportFacts) -> tuple[str, ...]:
     """The page's opening: what was found, one plain sentence each, numbers with intervals."""
-    lines = list(_list_findings(facts))
     power = facts.power
     if power is None:
-        lines.append(
-            "How often this detector finds a text that was in the training data is unknown: no "
-            "labelled texts were given. Its rate of false findings is set on made-up names alone."
+        return (
+            f"How often this detector finds a text that was in the training data is not known. "
+            f"{facts.unknown} Its rate of false findings is set on made-up names alone.",
         )
-        return tuple(lines)
+    lines: list[str] = []
     if facts.withheld is None:
         lines.append(f"Of texts known to be in the training data, {_said(power.found)} were found.")
         weak = [(label, rate) for label, rate in power.by_captions if rate.value < 0.5]
@@ -196,33 +172,6 @@ def findings(facts: ReportFacts) -> tuple[str, ...]:
         f"finding all the same; the detector was set to allow {percent(facts.operating_point)}."
     )
     return tuple(lines)
-
-
-def _list_findings(facts: ReportFacts) -> list[str]:
-    counts = facts.counts
-    if counts is None:
-        return []
-    if counts.withheld is not None:
-        return [f"No verdicts are given for the list: {counts.withheld}"]
-    strangers = facts.operating_point * counts.texts
-    lines = [
-        f"On the list of {counts.texts:,} texts, {counts.evidence:,} show evidence consistent with "
-        f"training membership; {counts.texts - counts.evidence:,} show no evidence at this power. "
-        f"A list of as many strangers would show about {strangers:.0f} or fewer by chance."
-    ]
-    if counts.after_correction is not None:
-        lines.append(
-            f"Corrected for the length of the list (q at most {percent(facts.operating_point)}), "
-            f"{counts.after_correction:,} of them remain."
-        )
-    if counts.smallest_findable is not None and counts.smallest_findable > 1:
-        lines.append(
-            f"Fewer than {counts.smallest_findable:,} members could not show after that "
-            "correction, with as many made-up names as there are."
-        )
-    if counts.refused:
-        lines.append(f"{counts.refused:,} further rows could not be scored.")
-    return lines
 
 
 def _captions(label: str) -> str:

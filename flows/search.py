@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 from prefect import flow, task
 
 from flows.describe import describe
@@ -74,7 +75,8 @@ def choose(job: Job) -> JSON:
     with job_run(job) as run:
 
         def logged(trial: Trial) -> None:
-            run.log_trial(
+            run.log_child(
+                "trial",
                 trial.index,
                 trial.name,
                 trial.params,
@@ -82,6 +84,11 @@ def choose(job: Job) -> JSON:
             )
 
         done = run_trials(job, trials, logged)
+        best = np.maximum.accumulate([trial.objective for trial in done])
+        run.log_curve(
+            "best_objective_by_trial",
+            {trial.index: float(value) for trial, value in zip(done, best, strict=True)},
+        )
     judgement = _judge(job, trials, done)
     chosen = next(trial for trial in done if trial.index == judgement.chosen)
     return {

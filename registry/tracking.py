@@ -30,6 +30,8 @@ BATCH = 100
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 TrialState = Literal["complete", "failed"]
+Kind = Literal["job", "audit", "comparison", "benchmark"]
+ChildKind = Literal["trial", "method"]
 
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_ ./:-]{0,249}")
 _BARE_FPR = re.compile(r"(?<!gibberish_)(?<!decoy_)(?<!nonmember_)fpr")
@@ -47,7 +49,7 @@ class JobLabels:
         spec: Hash of the feature spec.
         version: Version of tuni.
         commit: Git commit of the code, or None where it is not run from a clone.
-        kind: ``job``, ``audit`` or ``benchmark``.
+        kind: What was done.
         began: When the work began, where that was before the run is made.
     """
 
@@ -58,7 +60,7 @@ class JobLabels:
     spec: str
     version: str
     commit: str | None = None
-    kind: Literal["job", "audit", "benchmark"] = "job"
+    kind: Kind = "job"
     began: datetime | None = None
 
     def tags(self) -> dict[str, str]:
@@ -84,7 +86,7 @@ class JobRun:
         self.experiment_id = experiment_id
         self._tracking = tracking
         self._client = tracking.client()
-        self._trials: dict[int, tuple[str, str]] | None = None
+        self._children: dict[int, tuple[str, str]] | None = None
 
     @classmethod
     def open(cls, tracking: Tracking, labels: JobLabels, experiment: str = EXPERIMENT) -> Self:
@@ -105,12 +107,14 @@ class JobRun:
         return cls(tracking, run.info.run_id, experiment_id)
 
     @staticmethod
-    def finished(tracking: Tracking, job: str, experiment: str = EXPERIMENT) -> str | None:
-        """Id of the newest finished run of a job, or None."""
+    def finished(
+        tracking: Tracking, job: str, kind: Kind = "job", experiment: str = EXPERIMENT
+    ) -> str | None:
+        """Id of the newest finished run of a job or the like, or None."""
         experiment_id = tracking.experiment(experiment)
         client = tracking.client()
         with tracking.errors("look for the job's run"):
-            for run in _runs(client, experiment_id, _is(job, "job")):
+            for run in _runs(client, experiment_id, _is(job, kind)):
                 if run.info.status == "FINISHED":
                     return str(run.info.run_id)
         return None
@@ -130,6 +134,26 @@ class JobRun:
             UnusableScores: A value is not finite, or a name is not allowed.
         """
         self._batch(self.run_id, metrics=metrics, step=step)
+
+    def log_curve(self, name: str, points: Mapping[int, float]) -> None:
+        """Log a metric at several steps, which MLflow draws as a line.
+
+        Args:
+            name: As of any metric; it says what a step is.
+            points: Values by step.
+
+        Raises:
+            UnusableScores: A value is not finite, or the name is not allowed.
+        """
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        drawn = [Metric(name, float(value), now, step) for step, value in points.items()]
+        for point in drawn:
+            _check_metric(name, point.value)
+        with self._tracking.errors("log a curve"):
+            for start in range(0, len(drawn), BATCH):
+                self._client.log_batch(self.run_id, metrics=drawn[start : start + BATCH])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags, replacing those that are there."""
@@ -153,58 +177,58 @@ class JobRun:
         """Add a JSON file, sorted and indented for people."""
         self.log_text(name, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
-    def log_trial(
+    def log_child(
         self,
+        kind: ChildKind,
         number: int,
         name: str,
         params: Mapping[str, object],
         metrics: Mapping[str, float],
         state: TrialState = "complete",
-        tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Add one trial of the search as a child run; one that is there already stays as it is.
+        """Add a child run; one that is there already stays as it is.
 
         Args:
-            number: Number of the trial in its study, which makes the child unique.
-            name: What the trial is, for people, e.g. ``"pair_residual + jacobian"``.
+            kind: What the children of this run are.
+            number: Number among them, which makes the child unique.
+            name: What it is, for people, e.g. ``"pair_residual + jacobian"``.
             params: Its parameters.
             metrics: Its figures.
             state: How it ended.
-            tags: More tags.
         """
-        known = self.trials()
+        known = self.children()
         run_id, status = known.get(number, ("", "RUNNING"))
         if status in ("FINISHED", "FAILED"):
             return
         if not run_id:
-            with self._tracking.errors("log a trial"):
+            with self._tracking.errors(f"log a {kind}"):
                 run = self._client.create_run(
                     self.experiment_id,
                     tags={
-                        "kind": "trial",
-                        "trial": str(number),
+                        "kind": kind,
+                        "number": str(number),
                         "mlflow.parentRunId": self.run_id,
                         **_neutral(),
                     },
                     run_name=f"{number:04d} {name}",
                 )
             run_id = str(run.info.run_id)
-        self._batch(run_id, params=params, metrics=metrics, tags=tags or {})
+        self._batch(run_id, params=params, metrics=metrics)
         ended = "FINISHED" if state == "complete" else "FAILED"
-        with self._tracking.errors("log a trial"):
+        with self._tracking.errors(f"log a {kind}"):
             self._client.set_terminated(run_id, ended)
         known[number] = (run_id, ended)
 
-    def trials(self) -> dict[int, tuple[str, str]]:
-        """Run id and status of the child runs, by trial number."""
-        if self._trials is None:
-            mine = f"tags.kind = 'trial' and tags.mlflow.parentRunId = '{self.run_id}'"
-            with self._tracking.errors("list the trials"):
-                self._trials = {
-                    int(run.data.tags["trial"]): (run.info.run_id, run.info.status)
+    def children(self) -> dict[int, tuple[str, str]]:
+        """Run id and status of the child runs, by number."""
+        if self._children is None:
+            mine = f"tags.mlflow.parentRunId = '{self.run_id}'"
+            with self._tracking.errors("list the child runs"):
+                self._children = {
+                    int(run.data.tags["number"]): (run.info.run_id, run.info.status)
                     for run in _runs(self._client, self.experiment_id, mine)
                 }
-        return self._trials
+        return self._children
 
     def end(self, status: RunStatus) -> None:
         """End the run."""

@@ -13,6 +13,8 @@ SMALLEST_SHARED = 5
 FEW = f"fewer than {SMALLEST_SHARED}"
 HIDDEN = "not told"
 
+Told = int | str  # a count, or the words that stand where it must not be told
+
 
 def shared_part(part: int, whole: int) -> int | None:
     """A part of a whole that is shown beside it, or None where it must not be told.
@@ -53,10 +55,18 @@ def hidden_bins(counts: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.array([bool(count) and str(row) not in told for row, count in enumerate(counts)])
 
 
+def shared_count(part: int, whole: int) -> Told:
+    """`shared_part`, or on which side it is small."""
+    if (told := shared_part(part, whole)) is not None:
+        return told
+    return FEW if part < SMALLEST_SHARED else f"all but {FEW}"
+
+
+def told_words(count: Told) -> str:
+    """A count as it stands in a sentence."""
+    return f"{count:,}" if isinstance(count, int) else count
+
+
 def shared_words(part: int, whole: int) -> str:
-    """`shared_part` in words: the count, or on which side it is small."""
-    if shared_part(part, whole) is not None:
-        return f"{part:,}"
-    if part < SMALLEST_SHARED:
-        return FEW
-    return f"all but {FEW}"
+    """`shared_count` in words."""
+    return told_words(shared_count(part, whole))

@@ -1,7 +1,7 @@
 "use strict";
 // A click on a column's head sorts its table; without this script the table is as it was written.
 const number = (text) => {
-  const found = text.replace(/[\s,]/g, "").replace("\u2212", "-").match(/^-?[\d.]+(e-?\d+)?/i);
+  const found = text.replace(/[\s,]/g, "").replace("\u2212", "-").match(/^[-+]?[\d.]+(e-?\d+)?/i);
   return found ? Number(found[0]) : NaN;
 };
 for (const table of document.querySelectorAll("table")) {
@@ -17,7 +17,8 @@ for (const table of document.querySelectorAll("table")) {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      const key = (row) => row.cells[column].textContent.trim();
+      // A second line of a cell, such as an interval, does not count.
+      const key = (row) => (row.cells[column].firstChild?.textContent ?? "").trim();
       const order = (one, other) => {
         const [a, b] = [number(key(one)), number(key(other))];
         if (isNaN(a) || isNaN(b)) return isNaN(a) - isNaN(b) || key(one).localeCompare(key(other));

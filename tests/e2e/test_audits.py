@@ -92,12 +92,12 @@ def audited(once, audit, bed, planted, tuni) -> Audited:
         step("import again", *file)
         asked = ("audit", *staff, "--checkpoint", model, "--version", version, "--json")
         first = json.loads(step("audit", *asked))["id"]
-        page = ("--report", own / "report.html")
+        page = ("--report", own / "report.html", "--evidence", own / "report.json")
         step("export", "audits", "export", first, "--out", own / "verdicts.csv", *page)
         step("verify", "audits", "verify", first, "--json")
         step("promote", "models", "promote", f"{model}@{version}", "--reason", "for the fleet")
         second = json.loads(step("audit every", "audit", *staff, "--every", "--json"))["id"]
-        page = ("--report", own / "compared.html")
+        page = ("--report", own / "compared.html", "--evidence", own / "compared.json")
         step("compare", "compare", first, second, "--out", own / "changes.csv", *page)
         step("show", "audits", "show", first)
         step("show list", "watchlist", "show", "staff")
@@ -185,8 +185,8 @@ def test_every_checkpoint_with_a_champion_is_audited_and_two_audits_are_compared
 
 
 def test_what_is_shown_to_others_names_nobody(audit, audited):
-    pages = [audited.own / "report.html", audited.own / "compared.html"]
-    shown = [page.read_text(encoding="utf-8") for page in pages]
+    names = [f"{name}.{kind}" for name in ("report", "compared") for kind in ("html", "json")]
+    shown = [(audited.own / name).read_text(encoding="utf-8") for name in names]
     for text in (*shown, audited.out["show"], audited.out["show list"]):
         assert text
         assert not [row["text"] for row in audit.verdicts if row["text"] in text]

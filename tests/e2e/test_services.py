@@ -259,7 +259,7 @@ def look_at_both_pages(running: Running, browser: Browser) -> None:
     browser.open(listed, name[:20])
     browser.open(f"{listed}/{audit.run_id}", f"{name} v1 ({audit.id})", "Finished", said)
     figures = {one["key"]: one["value"] for one in run["data"]["metrics"]}
-    assert (figures["subjects"], figures["decoys_used"]) == (SUBJECTS, 200)
+    assert (figures["list_subjects"], figures["list_decoys"]) == (SUBJECTS, 200)
 
 
 def check_ledger(running: Running) -> None:

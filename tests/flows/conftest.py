@@ -11,15 +11,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from flows.audit_facts import AuditFacts, PValueTable
+from flows.benchmark_facts import BenchmarkFacts, Figures, Lead
 from flows.calibrate import make_bundle
 from flows.cli import main
+from flows.compare_facts import ChangeTable, ComparedAudit, ComparisonFacts
+from flows.evidence import Evidence
 from flows.job import Job
+from flows.list_words import SharedEvidence
+from flows.plots import draw_roc, roc_table
+from flows.report_facts import Chart, Gate, Power, ReportFacts, Search, Trial
 from flows.settings import Request, Settings
 from flows.space import default_detector
+from flows.svg import render
 from registry.models import ModelStore
 from tuni.bundle import write_bundle
+from tuni.intervals import Interval, rate
 
 NAME = "tiny"
 # The least that a request may ask for: what is tested here is not how good a detector is.
@@ -182,6 +192,140 @@ def registered(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> R
     home = tmp_path_factory.mktemp("registered") / "home"
     with untouched_process():
         return register_tiny(Settings(home=home), tiny_folder)
+
+
+POWER = Power(
+    members=60,
+    nonmembers=60,
+    auc=0.93,
+    auc_interval=Interval(0.88, 0.97),
+    found=rate(41, 60),
+    accused=rate(2, 60),
+    found_at=((0.05, rate(43, 60)), (0.001, None)),
+    by_captions=(("1", rate(1, 12)), ("2 to 4", rate(5, 14)), ("20 or more", rate(15, 15))),
+    groups=(("hard negatives", rate(4, 50), 0.9, Interval(0.85, 0.94)),),
+    agreement=(("precision", rate(41, 43)),),
+)
+
+
+@pytest.fixture(scope="session")
+def job_evidence() -> Evidence:
+    """Evidence of a job with something in every place of the page."""
+    roc = render(draw_roc, roc_table(np.linspace(-1, 4, 60), np.linspace(-3, 2, 60)))
+    facts = ReportFacts(
+        checkpoint="ours_vit <b>",
+        fingerprint="ab" * 32,
+        written="24 November 2026",
+        detector="H: pair residual and Jacobian stability",
+        operating_point=0.05,
+        asked=(("Kind of text", "name"),),
+        power=POWER,
+        version="3 (champion)",
+        search=Search(
+            "the partial AUC up to 20 % of non-members",
+            60,
+            (Trial("H", 0.93, "chosen"), Trial("vote on S, D", 0.61, "paper"), Trial("x", None)),
+            "The default stays.",
+        ),
+        gates=(Gate("blind gate", True, "better by 0.3"), Gate("control", None, "no source")),
+        charts=(
+            Chart("power", "Title one", "Caption one", "A curve", roc),
+            Chart("search", "Title two", "Caption two", "Another", roc),
+        ),
+        evaluation={"auc": 0.1 + 0.2},
+    )
+    return Evidence(
+        facts,
+        command="tuni run request.toml",
+        settings={"search.trials": "60", "compute.seed": "0"},
+        versions={"tuni": "0.1.0"},
+        inputs={"bundle": "cd" * 32},
+    )
+
+
+@pytest.fixture(scope="session")
+def audit_evidence() -> Evidence:
+    """Evidence of an audit whose list is long enough for a picture."""
+    facts = AuditFacts(
+        audit="0123456789ab", watchlist="staff", checkpoint="ours-vit", fingerprint="ab" * 32,
+        version=3, state="done", ended="2026-11-24 10:00 UTC", subjects=400, judged=400, missing=0,
+        operating_point=0.05, by_chance=20, smallest_findable=4, list_decoys=2000,
+        measured_power="68 % (55 % to 80 %)", found=70, singled_out="fewer than 5",
+        evidence=SharedEvidence(30, 0.07, 0, 0.16, 0.08, 0.25),
+        p_values=PValueTable((0.17, *[0.04] * 18, None), 0.05),
+    )  # fmt: skip
+    return Evidence(
+        facts,
+        command="tuni audits verify 0123456789ab",
+        settings={"dependence": "bh"},
+        versions={"tuni": "0.1.0"},
+        inputs={"bundle": "cd" * 32, "list (keyed)": "ef" * 32},
+    )
+
+
+@pytest.fixture(scope="session")
+def comparison_evidence() -> Evidence:
+    """Evidence of a comparison with a picture and hidden counts."""
+    sides = [ComparedAudit(name * 12, f"vit-{name}", name * 64, 1, "staff") for name in "ab"]
+    edges = np.linspace(-3, 3, 25)
+    bell = np.exp(-(edges[:-1] ** 2) / 2)
+    decoys = tuple((bell / bell.sum()).tolist())
+    facts = ComparisonFacts(
+        *sides, subjects=400, decoys=2000, operating_point=0.05, by_chance=20, more=24,
+        more_singled_out="fewer than 5", less=90, less_singled_out=40, appeared="not told",
+        vanished="not told", list_more=0.71, list_less=0.0005,
+        changes=ChangeTable(tuple(edges.tolist()), (None, *decoys[1:]), decoys),
+    )  # fmt: skip
+    return Evidence(
+        facts,
+        command=f"tuni compare {'a' * 12} {'b' * 12}",
+        settings={"decoys": "2000"},
+        versions={"tuni": "0.1.0"},
+        inputs={"bundle, first": "cd" * 32, "bundle, second": "ef" * 32},
+    )
+
+
+@pytest.fixture(scope="session")
+def benchmark_evidence() -> Evidence:
+    """Evidence of a benchmark of three methods on two testbeds."""
+    rows = []
+    for captions, shift in (("short", 0.0), ("described", -0.05)):
+        for method, title, auc, ahead in (
+            ("ours", "H (ours)", 0.95, None),
+            ("csa", "CSA", 0.99, Lead(-0.04, -0.06, -0.02)),
+            ("token-norm", "token norm", 0.51, Lead(0.44, 0.38, 0.5)),
+        ):
+            area = Interval(auc + shift - 0.02, auc + shift + 0.01)
+            rows.append(
+                Figures(
+                    seed=21, captions=captions, method=method, title=title, source="a paper",
+                    rule="p at most 5 %", members=120, strangers=200, part=False, auc=auc + shift,
+                    auc_interval=area, auc_all_members=auc + shift - 0.1,
+                    tpr=((0.05, rate(70, 120)), (0.01, None)), members_found=rate(60, 120),
+                    strangers_accused=rate(9, 200), hard_accused=rate(4, 60), seconds=0.125,
+                    pictures=4 if method == "csa" else 0, known_nonmembers=method == "csa",
+                    shadow_models=0, lead_auc=ahead, lead_tpr_5=ahead, lead_pictured=None,
+                )
+            )  # fmt: skip
+    return Evidence(
+        BenchmarkFacts(tuple(rows), 4, ({"seed": 21},)),
+        command="tuni benchmark --out FOLDER",
+        settings={"pictures": "4"},
+        versions={"tuni": "0.1.0"},
+        inputs={"testbed, seed 21, short captions": "cd" * 32},
+    )
+
+
+@pytest.fixture(scope="session")
+def every_evidence(
+    job_evidence: Evidence,
+    audit_evidence: Evidence,
+    comparison_evidence: Evidence,
+    benchmark_evidence: Evidence,
+) -> dict[str, Evidence]:
+    """One of each kind of page."""
+    found = (job_evidence, audit_evidence, comparison_evidence, benchmark_evidence)
+    return {one.facts.kind: one for one in found}
 
 
 CANARY = "Zebulon Quartz"

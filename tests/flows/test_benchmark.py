@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from flows.benchmark import BenchmarkRequest, beds_of, run_benchmark
+from flows.benchmark import run_benchmark
+from flows.benchmark_request import BenchmarkRequest, beds_of
+from flows.evidence import read_evidence
+from flows.evidence_page import render_evidence
 from flows.settings import Settings
 from registry.connection import configure
 from registry.home import Home
@@ -62,18 +65,36 @@ def test_a_second_run_computes_what_is_missing_alone_and_writes_the_same(done):
     assert (remade["scores"], remade["accused"]) == (kept["scores"], kept["accused"])
 
 
-def test_mlflow_gets_figures_and_the_page_in_one_run(done):
+def test_mlflow_gets_the_page_and_a_run_for_each_method_by_the_names_of_a_job(done):
     _, settings, outcome = done
     client = configure(Home.open(settings.home), settings.runs_uri).client()
     ids = [one.experiment_id for one in client.search_experiments()]
     runs = client.search_runs(ids, "tags.kind = 'benchmark'", order_by=["attributes.start_time"])
     first = runs[0]
     assert first.info.status == "FINISHED"
-    assert len(first.data.metrics) == 3 * len(outcome.figures)
-    assert first.data.metrics["auc/csa/seed 1 short"] == pytest.approx(
-        next(o.auc for o in outcome.figures if (o.method, o.captions) == ("csa", "short"))
-    )
-    assert [one.path for one in client.list_artifacts(first.info.run_id)] == ["benchmark.html"]
+    below = client.search_runs(ids, f"tags.mlflow.parentRunId = '{first.info.run_id}'")
+    found = {
+        (run.data.params["method"], run.data.params["captions"]): run.data.metrics for run in below
+    }
+    for one in outcome.figures:
+        metrics = found[one.method, one.captions]
+        assert metrics["test_auc"] == pytest.approx(one.auc)
+        assert metrics["nonmember_fpr"] == pytest.approx(one.strangers_accused.value)
+    assert len(below) == len(outcome.figures)
+    assert {one.path for one in client.list_artifacts(first.info.run_id)} == {
+        "benchmark.html",
+        "benchmark.json",
+    }
+
+
+def test_the_page_is_that_of_its_evidence_file(done):
+    asked, _, outcome = done
+    evidence = read_evidence(asked.out / "benchmark.json")
+    kept = [(one.seed, one.captions, one.method, one.auc) for one in evidence.facts.figures]
+    assert kept == [(one.seed, one.captions, one.method, one.auc) for one in outcome.figures]
+    assert [bed["captions"] for bed in evidence.facts.testbeds[1:]] == ["described"]
+    page = (asked.out / "benchmark.html").read_text(encoding="utf-8")
+    assert page == render_evidence(evidence)
 
 
 def test_cells_of_other_settings_are_not_taken(done):

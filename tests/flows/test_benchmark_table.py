@@ -6,16 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from flows.benchmark_page import benchmark_page
+from flows.benchmark_facts import BenchmarkFacts, findings
+from flows.benchmark_page import auc_table, benchmark_page
 from flows.benchmark_table import (
     COLUMNS,
     Cell,
     figures_of,
-    findings,
     write_csv_table,
     write_markdown,
 )
-from flows.fact_page import render_page
+from flows.report import render_page
 from tuni.peers import OURS, OURS_WITH_PICTURES, PEERS
 from tuni.roc import auc
 from tuni.testbed.people import Person
@@ -62,8 +62,8 @@ def test_the_lead_over_a_method_is_signed_and_paired(figures):
     assert chance.lead_auc.low > 0
     assert chance.lead_auc.value == pytest.approx(figures[0][0].auc - chance.auc)
     told = findings(figures[0])
-    assert any("CSA" in line and "AUC: behind on 1" in line for line in told)
-    assert any("token" in line and "AUC: ahead on 1" in line for line in told)
+    assert any("CSA" in line and "H is behind on 1 of 1 testbed by AUC" in line for line in told)
+    assert any("token" in line and "H is ahead on 1 of 1 testbed by AUC" in line for line in told)
 
 
 def test_only_methods_with_pictures_are_compared_with_ours_with_pictures(figures):
@@ -112,8 +112,19 @@ def test_pictures_and_known_nonmembers_stand_beside_the_methods_that_need_them(f
 
 
 def test_the_page_shows_every_row_and_says_what_was_not_measured(figures):
-    page = render_page(benchmark_page(figures[0], 4))
+    page = render_page(benchmark_page(BenchmarkFacts(tuple(figures[0]), 4, ())))
     for row in figures[0]:
-        assert f"{row.auc:.3f} (" in page
+        assert f"{row.auc:.3f} <small>{row.auc_interval.low:.3f} to" in page
     assert "web-scale CLIP" in page
     assert "Seed 3, short captions" in page
+
+
+def test_the_picture_has_methods_by_their_mean_and_a_gap_where_one_was_not_run(figures):
+    rows = figures[0]
+    other = [replace(row, captions="described") for row in rows if row.method != "csa"]
+    table = auc_table([*rows, *other])
+    assert table.methods[0] == "CSA"
+    assert table.testbeds == ("seed 3, described", "seed 3, short")
+    csa = next(row for row in rows if row.method == "csa")
+    assert table.values[0][0] is None
+    assert table.values[1][0] == (csa.auc, csa.auc_interval)

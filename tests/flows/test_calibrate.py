@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from flows.calibrate import fit_nulls, make_bundle, versions
+from flows.calibrate import fit_nulls, make_bundle
+from flows.evidence import library_versions
 from flows.job import Job
 from flows.settings import Settings
 from flows.space import default_detector
@@ -44,6 +45,6 @@ def test_a_bundle_asks_only_for_the_families_it_reads_and_names_its_versions(job
     write_bundle(make_bundle(job, default_detector(job.spec)), tmp_path / "bundle")
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.feature_spec.families == ("hidden",)
-    assert bundle.versions == versions()
+    assert bundle.versions == library_versions()
     content = json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))
     assert content["format"] == 1

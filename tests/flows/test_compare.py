@@ -11,11 +11,15 @@ import pytest
 from flows.audit import audit
 from flows.calibrate import make_bundle
 from flows.compare import Comparison, compare_audits
-from flows.compare_page import change_table
+from flows.compare_facts import change_table
+from flows.evidence import read_evidence
+from flows.evidence_page import render_evidence
 from flows.job import Job
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from flows.space import default_detector
+from registry.connection import configure
+from registry.home import Home
 from registry.models import ModelStore
 from registry.watchlists import Member, Watchlists
 from tuni.bundle import write_bundle
@@ -59,31 +63,50 @@ def test_unrelated_checkpoints_are_compared_without_a_name_on_the_page(
     two: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     home, audits = two
-    out, page = tmp_path / "changes.csv", tmp_path / "page.html"
-    found = compare_audits(audits[0], audits[1], out, page, Settings(home=home))
+    out, page, file = (tmp_path / name for name in ("changes.csv", "page.html", "page.json"))
+    found = compare_audits(
+        audits[0], audits[1], Settings(home=home), out=out, report=page, evidence=file
+    )
     assert found.subjects == len(PEOPLE)
-    with out.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    with out.open(encoding="utf-8", newline="") as table:
+        rows = list(csv.DictReader(table))
     assert sorted(row["text"] for row in rows) == sorted(PEOPLE)
     assert sum(float(row["p_more"]) <= found.operating_point for row in rows) == found.more
     text = page.read_text(encoding="utf-8")
     assert not [name for name in PEOPLE if name in text or name.split()[1] in text]
     assert "fewer than 5" in text or min(found.more, found.less) >= 5
+    assert render_evidence(read_evidence(file)) == text
+    assert not [name for name in PEOPLE if name in file.read_text(encoding="utf-8")]
+
+
+def test_a_comparison_stands_in_mlflow_once_with_its_page(two: tuple[Path, list[str]]) -> None:
+    home, audits = two
+    for _ in range(2):
+        compare_audits(audits[1], audits[0], Settings(home=home))
+    client = configure(Home.open(home), None).client()
+    ids = [one.experiment_id for one in client.search_experiments()]
+    note = f"params.first = '{audits[1]}'"
+    (run,) = client.search_runs(ids, f"tags.kind = 'comparison' and {note}")
+    assert run.data.metrics["change_subjects"] == len(PEOPLE)
+    assert {one.path for one in client.list_artifacts(run.info.run_id)} == {
+        "evidence.json",
+        "report.html",
+    }
 
 
 def test_the_other_way_round_more_is_less(two: tuple[Path, list[str]]) -> None:
     home, audits = two
-    one = compare_audits(audits[0], audits[1], None, None, Settings(home=home))
-    other = compare_audits(audits[1], audits[0], None, None, Settings(home=home))
+    one = compare_audits(audits[0], audits[1], Settings(home=home))
+    other = compare_audits(audits[1], audits[0], Settings(home=home))
     assert (one.more, one.less, one.appeared) == (other.less, other.more, other.vanished)
 
 
 def test_audits_that_cannot_be_compared_are_refused(two: tuple[Path, list[str]]) -> None:
     home, audits = two
     with pytest.raises(RequestError, match="the same one twice"):
-        compare_audits(audits[0], audits[0], None, None, Settings(home=home))
+        compare_audits(audits[0], audits[0], Settings(home=home))
     with pytest.raises(TooFewTexts, match="share no full name"):
-        compare_audits(audits[0], audits[2], None, None, Settings(home=home))
+        compare_audits(audits[0], audits[2], Settings(home=home))
 
 
 def test_the_command_shuts_the_gate_only_when_asked(
@@ -119,5 +142,5 @@ def test_the_gate_shuts_at_one_per_cent(p: float, shut: bool) -> None:
 
 def test_bins_of_few_people_are_left_open() -> None:
     table = change_table(np.array([-2.0] * 30 + [0.0] * 50 + [3.0]), np.linspace(-3, 3, 500))
-    assert sum(np.isnan(table.subjects)) == 2  # the next smallest, lest it follow from the rest
+    assert table.subjects.count(None) == 2  # the next smallest, lest it follow from the rest
     assert sum(table.decoys) == pytest.approx(1)

@@ -2,7 +2,12 @@
 
 from dataclasses import replace
 
-from flows.list_words import member_words, shared_evidence, shared_member_words
+from flows.list_words import (
+    SharedEvidence,
+    member_words,
+    shared_evidence,
+    shared_member_words,
+)
 from tuni.list_evidence import ListEvidence
 
 TOLD = ListEvidence(
@@ -30,14 +35,17 @@ def test_owner_reads_the_bound_with_what_it_allows_and_the_share_with_its_interv
 def test_bound_of_fewer_than_five_is_shown_to_its_owner_alone() -> None:
     few = replace(TOLD, at_least=3, seen=0.015)
     assert "at least 3" in member_words(few)[0]
-    assert not any("3" in line for line in shared_member_words(few))
-    assert set(shared_evidence(few)) == {"list_nonmember_fpr_allowed"}
+    shared = SharedEvidence.of(few)
+    assert not any("3" in line for line in shared_member_words(shared))
+    assert set(shared_evidence(shared)) == {"list_nonmember_fpr_allowed"}
 
 
 def test_shared_figures_are_whole_percent() -> None:
-    figures = shared_evidence(replace(TOLD, seen=0.16251))
+    shared = SharedEvidence.of(replace(TOLD, seen=0.16251))
+    figures = shared_evidence(shared)
     assert figures["list_names_known_at_least"] == 19
     assert figures["list_seen_share"] == 0.16
-    assert len(shared_member_words(TOLD)) == 2
+    assert len(shared_member_words(shared)) == 2
+    assert SharedEvidence.of(None) is None
     assert shared_member_words(None) == []
     assert shared_evidence(None) == {}

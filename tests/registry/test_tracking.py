@@ -74,8 +74,8 @@ def test_stopped_job_goes_on_in_its_run_without_paying_trials_twice(
 ) -> None:
     first = JobRun.open(tracking, labels)
     first.log_params({"trials": 3})
-    first.log_trial(0, "T", {"kind": "T"}, {"partial_auc": 0.7})
-    first.log_trial(1, "H", {"kind": "H"}, {"partial_auc": 0.8}, state="failed")
+    first.log_child("trial", 0, "T", {"kind": "T"}, {"partial_auc": 0.7})
+    first.log_child("trial", 1, "H", {"kind": "H"}, {"partial_auc": 0.8}, state="failed")
     with pytest.raises(KeyboardInterrupt), first:
         raise KeyboardInterrupt
     assert tracking.client().get_run(first.run_id).info.status == "KILLED"
@@ -83,8 +83,8 @@ def test_stopped_job_goes_on_in_its_run_without_paying_trials_twice(
         assert again.run_id == first.run_id
         again.log_params({"trials": 3})
         for number in range(3):
-            again.log_trial(number, "X", {"kind": "X"}, {"partial_auc": 0.9})
-    runs = again.trials()
+            again.log_child("trial", number, "X", {"kind": "X"}, {"partial_auc": 0.9})
+    runs = again.children()
     assert {number: status for number, (_, status) in runs.items()} == {
         0: "FINISHED",
         1: "FAILED",
@@ -95,6 +95,18 @@ def test_stopped_job_goes_on_in_its_run_without_paying_trials_twice(
     assert child.info.run_name == "0000 T"
     assert child.data.tags["mlflow.parentRunId"] == again.run_id
     assert JobRun.finished(tracking, labels.job) == again.run_id
+
+
+def test_a_curve_is_one_metric_at_many_steps(tracking: Tracking, labels: JobLabels) -> None:
+    points = {step: step / 200 for step in range(1, 151)}
+    with JobRun.open(tracking, labels) as run:
+        run.log_curve("test_found_by_captions", points)
+        with pytest.raises(UnusableScores, match="not finite"):
+            run.log_curve("test_found_by_captions", {1: float("nan")})
+        with pytest.raises(UnusableScores, match="not a name"):
+            run.log_curve("fpr_by_captions", {1: 0.5})
+    history = tracking.client().get_metric_history(run.run_id, "test_found_by_captions")
+    assert {one.step: one.value for one in history} == points
 
 
 def test_finished_job_gets_a_new_run(tracking: Tracking, labels: JobLabels) -> None:
@@ -108,10 +120,10 @@ def test_finished_job_gets_a_new_run(tracking: Tracking, labels: JobLabels) -> N
 
 def test_trial_that_was_cut_short_is_completed(tracking: Tracking, labels: JobLabels) -> None:
     with JobRun.open(tracking, labels) as run:
-        tags = {"kind": "trial", "trial": "0", "mlflow.parentRunId": run.run_id}
+        tags = {"kind": "trial", "number": "0", "mlflow.parentRunId": run.run_id}
         cut = tracking.client().create_run(run.experiment_id, tags=tags).info.run_id
-        run.log_trial(0, "T", {"kind": "T"}, {"partial_auc": 0.7})
-        assert run.trials() == {0: (cut, "FINISHED")}
+        run.log_child("trial", 0, "T", {"kind": "T"}, {"partial_auc": 0.7})
+        assert run.children() == {0: (cut, "FINISHED")}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -26,20 +27,21 @@ def noise(size):
     return Image.fromarray(values)
 
 
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(path, width, height, data, *, depth=8, colour=2, extra=b""):
+    """A PNG with this header and these compressed pixels."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    body = header + extra + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
 def bomb(path, width, height):
     """A PNG of a few bytes that claims to be large."""
-
-    def chunk(kind, data):
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = zlib.compress(bytes(1000))
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
-    return path
+    return png(path, width, height, zlib.compress(bytes(1000)))
 
 
 def test_files_are_taken_by_suffix_from_all_folders_in_order(tmp_path):
@@ -96,6 +98,51 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path, size):
     """Below Pillow's own limits, where it would warn, and where it would refuse."""
     with pytest.raises(PictureError, match="picture 7"):
         read_picture(bomb(tmp_path / "a.png", *size), "picture 7")
+
+
+def test_a_sound_picture_of_a_few_thousand_bytes_that_fills_the_memory_is_refused(tmp_path):
+    width, height = 8000, 7000  # as RGB 168 MB
+    pixels = zlib.compress(bytes((width // 8 + 1) * height), 9)
+    path = png(tmp_path / "a.png", width, height, pixels, depth=1, colour=0)
+    assert path.stat().st_size < 20_000
+    with Image.open(path) as picture:
+        picture.load()  # it is no damaged file
+    with pytest.raises(PictureError, match="56,000,000 pixels, expected at most 50,000,000"):
+        read_picture(path, "picture 1")
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_a_text_or_profile_that_inflates_to_much_is_not_inflated(tmp_path, kind):
+    inflated = 20_000_000
+    packed = zlib.compress(bytes(inflated), 9)
+    head = {b"zTXt": b"a\0\0", b"iTXt": b"a\0\1\0\0\0", b"iCCP": b"a\0\0"}[kind]
+    pixels = zlib.compress(bytes(4 * (4 * 3 + 1)))
+    path = png(tmp_path / "a.png", 4, 4, pixels, extra=chunk(kind, head + packed))
+    tracemalloc.start()
+    with contextlib.suppress(PictureError):
+        assert read_picture(path, "picture 1").size == (4, 4)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < inflated / 4
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_exif_rotation_that_does_not_exist_leaves_the_picture_as_it_lies(
+    tmp_path, suffix, orientation
+):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (8, 4)).save(tmp_path / f"a{suffix}", exif=exif)
+    assert read_picture(tmp_path / f"a{suffix}", "picture 1").size == (8, 4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+def test_exif_data_that_are_none_leave_the_picture_or_refuse_it(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.new("RGB", (8, 4)).save(path, exif=b"Exif\0\0no such thing")
+    with contextlib.suppress(PictureError):
+        assert read_picture(path, "picture 1").size == (8, 4)
 
 
 def test_a_strip_that_resizing_would_blow_up_is_refused(tmp_path):

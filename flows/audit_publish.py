@@ -1,0 +1,125 @@
+"""What an audit shows to others: MLflow's run, the evidence file and its page."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from flows.audit_facts import AuditFacts, findings
+from flows.audit_outcome import AuditSummary
+from flows.detector import Detector
+from flows.evidence import Evidence, evidence_text, library_versions
+from flows.evidence_page import render_evidence
+from flows.job_folder import EVIDENCE, REPORT
+from flows.list_words import shared_evidence
+from flows.settings import Settings
+from registry.audit_rows import AuditRows
+from registry.audits import Audit, Audits
+from registry.connection import configure
+from registry.ledger import Ledger
+from registry.tracking import JobLabels, JobRun, code_commit
+from registry.trail import Trail
+from tuni import __version__
+from tuni.errors import RequestError
+
+_ENDS = {"": "value", "_low": "low", "_high": "high"}
+
+
+def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector) -> None:
+    """Log an ended audit to MLflow: figures, report, and where the trail ended.
+
+    Raises:
+        TrackingError: MLflow does not answer; the audit itself is kept, and `tuni audits resume`
+            publishes it later.
+    """
+    evidence, facts = _evidence(ledger, audit)
+    labels = JobLabels(
+        job=audit.id,
+        name=f"audit {audit.watchlist} by {audit.checkpoint} v{audit.version} ({audit.id})",
+        checkpoint=audit.checkpoint,
+        fingerprint=audit.fingerprint,
+        spec=detector.bundle.feature_spec.hash,
+        version=__version__,
+        commit=code_commit(),
+        kind="audit",
+        began=audit.created_at,
+    )
+    with JobRun.open(configure(ledger.home, settings.runs_uri), labels) as run:
+        run.set_tags({"watchlist": audit.watchlist, "state": audit.state})
+        run.log_params(
+            {
+                "watchlist": audit.watchlist,
+                "detector_version": audit.version,
+                "detector_digest": audit.digest,
+                "operating_point": facts.operating_point,
+                **{name: "default" if v is None else v for name, v in audit.options.items()},
+            }
+        )
+        run.log_metrics(audit_metrics(facts) | _measured(detector.bundle.evidence))
+        run.log_text(EVIDENCE, evidence_text(evidence))
+        run.log_text(REPORT, render_evidence(evidence))
+        run.set_note("\n\n".join(findings(facts)))
+        run.set_tags({"trail_head": str(Trail(ledger).head())})
+        Audits(ledger).keep_run(audit.id, run.run_id)
+
+
+def audit_evidence(ledger: Ledger, audit: Audit) -> Evidence:
+    """All that others may know of an ended audit.
+
+    Raises:
+        RequestError: It has not ended.
+    """
+    return _evidence(ledger, audit)[0]
+
+
+def audit_metrics(facts: AuditFacts) -> dict[str, float]:
+    """Figures by MLflow name; what must not be told is left out."""
+    values: dict[str, float] = {
+        "list_subjects": facts.subjects,
+        "list_expected_by_chance": facts.by_chance,
+        "list_smallest_findable": facts.smallest_findable,
+        "list_decoys": facts.list_decoys,
+        "withheld": float(facts.withheld is not None),
+    }
+    for name, count in (("found", facts.found), ("singled_out", facts.singled_out)):
+        if isinstance(count, int):
+            values[f"list_{name}"] = count
+            if isinstance(facts.judged, int) and facts.judged:
+                values[f"list_{name}_share"] = count / facts.judged
+    return values | shared_evidence(facts.evidence)
+
+
+def _measured(known: Mapping[str, Any]) -> dict[str, float]:  # Any: JSON values
+    """What the detector's own evaluation says of it, beside what it found here."""
+    names = {"test_found": "found", "nonmember_fpr": "nonmember_fpr"}
+    figures: dict[str, float] = {}
+    for name, key in names.items():
+        if rate := known.get(key):
+            figures |= {f"{name}{end}": rate[of] for end, of in _ENDS.items()}
+    return figures
+
+
+def _evidence(ledger: Ledger, audit: Audit) -> tuple[Evidence, AuditFacts]:
+    if audit.summary is None:
+        raise RequestError(
+            f"audit {audit.id}: is {audit.state}, it has not ended",
+            f"tuni audits resume {audit.id}",
+        )
+    rows = AuditRows(ledger, audit.id)
+    levels = {p: count for p, (count, _) in rows.kept_levels().items()}
+    facts = AuditFacts.of(audit, AuditSummary.read(audit.summary), levels)
+    evidence = Evidence(
+        facts,
+        command=f"tuni audits verify {audit.id}",
+        settings={name: "default" if v is None else str(v) for name, v in audit.options.items()},
+        versions=library_versions(),
+        inputs={"bundle": audit.digest, "list (keyed)": _list_digest(ledger, rows)},
+    )
+    return evidence, facts
+
+
+def _list_digest(ledger: Ledger, rows: AuditRows) -> str:
+    seen = hashlib.sha256()
+    for block in rows.subjects():
+        for one in block:
+            seen.update(f"{one.text}\n".encode("utf-8", "surrogatepass"))
+    return ledger.keys.content_digest(seen.digest())

@@ -1,0 +1,68 @@
+"""The page of an evidence file, whatever it is about."""
+
+from pathlib import Path
+
+from flows.audit_facts import AuditFacts
+from flows.audit_page import audit_page
+from flows.benchmark_facts import BenchmarkFacts
+from flows.benchmark_page import benchmark_page
+from flows.compare_facts import ComparisonFacts
+from flows.compare_page import comparison_page
+from flows.evidence import Evidence, evidence_text
+from flows.fact_page import FactPage, PageSection, Pairs, Paragraph, Subheading
+from flows.job_page import job_page
+from flows.report import render_page, write_page
+
+
+def render_evidence(evidence: Evidence) -> str:
+    """The page as HTML text; equal evidence gives equal text."""
+    return render_page(evidence_page(evidence))
+
+
+def write_evidence(evidence: Evidence, file: Path | None, page: Path | None) -> None:
+    """Write the evidence file and its page, each where it is asked for.
+
+    Raises:
+        HomeError: One cannot be written.
+    """
+    if file is not None:
+        write_page(evidence_text(evidence) + "\n", file)
+    if page is not None:
+        write_page(render_evidence(evidence), page)
+
+
+def evidence_page(evidence: Evidence) -> FactPage:
+    """What was found, then what it rests on."""
+    page = _page(evidence)
+    lists = (
+        ("Digests of what went in (SHA-256)", evidence.inputs, False),
+        ("Settings", evidence.settings, True),
+        ("Versions", evidence.versions, True),
+    )
+    rest = PageSection(
+        "How to repeat it",
+        (
+            Paragraph(f"Found again by: {evidence.command}"),
+            *(
+                block
+                for heading, values, small in lists
+                if values
+                for block in (Subheading(heading), Pairs(tuple(sorted(values.items())), small))
+            ),
+        ),
+    )
+    return FactPage(
+        page.kicker, page.title, page.meta, page.findings, (*page.sections, rest), page.notice
+    )
+
+
+def _page(evidence: Evidence) -> FactPage:
+    match evidence.facts:
+        case AuditFacts():
+            return audit_page(evidence.facts)
+        case ComparisonFacts():
+            return comparison_page(evidence.facts)
+        case BenchmarkFacts():
+            return benchmark_page(evidence.facts)
+        case _:
+            return job_page(evidence.facts)

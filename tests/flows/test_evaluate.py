@@ -1,0 +1,90 @@
+"""What a job says of its detector, with labels of any kind and number, and what it never says."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from flows.calibrate import make_bundle
+from flows.evaluate import Evaluated, evaluate_job
+from flows.job import Job
+from flows.job_folder import CHOICE
+from flows.search import choose
+from flows.settings import Request, Settings
+from tuni.names import reference_parts
+
+PARTS = reference_parts("latin/en_US", 120)
+NAMES = [f"{first} {last}" for first, last in zip(PARTS.firsts, PARTS.lasts, strict=True)]
+Measure = Callable[[int, int], tuple[Job, Evaluated]]
+
+
+@pytest.fixture(scope="module")
+def measure(
+    registered, tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Measure]:
+    """Evaluates the default detector on so many members and non-members; one home for all."""
+    root = tmp_path_factory.mktemp("evaluate")
+    opened: list[Job] = []
+
+    @cache
+    def run(members: int, nonmembers: int) -> tuple[Job, Evaluated]:
+        path = root / f"{members}-{nonmembers}.csv"
+        marks = [1] * members + [0] * nonmembers
+        rows = (f"{name},{mark}" for name, mark in zip(NAMES, marks, strict=False))
+        path.write_text("\n".join(["text,member", *rows]) + "\n", encoding="utf-8")
+        asked = registered.request.model_dump() | {"subjects": {"labelled": path}}
+        job = Job(Request.model_validate(asked), Settings(home=root / "home"))
+        opened.append(job)
+        job.folder.keep(CHOICE, choose(job))
+        return job, evaluate_job(job, make_bundle(job, job.chosen_detector()))
+
+    yield run
+    for job in opened:
+        job.close()
+
+
+def gates(evaluated: Evaluated) -> dict[str, bool | None]:
+    return {gate.name: gate.passed for gate in evaluated.gates}
+
+
+def test_fewer_than_twenty_labels_of_a_kind_are_measured_but_nothing_is_searched_on_them(
+    measure: Measure,
+) -> None:
+    job, evaluated = measure(14, 19)
+    assert job.objective == "none"
+    assert "neither labels nor a list" in job.folder.kept(CHOICE)["reason"]
+    assert evaluated.evaluation is not None
+    found = evaluated.evaluation["found"]
+    assert f"{found['hits']} of {found['n']}" in evaluated.sentence
+    assert evaluated.headline["test_found_high"] > evaluated.headline["test_found_low"]
+
+
+@pytest.mark.parametrize(("counts", "kind"), [((40, 0), "members"), ((0, 40), "non-members")])
+def test_labels_of_one_class_leave_power_unknown_and_say_why(
+    measure: Measure, counts: tuple[int, int], kind: str
+) -> None:
+    _, evaluated = measure(*counts)
+    assert evaluated.sentence == (
+        f"Power is unknown: all labelled texts that were kept aside are {kind}."
+    )
+    assert evaluated.evaluation is None
+    assert ("strangers against decoys" in gates(evaluated)) == (kind == "non-members")
+    assert not [name for name in evaluated.headline if name.startswith("test_")]
+
+
+def test_power_on_fewer_than_five_people_is_not_told(measure: Measure) -> None:
+    _, evaluated = measure(4, 40)  # how many of the four are kept aside depends on the key
+    assert evaluated.evaluation is None
+    assert evaluated.sentence.startswith("Power is ")
+    assert not any(f" {count} members" in evaluated.sentence for count in range(1, 5))
+    assert not [name for name in evaluated.headline if name.startswith("test_")]
+
+
+def test_what_is_kept_names_nobody_and_comes_back(measure: Measure) -> None:
+    _, evaluated = measure(14, 19)
+    text = json.dumps(asdict(evaluated))
+    assert not [name for name in NAMES if name in text]
+    assert json.dumps(asdict(Evaluated.from_dict(json.loads(text)))) == text
