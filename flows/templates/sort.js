@@ -11,8 +11,14 @@ for (const table of document.querySelectorAll("table")) {
   heads.forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
+    const wrap = () => {
+      button.append(...head.childNodes);
+      head.append(button);
+    };
+    wrap();
+    // Chromium prints no button where a table's head is repeated on the next sheet.
+    addEventListener("beforeprint", () => button.replaceWith(...button.childNodes));
+    addEventListener("afterprint", wrap);
     button.addEventListener("click", () => {
       const down = head.getAttribute("aria-sort") === "ascending";
       for (const other of heads) other.removeAttribute("aria-sort");

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from flows.label_gates import strangers_alone
+from flows.label_gates import label_gates, strangers_alone
+from tuni.evaluation import evaluate
+from tuni.names import reference_parts
 
 DECOYS = np.sort(np.random.default_rng(1).normal(size=999))
 # What the check reads of a job and of a bundle, and nothing else.
@@ -25,6 +27,22 @@ def test_fewer_than_five_known_nonmembers_are_not_told_of() -> None:
     gate = strangers_alone(JOB, BUNDLE, np.array([9.0, 9.0, 9.0, 9.0]))
     assert gate.passed is None
     assert "4" not in gate.sentence
+
+
+def test_a_model_that_tells_no_text_from_another_gets_its_claim_withheld() -> None:
+    parts = reference_parts("latin/en_US", 60)
+    names = [f"{first} {last}" for first, last in zip(parts.firsts, parts.lasts, strict=True)]
+    members = np.arange(60) % 2 == 0
+    equal, ones = np.zeros(60), np.ones(60)
+    measured = evaluate(
+        names, members, equal, ones, ones, np.zeros(999), operating_point=0.05, seed=0
+    )
+    assert (measured.auc, measured.found.hits, measured.nonmember_fpr.hits) == (0.5, 0, 0)
+    verdicts: Any = SimpleNamespace(check=None)
+    gates = {gate.name: gate for gate in label_gates(JOB, measured, verdicts)}
+    assert gates["blind"].passed is False
+    assert "the detector 0.50" in gates["blind"].sentence
+    assert "must lie above 0" in gates["blind"].sentence
 
 
 def test_equal_scores_accuse_nobody() -> None:

@@ -168,7 +168,11 @@ def test_a_browser_shows_every_page_without_sideways_scrolling(every_evidence, t
         "const before = column();"
         "if (table) { const head = table.tHead.querySelectorAll('button')[1];"
         " head.click(); head.click(); }"
-        "return {before: before, after: column(), width: inner.documentElement.scrollWidth,"
+        "const heads = () => inner.querySelectorAll('thead button').length; const shown = heads();"
+        "frame.contentWindow.dispatchEvent(new Event('beforeprint')); const printed = heads();"
+        "frame.contentWindow.dispatchEvent(new Event('afterprint'));"
+        "return {buttons: [shown, printed, heads()], before: before, after: column(),"
+        "width: inner.documentElement.scrollWidth,"
         "heading: inner.querySelector('h1').textContent,"
         "wide: [...inner.querySelectorAll('.scroll')].some(s => s.scrollWidth > s.clientWidth),"
         "drawn: figures.every(f => f.getBoundingClientRect().height > 150)}});"
@@ -188,5 +192,7 @@ def test_a_browser_shows_every_page_without_sideways_scrolling(every_evidence, t
         assert one["drawn"], (kind, width)
         assert width == 390 or not one["wide"], (kind, "a table is cut off")
         assert one["heading"]
+    shown, printed, again = told[0]["buttons"]
+    assert (printed, again) == (0, shown)  # a button is not printed where a head is repeated
     sorted_by_value = told[0]
     assert sorted_by_value["after"] == sorted_by_value["before"][::-1]
