@@ -164,16 +164,17 @@ def judge_block(
             cache=cache,
             progress=progress,
         )
-    p_decoy, p_gibberish = p_values(bundle, null, scores, single)
+    p_decoy, p_gibberish = (found.tolist() for found in p_values(bundle, null, scores, single))
+    shared = {kind: _shared_flags(bundle, null, single=kind) for kind in (True, False)}
     chosen = frozenset(selected_on)
     return tuple(
         Judged(
-            float(scores[row]),
-            float(p_decoy[row]),
-            float(p_gibberish[row]),
-            _flags(bundle, null, text, selected=row in chosen),
+            score,
+            p_decoy[row],
+            p_gibberish[row],
+            _flags(shared[kind], texts[row], selected=row in chosen),
         )
-        for row, text in enumerate(texts)
+        for row, (score, kind) in enumerate(zip(scores.tolist(), single.tolist(), strict=True))
     )
 
 
@@ -282,17 +283,22 @@ def require_checkpoint(bundle: Bundle, target: Target) -> None:
         )
 
 
-def _flags(bundle: Bundle, null: ListNull, text: str, *, selected: bool) -> tuple[str, ...]:
-    """What a reader must know of a text."""
-    name = parse_name(text)
-    group = null.pair if name.last else null.single
+def _shared_flags(bundle: Bundle, null: ListNull, *, single: bool) -> tuple[str, ...]:
+    """What a reader must know of every text of a kind, sorted."""
+    group = null.single if single else null.pair
     told = {
-        "short_list": group is not None and group.size < SHORT_LIST,
-        "no_list_decoys": not null.list_decoys,
         "gate_failed": bool(bundle.evidence.get("withheld")),
-        "one_part": not name.last,
+        "no_list_decoys": not null.list_decoys,
+        "one_part": single,
+        "short_list": group is not None and group.size < SHORT_LIST,
         "spelling_tells": null.withheld is not None,
-        "common_name": is_common(name),
-        "selected_on": selected,
     }
-    return tuple(sorted(flag for flag, holds in told.items() if holds))
+    return tuple(flag for flag, holds in told.items() if holds)
+
+
+def _flags(shared: tuple[str, ...], text: str, *, selected: bool) -> tuple[str, ...]:
+    """What a reader must know of a text, sorted."""
+    own = ("common_name",) if is_common(parse_name(text)) else ()
+    if selected:
+        own = (*own, "selected_on")
+    return tuple(sorted((*shared, *own))) if own else shared

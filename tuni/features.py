@@ -179,7 +179,7 @@ def _refuse(texts: Sequence[str], *, pairs_only: bool) -> None:
 def _require_fit(work: FamilyWork, texts: Sequence[str], todo: Sequence[str]) -> None:
     """Name the input's rows that would leave the context, themselves or by a neighbour."""
     needed = {text: work.needed(text) for text in todo}
-    every = sorted({one for some in needed.values() for one in some})
+    every = sorted({one for some in needed.values() for one in some}) if work.paired else todo
     limit = work.target.context_length
     long: set[str] = set()
     for prompt in work.prompts:

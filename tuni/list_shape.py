@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tuni.names import parse_name
+from tuni.names import has_one_part
 from tuni.texts import canonical
 
 # Texts of a kind that decoys are recombined from; a longer list gives a sample (ours: as many
@@ -43,11 +43,11 @@ class ListShape:
 
         Args:
             texts: Texts that are pairwise distinct after `canonical`; the caller sees to it.
-            sample: Texts of a kind to keep.
+            sample: Texts of a kind to keep; 0 where no decoys are made of them.
         """
         pairs, lone = _Smallest(sample), _Smallest(sample)
         for text in texts:
-            (pairs if parse_name(text).last else lone).add(text)
+            (lone if has_one_part(text) else pairs).add(text)
         return cls(pairs.seen, lone.seen, pairs.texts(), lone.texts())
 
     @property
@@ -71,6 +71,8 @@ class _Smallest:
 
     def add(self, text: str) -> None:
         self.seen += 1
+        if not self._keep:
+            return
         key = canonical(text)
         digest = hashlib.blake2b(key.encode(), digest_size=16, person=b"list sample").digest()
         entry = (-int.from_bytes(digest, "big"), key, text)

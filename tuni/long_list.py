@@ -8,7 +8,7 @@ import hashlib
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from tuni.audit import BLOCK, judge_block, require_checkpoint
 from tuni.bundle import Bundle
 from tuni.features import FeatureCache
 from tuni.list_null import JudgeOptions, ListNull, list_null
-from tuni.list_shape import ListShape
+from tuni.list_shape import SAMPLE, ListShape
 from tuni.progress import SILENT, Progress
 from tuni.scorable import unscorable
 from tuni.subject_files import BATCH, SubjectFile, text_refusal
@@ -173,7 +173,7 @@ def index_list(file: SubjectFile, target: Target, bundle: Bundle, wrong: Wrong) 
                 one, two = _digest(canonical(text))
                 first.append(one)
                 second.append(two)
-                spelling.append(_digest(text)[0])
+                spelling.append(hash(text) % (1 << 64))  # compared in this process alone
                 rows.append(count + row)
         for row, why in sorted(told.items()):
             wrong.add(some[row][0], why, file.unit)
@@ -218,22 +218,25 @@ def judge_list(
     require_checkpoint(bundle, target)
     # The first block, of most lists the only one, is extracted together with the decoys.
     kept = KeptFeatures(cache)
+    everybody = index.spellings()
+    some = list(islice(everybody, block))
+    sample = SAMPLE if options.list_decoys else 0
     null = list_null(
         bundle,
         target,
-        ListShape.of(text for _, text in index.spellings()),
+        ListShape.of((text for _, text in chain(some, everybody)), sample),
         options,
         on_list=index.on_list,
-        beside=[text for _, text in islice(index.spellings(), block)],
+        beside=[text for _, text in some],
         cache=kept,
         progress=progress,
     )
     numbers = np.empty((3, len(index.last)))
     flags = np.empty(len(index.last), dtype=np.int32)
-    words: dict[str, int] = {}
-    left = index.spellings()
+    words: dict[tuple[str, ...], int] = {}
+    left = islice(index.spellings(), block, None)
     behind: FeatureCache | None = kept
-    while some := list(islice(left, block)):
+    while some:
         texts = [text for _, text in some]
         judged = judge_block(
             bundle,
@@ -244,10 +247,14 @@ def judge_list(
             cache=behind,
             progress=progress,
         )
-        for (person, _), one in zip(some, judged, strict=True):
-            numbers[:, person] = one.score, one.p_decoy, one.p_gibberish
-            flags[person] = words.setdefault(" ".join(one.flags), len(words))
-        behind = cache
+        people = [person for person, _ in some]
+        numbers[:, people] = [
+            [one.score for one in judged],
+            [one.p_decoy for one in judged],
+            [one.p_gibberish for one in judged],
+        ]
+        flags[people] = [words.setdefault(one.flags, len(words)) for one in judged]
+        behind, some = cache, list(islice(left, block))
     levels, place, counts = np.unique(numbers[1], return_inverse=True, return_counts=True)
     q = q_values(dict(zip(levels.tolist(), counts.tolist(), strict=True)), options.dependence)
     return ListVerdicts(
@@ -257,7 +264,7 @@ def judge_list(
         p_gibberish=numbers[2],
         q_value=np.array([q[level] for level in levels.tolist()])[place],
         flags=flags,
-        words=tuple(words),
+        words=tuple(" ".join(some) for some in words),
         operating_point=bundle.operating_point,
     )
 

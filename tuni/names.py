@@ -109,6 +109,12 @@ def parse_name(text: str) -> Name:
     return Name(first, last, joiner, family_first, locale, script)
 
 
+def has_one_part(text: str) -> bool:
+    """Whether a text has no family part, told without looking for its culture."""
+    text = clean_text(text)
+    return not _split(text, script_of(text))[1]
+
+
 def reference_parts(stratum: str, n: int) -> NeighbourParts:
     """Common parts of a stratum, the most common first (Faker's lists, our order).
 
@@ -141,9 +147,9 @@ def is_common(name: Name) -> bool:
     """Whether both parts are among the `COMMON_RANK` most common of the name's locale."""
     if name.locale == UNKNOWN or not name.last:
         return False
-    first = _head(name.script, name.locale, "first")
-    last = _head(name.script, name.locale, "last")
-    return canonical(_given(name.first)) in first and canonical(_bare(name.last)) in last
+    return _in_head(name.script, name.locale, "first", _given(name.first)) and _in_head(
+        name.script, name.locale, "last", _bare(name.last)
+    )
 
 
 def _served(stratum: str) -> tuple[str, str]:
@@ -152,6 +158,11 @@ def _served(stratum: str) -> tuple[str, str]:
     if script not in LOCALES:
         return "latin", LOCALES["latin"][0]
     return script, locale if locale in LOCALES[script] else LOCALES[script][0]
+
+
+@lru_cache(maxsize=1 << 16)
+def _in_head(script: str, locale: str, kind: str, part: str) -> bool:
+    return canonical(part) in _head(script, locale, kind)
 
 
 @lru_cache(maxsize=256)
@@ -254,20 +265,20 @@ def _bare(last: str) -> str:
 def _locale(script: str, first: str, last: str) -> str:
     """The locale in whose lists both parts are likeliest; `UNKNOWN` where none has both."""
     best, best_share = UNKNOWN, 0.0
-    family = _shares(script, "last", canonical(_bare(last)))
-    if not any(family):
-        return best
-    whole, given = (_shares(script, "first", canonical(one)) for one in (first, _given(first)))
-    for locale, *shares in zip(LOCALES[script], family, whole, given, strict=True):
-        share = shares[0] * max(shares[1:])
+    whole, given = (_shares(script, "first", one) for one in (first, _given(first)))
+    for locale, family in _shares(script, "last", _bare(last)).items():
+        share = family * max(whole.get(locale, 0.0), given.get(locale, 0.0))
         if share > best_share:
             best, best_share = locale, share
     return best
 
 
 @lru_cache(maxsize=1 << 16)  # names of a list share their parts
-def _shares(script: str, kind: str, key: str) -> tuple[float, ...]:
-    """Share of a canonical part in the lists of a script's locales, 0 where it is unknown."""
-    return tuple(
-        part_list(script, locale, kind).known.get(key, 0.0) for locale in LOCALES.get(script, ())
-    )
+def _shares(script: str, kind: str, part: str) -> dict[str, float]:
+    """Share of a part in the lists of a script's locales, of those that know it."""
+    key = canonical(part)
+    found = {
+        locale: part_list(script, locale, kind).known.get(key, 0.0)
+        for locale in LOCALES.get(script, ())
+    }
+    return {locale: share for locale, share in found.items() if share}

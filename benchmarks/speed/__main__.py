@@ -56,21 +56,22 @@ def main() -> None:
         sys.stdout.flush()
     subjects = asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS)
     load, started = os.getloadavg()[0], time.perf_counter()
-    if len(subjects) == 1:
-        rows = []
-        for row in importlib.import_module(subjects[0]).measure(asked.smoke):
-            rows.append(asdict(row))
-            _show(rows[-1])
-    else:
-        rows = [row for subject in subjects for row in _alone(subject, asked)]
-    if asked.out:
-        run = {
-            "minutes": round((time.perf_counter() - started) / 60, 1),
-            "load at the start": round(load, 2),
-            "load at the end": round(os.getloadavg()[0], 2),
-        }
-        text = json.dumps({"machine": machine | run, "rows": rows}, indent=1)
-        asked.out.write_text(text + "\n", encoding="utf-8")
+    rows: list[dict[str, object]] = []
+    for subject in subjects:
+        if len(subjects) > 1:
+            rows += _alone(subject, asked)
+        else:
+            for row in importlib.import_module(subject).measure(asked.smoke):
+                rows.append(asdict(row))
+                _show(rows[-1])
+        if asked.out:
+            run = {
+                "minutes": round((time.perf_counter() - started) / 60, 1),
+                "load at the start": round(load, 2),
+                "load at the end": round(os.getloadavg()[0], 2),
+            }
+            text = json.dumps({"machine": machine | run, "rows": rows}, indent=1)
+            asked.out.write_text(text + "\n", encoding="utf-8")
 
 
 def _alone(subject: str, asked: argparse.Namespace) -> list[dict[str, object]]:

@@ -6,9 +6,11 @@ request without further settings has it.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,18 @@ from timing import Row, figure
 
 _CALL = "import sys; from flows.cli import main; sys.argv = ['tuni', *sys.argv[1:]]; main()"
 LABELLED, LISTED = 120, 400
+_TINY = """
+[nulls]
+gibberish = 500
+decoy_fit = 200
+decoy_search = 100
+decoy_calibration = 200
+decoy_check = 100
+
+[features]
+batch = 16
+inversion_steps = 1
+"""
 
 
 def measure(smoke: bool) -> Iterator[Row]:
@@ -24,17 +38,24 @@ def measure(smoke: bool) -> Iterator[Row]:
     architecture = "testbed" if smoke else "ViT-B-32"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        request = write_request(architecture, folder)
+        request = write_request(architecture, folder, _TINY if smoke else "")
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         told = json.loads(_estimate(request, folder / "home"))
+        wall = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cores = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / wall
     spent = {one["family"]: one["seconds"] for one in told["families"]}
     for one in told["families"]:
-        yield _row(f"{architecture}: {one['family']}, {one['texts']:,} texts", one["seconds"])
+        yield _row(
+            f"{architecture}: {one['family']}, {one['texts']:,} texts", one["seconds"], cores
+        )
     for words, without in (("without", spent["inversion"]), ("with", 0.0)):
-        yield _row(f"{architecture}: first audit, {words} inversion", told["seconds"] - without)
+        seconds = told["seconds"] - without
+        yield _row(f"{architecture}: first audit, {words} inversion", seconds, cores)
 
 
-def write_request(architecture: str, folder: Path) -> Path:
-    """A checkpoint, lists and a request in a folder that exists."""
+def write_request(architecture: str, folder: Path, more: str) -> Path:
+    """A checkpoint, lists and a request, with ``more`` tables, in a folder that exists."""
     write_checkpoint(architecture, folder / "checkpoint")
     people = names(LABELLED + LISTED)
     rows = [f"{name},{row % 2}" for row, name in enumerate(people[:LABELLED])]
@@ -44,7 +65,7 @@ def write_request(architecture: str, folder: Path) -> Path:
     request = folder / "request.toml"
     request.write_text(
         '[checkpoint]\nname = "bench"\nfolder = "checkpoint"\n\n'
-        '[subjects]\nlabelled = "labelled.csv"\nlist = "list.csv"\n',
+        f'[subjects]\nlabelled = "labelled.csv"\nlist = "list.csv"\n{more}',
         encoding="utf-8",
     )
     return request
@@ -56,5 +77,6 @@ def _estimate(request: Path, home: Path) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=asked).stdout
 
 
-def _row(name: str, seconds: float) -> Row:
-    return figure("first audit", name, [seconds / 60], "min")
+def _row(name: str, seconds: float, cores: float) -> Row:
+    """The figure, and how many cores the machine gave to the process that told it."""
+    return figure("first audit", name, [seconds / 60], "min", more={"cores": cores})

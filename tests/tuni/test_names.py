@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuni.errors import TextError
-from tuni.names import all_reference_parts, is_common, parse_name, reference_parts
+from tuni.names import (
+    all_reference_parts,
+    has_one_part,
+    is_common,
+    parse_name,
+    reference_parts,
+)
 from tuni.texts import canonical, clean_text, script_of
 
 WORDS = [
@@ -103,6 +109,7 @@ def test_one_part_names_have_no_family_part(text: str) -> None:
 def test_parts_make_up_the_text_again(text: str) -> None:
     name = parse_name(text)
     assert name.text == clean_text(text)
+    assert has_one_part(text) == (not name.last)
     assert name.with_first(name.first) == name.text
     if name.last:
         assert name.first
