@@ -1,5 +1,6 @@
 """What a job will cost, from a measured warm-up: told before the work begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from flows.job_folder import CHOICE
 from flows.settings import Request
 from flows.show import spell
 from flows.space import default_detector, paper_detector
-from tuni.cost import warm_up, work_units
+from tuni.cost import Work, warm_up, work_of
 from tuni.decoys import recombine_around
 from tuni.detector_spec import DetectorSpec
 from tuni.family_work import NEIGHBOURED, FamilyWork
@@ -65,15 +66,15 @@ def estimate(request: Request) -> Estimate:
         return Estimate((), 0.0, fresh=False)
     searching = job.objective != "none" and job.folder.kept(CHOICE) is None
     counts: dict[Family, int] = {}
-    units: dict[Family, float] = {}
+    works: dict[Family, list[Work]] = {}
     for paired, family, texts in _extractions(job, searching=searching):
         known = job.features.cached(family, sorted(texts), paired=paired)
         work = FamilyWork(job.target, job.spec, family, job.bank, SILENT, paired)
         needed = sorted({one for text in texts - known for one in work.needed(text)})
         counts[family] = counts.get(family, 0) + len(needed)
-        units[family] = units.get(family, 0.0) + work_units(job.target, job.spec, family, needed)
+        works.setdefault(family, []).append(work_of(job.target, job.spec, family, needed))
     rows = tuple(
-        (family, count, _seconds(job, family, units[family]) if count else 0.0)
+        (family, count, _seconds(job, family, works[family]) if count else 0.0)
         for family, count in counts.items()
     )
     trials = job.request.search.trials * SECONDS_PER_TRIAL if searching else 0.0
@@ -103,6 +104,7 @@ def _families(detector: DetectorSpec) -> set[Family]:
     return {family_of(name) for name in detector.needed}
 
 
-def _seconds(job: Job, family: Family, units: float) -> float:
+def _seconds(job: Job, family: Family, works: Sequence[Work]) -> float:
     names, paired = job.sets.decoy_fit, family in NEIGHBOURED
-    return units * warm_up(job.target, job.spec, family, names, job.bank, paired=paired).unit_s
+    speed = warm_up(job.target, job.spec, family, names, job.bank, paired=paired)
+    return sum(speed.seconds(work) for work in works)

@@ -10,7 +10,7 @@ from flows.show import spell
 from registry.feature_cache import EncryptedFeatureCache
 from tuni.audit import BLOCK
 from tuni.bundle import Scorer
-from tuni.cost import warm_up, work_units
+from tuni.cost import warm_up, work_of
 from tuni.family_work import NEIGHBOURED, FamilyWork
 from tuni.features import family_key
 from tuni.list_null import JudgeOptions, draw_decoys
@@ -137,5 +137,5 @@ def _extraction(
             total += often * len(needed)
             # Reading what is kept takes about as long as keeping it.
             seconds += often * speed.keep_s * len(texts)
-            seconds += often * speed.unit_s * work_units(target, spec, family, needed)
+            seconds += often * speed.seconds(work_of(target, spec, family, needed))
     return round(total), seconds

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from tuni.bank import Bank
 from tuni.family_work import Columns, FamilyWork
@@ -22,7 +23,21 @@ from tuni.target import Target
 
 MOST_COUNTED = 20_000  # texts that are tokenised to count; more are counted by a sample
 _FIRST_NAMES = 4  # of the warm-up, which goes on with four times as many until it took long enough
-_ENOUGH_S = 1.0
+_ENOUGH_S, _LONG_S = 1.0, 3.0  # of processor time: a busy machine must not end it early
+_SIZES = 3  # sizes that tell a pass's own time from that of what goes through it
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What goes through a tower.
+
+    Attributes:
+        units: Positions or images, as the module's law says.
+        passes: Passes that they go in.
+    """
+
+    units: float
+    passes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +45,22 @@ class Speed:
     """What a family takes on this machine.
 
     Attributes:
-        unit_s: Seconds per unit of `work_units`.
+        unit_s: Seconds per unit.
+        pass_s: Seconds per pass beside its units; of a small tower they are the larger part.
         keep_s: Seconds that a cache takes to keep a text's columns; 0 without one.
     """
 
     unit_s: float
+    pass_s: float
     keep_s: float
 
+    def seconds(self, work: Work) -> float:
+        """How long some work takes, keeping left out."""
+        return self.unit_s * work.units + self.pass_s * work.passes
 
-def work_units(target: Target, spec: FeatureSpec, family: Family, texts: Sequence[str]) -> float:
-    """Units of one family on distinct texts that are extracted together, neighbours included.
+
+def work_of(target: Target, spec: FeatureSpec, family: Family, texts: Sequence[str]) -> Work:
+    """Work of one family on distinct texts that are extracted together, neighbours included.
 
     Args:
         target: Tokenises.
@@ -50,16 +71,18 @@ def work_units(target: Target, spec: FeatureSpec, family: Family, texts: Sequenc
     if family == "inversion":
         restarts = spec.inversion.restarts if spec.inversion else 0
         size = images_per_pass(target, spec.batch)
-        return float(-(-len(texts) * restarts // size) * size)
+        passes = -(-len(texts) * restarts // size)
+        return Work(passes * size, passes)
     stride = -(-len(texts) // MOST_COUNTED) or 1
     some = texts[::stride]
     work = FamilyWork(target, spec, family, None, SILENT, paired=False)
-    positions = sum(
+    positions = [
         len(one.ids) * (one.ids.shape[1] - one.start)
         for prompt in work.prompts
         for one in prompt_passes(target, some, prompt, spec.batch)
-    )
-    return float(positions) * len(texts) / max(len(some), 1)
+    ]
+    times = len(texts) / max(len(some), 1)
+    return Work(times * sum(positions), times * len(positions))
 
 
 def warm_up(
@@ -89,17 +112,28 @@ def warm_up(
         count = -(-images_per_pass(target, spec.batch) // spec.inversion.restarts)
     # The first call ever pays for lists of names and kernels.
     extract(target, names[:1], spec, families=(family,), neighbours=paired, bank=bank)
+    measured: list[tuple[Work, float]] = []
     while True:
         some, kept = names[:count], _Timed(cache)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         extract(target, some, spec, families=(family,), neighbours=paired, bank=bank, cache=kept)
-        spent = time.perf_counter() - started
-        # Short calls are small passes, which a job hardly has, and noise.
-        if spent >= _ENOUGH_S or count >= len(names):
-            needed = sorted({one for name in some for one in work.needed(name)})
-            units = work_units(target, spec, family, needed)
-            return Speed((spent - kept.spent) / units, kept.spent / len(set(some)))
+        spent, used = time.perf_counter() - started, time.process_time() - used
+        needed = sorted({one for name in some for one in work.needed(name)})
+        measured.append((work_of(target, spec, family, needed), spent - kept.spent))
+        enough = used >= (_ENOUGH_S if len(measured) >= _SIZES else _LONG_S)
+        if enough or count >= len(names):
+            return Speed(*_fitted(measured), kept.spent / len(set(some)))
         count *= 4
+
+
+def _fitted(measured: Sequence[tuple[Work, float]]) -> tuple[float, float]:
+    """Seconds per unit and per pass, neither negative, by least squares of relative errors."""
+    if len(measured) < _SIZES:
+        work, spent = measured[-1]
+        return spent / work.units, 0.0
+    shares = np.array([[work.units / spent, work.passes / spent] for work, spent in measured])
+    unit_s, pass_s = nnls(shares, np.ones(len(shares)))[0]
+    return float(unit_s), float(pass_s)
 
 
 class _Timed:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tuni.cost import warm_up, work_units
+from tuni.cost import Speed, Work, warm_up, work_of
 from tuni.family_work import NEIGHBOURED, FamilyWork
 from tuni.features import extract, family_key
 from tuni.names import all_reference_parts
@@ -52,35 +52,38 @@ def extracted(target, family, texts, spec=SPEC):
 def test_units_are_the_positions_of_the_forward_passes(tiny_target, family, times):
     target = Counting(tiny_target)
     extracted(target, family, NAMES)
-    assert work_units(tiny_target, SPEC, family, NAMES) * times == target.positions
+    assert work_of(tiny_target, SPEC, family, NAMES).units * times == target.positions
 
 
 def test_units_of_the_inversion_are_images_of_whole_passes(tiny_target):
     target = Counting(tiny_target)
     extracted(target, "inversion", NAMES)
-    units = work_units(tiny_target, SPEC, "inversion", NAMES)
+    units = work_of(tiny_target, SPEC, "inversion", NAMES).units
     assert units >= 3 * len(NAMES)
     assert target.images == units * (SPEC.inversion.steps + 1)
 
 
 def test_no_text_is_no_work(tiny_target):
-    assert all(work_units(tiny_target, SPEC, family, ()) == 0 for family in SPEC.families)
+    nothing = Work(0, 0)
+    assert all(work_of(tiny_target, SPEC, family, ()) == nothing for family in SPEC.families)
+    assert Speed(1.0, 2.0, 3.0).seconds(nothing) == 0
 
 
 def test_many_texts_are_counted_by_a_sample(tiny_target):
     many = [f"Ada {i % 10}{i // 10}" for i in range(45_000)]
     spec = dataclasses.replace(SPEC, geometry=GeometrySpec(("{}",), ("{}",)), batch=256)
     exact = sum(
-        work_units(tiny_target, spec, "geometry", many[start : start + 15_000])
+        work_of(tiny_target, spec, "geometry", many[start : start + 15_000]).units
         for start in range(0, 45_000, 15_000)
     )
-    assert work_units(tiny_target, spec, "geometry", many) == pytest.approx(exact, rel=0.05)
+    found = work_of(tiny_target, spec, "geometry", many).units
+    assert found == pytest.approx(exact, rel=0.05)
 
 
 @pytest.mark.parametrize("family", SPEC.families)
 def test_a_warm_up_gives_a_rate_for_every_family(tiny_target, family):
     speed = warm_up(tiny_target, SPEC, family, NAMES, None, paired=family in NEIGHBOURED)
-    assert speed.unit_s > 0
+    assert speed.seconds(Work(1, 1)) > 0
     assert speed.keep_s < 1e-4  # there is no cache
 
 
