@@ -298,7 +298,6 @@ def _shared_flags(bundle: Bundle, null: ListNull, *, single: bool) -> tuple[str,
 
 def _flags(shared: tuple[str, ...], text: str, *, selected: bool) -> tuple[str, ...]:
     """What a reader must know of a text, sorted."""
-    own = ("common_name",) if is_common(parse_name(text)) else ()
-    if selected:
-        own = (*own, "selected_on")
+    told = {"common_name": is_common(parse_name(text)), "selected_on": selected}
+    own = [flag for flag, holds in told.items() if holds]
     return tuple(sorted((*shared, *own))) if own else shared
