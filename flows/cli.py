@@ -22,6 +22,7 @@ from flows.options import Decoys, Dependence, DetectorVersion, ListDecoys
 from flows.show import results, say
 from flows.start import open_settings
 from flows.verbs import verbs
+from tuni import __version__
 
 app = verbs(
     "Was this person's data in the training set of a CLIP model? Evidence from text alone.", "tuni"
@@ -39,6 +40,24 @@ app.command(epilog="Example: tuni compare 3f9c0a7be214 81d2c6f00a5e --report pag
 INTERRUPTED = "interrupted\n  fix: the same command goes on where this one stopped"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tuni {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def first(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version, and stop.", is_eager=True, callback=_tell_version
+        ),
+    ] = False,
+) -> None:
+    """What every verb begins with: nothing but the options of the command itself."""
 
 
 @app.command(epilog="Example: tuni run audit.toml")
@@ -221,7 +240,7 @@ def demo(as_json: Json = False) -> None:
 
 app.command(epilog="Example: tuni up --mlflow-port 5001")(up)
 app.command(epilog="Example: tuni down")(down)
-app.command(epilog='Examples: tuni status --json, eval "$(tuni status --env)"')(status)
+app.command(epilog='Examples: tuni status --json, env=$(tuni status --env) && eval "$env"')(status)
 
 
 @app.command(epilog="Example: tuni doctor --json")

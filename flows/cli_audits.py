@@ -70,9 +70,12 @@ def list_audits(
     from flows.audit_outcome import AuditOutcome
     from flows.ledger import open_ledger
     from registry.audits import Audits
+    from registry.watchlists import Watchlists
 
     with open_ledger(open_settings()) as ledger:
         found = [AuditOutcome.of(entry) for entry in Audits(ledger).list(watchlist)]
+        if watchlist and not found:  # audits outlive their list
+            Watchlists(ledger).get(watchlist)
     lines = [
         f"{'AUDIT':<13} {'BEGUN':<17} {'STATE':<10} {'FOUND':>7} {'OF':>9}  LIST BY CHECKPOINT"
     ]

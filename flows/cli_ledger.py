@@ -35,7 +35,8 @@ def init(as_json: Json = False) -> None:
 def rotate(as_json: Json = False) -> None:
     """Replace the home's key; texts, features and pseudonyms stay as they are.
 
-    Others may work meanwhile. Interrupted, the same command goes on.
+    Others on this machine may work meanwhile; pause other machines of a shared ledger, which need
+    the new key. Interrupted, the same command goes on.
     """
     from flows.keeping import rotate_key
 

@@ -6,6 +6,7 @@ import typer
 
 from flows.show import results
 from flows.start import open_settings
+from tuni.errors import EnvironmentFault
 
 Port = Annotated[int | None, typer.Option(min=1024, max=65535, help="Port on loopback.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
@@ -42,6 +43,8 @@ def status(
     from flows.services import status as look
 
     services = look(open_settings())
+    if env and not services.access:
+        raise EnvironmentFault("Prefect: not running for this home", "tuni up")
     results(services.record(), services.exports() if env else services.text(), as_json=as_json)
     if not services.healthy:
         raise typer.Exit(1)

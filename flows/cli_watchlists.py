@@ -1,5 +1,6 @@
 """`tuni watchlist`: lists of people, kept encrypted in the ledger."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from flows.show import results
 from flows.start import open_settings
 from flows.verbs import verbs
+from tuni.errors import RequestError
 
 watchlist = verbs("Import, list, show, export and delete watch lists.")
 
@@ -97,6 +99,8 @@ def delete(
     with open_ledger(open_settings()) as ledger:
         lists = Watchlists(ledger)
         entry = lists.get(name)
+        if not yes and not sys.stdin.isatty():
+            raise RequestError("watchlist delete: nobody is there to be asked", "add --yes")
         if not yes:
             typer.confirm(f"delete {name} ({entry.subjects:,} subjects)?", abort=True, err=True)
         lists.delete(name)

@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     device: str = Field(
         "cpu",
         pattern=r"^(cpu|cuda(:\d+)?)$",
-        description="Torch device of audits and scoring (TUNI_DEVICE).",
+        description="Torch device of audits and scoring, cpu, cuda or cuda:N (TUNI_DEVICE).",
     )
     workers: int | None = Field(
         None,
@@ -296,11 +296,14 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        told = "; ".join(
-            f"{prefix}{str(item['loc'][0]).upper()}: {item['msg']}"
-            for item in error.errors(include_url=False, include_input=False)
-        )
-        raise RequestError(told, "see docs/guide.md for every setting") from error
+        wrong = error.errors(include_url=False, include_input=False)
+        names = [str(item["loc"][0]) for item in wrong]
+        told = [
+            f"{prefix}{name.upper()}: {item['msg']}"
+            for name, item in zip(names, wrong, strict=True)
+        ]
+        meant = [str(Settings.model_fields[name].description) for name in names]
+        raise RequestError("; ".join(told), f"it is: {' '.join(meant)}") from error
 
 
 def read_request(path: Path) -> Request:

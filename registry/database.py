@@ -69,7 +69,7 @@ def open_engine(url: str) -> Engine:
     except ModuleNotFoundError as error:
         raise RequestError(
             "ledger: the driver for Postgres is not installed",
-            "pip install 'tuni-audit[postgres]'",
+            "in the checkout: .venv/bin/pip install -c constraints.txt -e '.[postgres]'",
         ) from error
     except (ArgumentError, ImportError) as error:
         raise RequestError("ledger: the database URL cannot be read", fix) from error
@@ -129,7 +129,7 @@ def needs_upgrade(
         raise HomeError(
             f"ledger: schema {current} was made by a newer version of tuni; this one knows up to "
             f"{head}",
-            "upgrade tuni (pip install --upgrade tuni-audit), or set TUNI_HOME to another folder",
+            "install the newer version of tuni, or set TUNI_HOME to another folder",
         )
     if current is not None and not allowed:
         raise HomeError(

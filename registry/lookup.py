@@ -54,7 +54,8 @@ def absent(tracking: Tracking, client: "MlflowClient", name: str, reference: str
         more = ", …" if len(others) > _TOLD else ""
         there = f"there are: {', '.join(others[:_TOLD])}{more}; or " if others else ""
         return ModelNotFound(
-            f"model {name}: not registered {where}", f"{there}make it with: tuni run"
+            f"model {name}: not registered {where}",
+            f"{there}make it with: tuni run (`tuni models list` shows all)",
         )
     if reference == "champion":
         return ModelNotFound(

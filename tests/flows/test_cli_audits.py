@@ -28,10 +28,17 @@ def own(registered, tmp_path: Path) -> Path:
         (("audits", "resume", "000000000000"), ("tuni audits list",)),
         (("watchlist", "show", "nobody"), ("tuni watchlist import",)),
         (("watchlist", "delete", "nobody", "--yes"), ("tuni watchlist import",)),
+        (("audits", "list", "--watchlist", "nobody"), ("tuni watchlist import",)),
     ],
 )
 def test_what_is_not_there_is_bad_input(tuni, own: Path, refused, arguments, words) -> None:
     refused(tuni(*arguments, home=own), *words)
+
+
+def test_a_list_is_not_deleted_unasked(tuni, own: Path, refused, csv_file) -> None:
+    tuni("watchlist", "import", csv_file("people.csv", FILE), "--name", "staff", home=own)
+    refused(tuni("watchlist", "delete", "staff", home=own), "--yes")
+    assert tuni("watchlist", "show", "staff", home=own).code == 0
 
 
 def test_a_list_named_after_a_person_is_refused(tuni, own: Path, refused, csv_file) -> None:

@@ -65,5 +65,5 @@ def test_down_in_a_home_where_nothing_runs_does_nothing(tuni, home):
     assert not (home / "mlflow.db").exists()
 
 
-def test_status_without_a_server_exports_nothing(tuni):
-    assert tuni("status", "--env").out.strip() == ""
+def test_status_without_a_server_exports_nothing_and_says_so(tuni, refused):
+    refused(tuni("status", "--env"), "tuni up", code=1)

@@ -117,4 +117,5 @@ def test_a_wrong_value_of_a_setting_names_the_variable(monkeypatch):
     monkeypatch.setenv("TUNI_KEY", "secret")
     with pytest.raises(RequestError, match=r"TUNI_MLFLOW_PORT: .*integer") as raised:
         read_settings()
+    assert "Port of MLflow's pages" in raised.value.fix
     assert "abc" not in str(raised.value)
