@@ -1,6 +1,5 @@
 """What an audit shows to others: MLflow's run, the evidence file and its page."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -112,14 +111,6 @@ def _evidence(ledger: Ledger, audit: Audit) -> tuple[Evidence, AuditFacts]:
         command=f"tuni audits verify {audit.id}",
         settings={name: "default" if v is None else str(v) for name, v in audit.options.items()},
         versions=library_versions(),
-        inputs={"bundle": audit.digest, "list (keyed)": _list_digest(ledger, rows)},
+        inputs={"bundle": audit.digest, "list (keyed)": rows.list_digest()},
     )
     return evidence, facts
-
-
-def _list_digest(ledger: Ledger, rows: AuditRows) -> str:
-    seen = hashlib.sha256()
-    for block in rows.subjects():
-        for one in block:
-            seen.update(f"{one.text}\n".encode("utf-8", "surrogatepass"))
-    return ledger.keys.content_digest(seen.digest())

@@ -4,6 +4,7 @@ The one law: a verdict is inserted and never updated, and the first one stands, 
 repeated worker changes nothing.
 """
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -89,6 +90,21 @@ class AuditRows:
         with database_errors("read the audit's list"), self._engine.connect() as connection:
             for rows in connection.execute(query).partitions():
                 yield [self._listed(row) for row in rows]
+
+    def list_digest(self) -> str:
+        """Keyed digest of who is on the list, in whatever order; no text is opened for it."""
+        query = (
+            select(PEOPLE.c.pseudonym)
+            .join(LISTED, LISTED.c.subject == PEOPLE.c.id)
+            .where(LISTED.c.audit == self._audit)
+            .order_by(PEOPLE.c.pseudonym)
+            .execution_options(yield_per=_ROWS)
+        )
+        seen = hashlib.sha256()
+        with database_errors("read the audit's list"), self._engine.connect() as connection:
+            for mark in connection.scalars(query):
+                seen.update(f"{mark}\n".encode())
+        return self._ledger.keys.content_digest(seen.digest())
 
     def on_list(self, texts: Sequence[str]) -> frozenset[int]:
         """Rows of ``texts`` that are subjects of the audit."""
