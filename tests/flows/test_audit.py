@@ -186,7 +186,8 @@ def test_a_shard_that_always_fails_makes_the_audit_partial_until_it_is_mended(
 ) -> None:
     part = interrupted(settings, ledger)
     rows, people = AuditRows(ledger, part.id), schema.subjects
-    broken = people.c.id == rows.shard(rows.shards_left()[0])[0].id
+    shard = rows.shard(rows.shards_left()[0])  # 4 where the text that is too long lies in it
+    broken = people.c.id == shard[0].id
     with ledger.engine.begin() as connection:
         sound = connection.scalar(select(people.c.sealed).where(broken))
         connection.execute(update(people).where(broken).values(sealed=b"x" * 40))
@@ -194,8 +195,8 @@ def test_a_shard_that_always_fails_makes_the_audit_partial_until_it_is_mended(
     ended = AuditOutcome.of(Audits(ledger).get(part.id))
     assert ended.audit.state == "partial"
     assert ended.summary is not None
-    assert ended.summary.missing == 5
-    assert "NO VERDICT: 5 subjects" in ended.text()
+    assert ended.summary.missing == len(shard)
+    assert f"NO VERDICT: {len(shard)} subjects" in ended.text()
     with ledger.engine.begin() as connection:
         connection.execute(update(people).where(broken).values(sealed=sound))
     assert resume.fn(part.id) == part.id
