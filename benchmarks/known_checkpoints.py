@@ -4,8 +4,8 @@ Each folder holds an open_clip checkpoint, ``truth.csv`` (text, member) and ``de
 
     python benchmarks/known_checkpoints.py FOLDER...
 
-The reference figures are those of docs/method.md for the checkpoints closed10a and closed10b; for
-other folders that column stays empty.
+The reference figures stand below, for the checkpoints closed10a and closed10b, which are no part of
+this repository; for other folders that column stays empty. docs/results.md has the outcome.
 """
 
 import sys

@@ -1,17 +1,14 @@
 """How near the estimates come: what `tuni run` and `tuni score` tell, over what it takes then."""
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homes import scratch_home
 from models import names
 from scoring import light
 from timing import Row, figure
 
-from flows.environment import log_to, prepare
 from flows.settings import Request, Settings
 from tuni.bundle import Bundle, write_bundle
 
@@ -23,13 +20,7 @@ SEED, WANTED = 1, "0.75 to 1.25"
 
 def measure(smoke: bool) -> Iterator[Row]:
     """A job on the smallest testbed, then lists of names by two detectors of its checkpoint."""
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch) / "home"
-        home.mkdir(mode=0o700)
-        os.environ["TUNI_HOME"] = str(home)
-        settings = Settings(home=home)
-        prepare(settings)
-        log_to(home / "logs")
+    with scratch_home() as (scratch, settings):
         from flows.calibrate import make_bundle
         from flows.demo import demo_request
         from flows.job import Job
@@ -37,7 +28,7 @@ def measure(smoke: bool) -> Iterator[Row]:
         from tuni.testbed.build import make_testbed
         from tuni.testbed.settings import TestbedSettings
 
-        bed = make_testbed(TestbedSettings.of_size("test", SEED), Path(scratch) / "testbeds")
+        bed = make_testbed(TestbedSettings.of_size("test", SEED), scratch / "testbeds")
         request = demo_request(bed)
         if smoke:
             small = {"gibberish": 500, "decoy_fit": 200, "decoy_search": 100, "decoy_check": 50}

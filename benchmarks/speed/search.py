@@ -1,28 +1,19 @@
 """A search of 200 trials on kept features, what MLflow and Optuna write included."""
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+from homes import scratch_home
 from timing import Row, figure, measured
 
-from flows.environment import log_to, prepare
-from flows.settings import SearchTable, Settings, read_request
+from flows.settings import SearchTable, read_request
 
 SEED = 1
 
 
 def measure(smoke: bool) -> Iterator[Row]:
     """Features first, then the study, in one job of a home of its own."""
-    with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch) / "home"
-        home.mkdir(mode=0o700)
-        os.environ["TUNI_HOME"] = str(home)
-        settings = Settings(home=home)
-        prepare(settings)
-        log_to(home / "logs")
+    with scratch_home() as (scratch, settings):
         from flows.job import Job
         from flows.search import choose
         from flows.trials import Trials
@@ -30,7 +21,7 @@ def measure(smoke: bool) -> Iterator[Row]:
         from tuni.testbed.settings import TestbedSettings
 
         bed = make_testbed(
-            TestbedSettings.of_size("test" if smoke else "demo", SEED), Path(scratch) / "testbeds"
+            TestbedSettings.of_size("test" if smoke else "demo", SEED), scratch / "testbeds"
         )
         trials = 4 if smoke else 200
         update: dict[str, object] = {"search": SearchTable(trials=trials)}
