@@ -72,11 +72,14 @@ def run(
 
     Stopped at any moment, the same command goes on where it was.
     """
-    open_settings()  # before Prefect is imported, which reads its settings then
+    settings = open_settings()  # before Prefect is imported, which reads its settings then
 
+    from flows.flow_server import start_flow_server
     from flows.settings import read_request
 
     asked = read_request(request)
+    if not estimate_only:
+        start_flow_server(settings)
     say("loading the checkpoint, then measuring what the job will cost")  # imports take seconds
 
     from flows.estimate import estimate
@@ -232,6 +235,10 @@ def demo(as_json: Json = False) -> None:
     """Do the whole job on a small testbed and compare the verdicts with the truth."""
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
+    from flows.flow_server import start_flow_server
+
+    start_flow_server(settings)
+
     from flows.demo import run_demo
 
     outcome = run_demo(settings)
@@ -278,6 +285,10 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:  # the one place where a fault of ours becomes a sentence
         report_fault(error, "tuni")
+        from flows.flow_server import ended_early
+
+        if (fault := ended_early()) is not None:
+            _stop(str(fault), 1)
         _stop(
             f"{type(error).__name__}, a fault of this program\n  fix: see logs/tuni.log in the "
             "home, and report it with the frames there",

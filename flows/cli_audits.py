@@ -43,6 +43,10 @@ def audit(
     """
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
+    from flows.flow_server import start_flow_server
+
+    start_flow_server(settings)
+
     from flows.audit_runs import run_audits
 
     outcome = run_audits(
@@ -124,6 +128,10 @@ def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) ->
     It keeps the detector's version that it began with, whatever is champion now.
     """
     settings = open_settings()  # before Prefect is imported, which reads its settings then
+
+    from flows.flow_server import start_flow_server
+
+    start_flow_server(settings)
 
     from flows.audit_runs import resume_audit
 

@@ -22,9 +22,13 @@ from tuni.errors import HomeError
 def begin_command() -> Settings:
     """What every command does first: settings, home, Prefect's environment, log, progress."""
     from flows.console import ConsoleProgress, current_progress
+    from flows.show import say
 
     settings = read_settings()
+    new = not settings.home.expanduser().exists()
     prepare(settings)
+    if new:
+        say(f"new home {settings.home}: if another was meant, correct TUNI_HOME and remove this one")
     log_to(settings.home / "logs", settings.log_format)
     current_progress.set(ConsoleProgress())
     return settings
@@ -33,7 +37,7 @@ def begin_command() -> Settings:
 def prepare(settings: Settings) -> None:
     """Set Prefect's environment for this process, where the user has not set it himself.
 
-    Flows go to the server of `tuni up` where it runs; else each starts an embedded one, whose
+    Flows go to the server of `tuni up` where it runs; else to the command's own (flow_server), whose
     database is the same.
     """
     home = open_home(settings)
