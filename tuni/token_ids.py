@@ -1,13 +1,15 @@
 """Token ids of texts by open_clip's tokenizer, each word's worked out once.
 
 The one law: the ids are the tokenizer's own. It cleans a text with ftfy before it looks at the
-words, which takes longer than the forward pass of a small tower. In printable ASCII without "&"
-there is nothing to clean but white space and case, and no token crosses white space: such a text
-is the sum of its words. All others, and tokenizers that clean otherwise, take a text whole.
+words, which takes longer than the forward pass of a small tower. Where there is nothing to clean
+but white space and case, a text is the sum of its words, since no token crosses white space. All
+others, and tokenizers that clean otherwise, take a text whole.
 """
 
 from functools import lru_cache
 
+from ftfy import fix_text
+from ftfy.badness import is_bad
 from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 
 _KEPT = 1 << 15  # words, and whole texts of the second kind: a block of texts is asked for twice
@@ -20,9 +22,13 @@ class TokenIds:
         """Take a tokenizer; its settings decide whether words may be taken one by one."""
         self._by_words = tokenizer.clean_fn is get_clean_fn("lower")
         self._part = lru_cache(maxsize=_KEPT)(tokenizer.encode)
+        self._clean = lru_cache(maxsize=_KEPT)(lambda word: fix_text(word) == word)
 
     def __call__(self, text: str) -> list[int]:
         """Ids of one text."""
-        if self._by_words and text.isascii() and text.isprintable() and "&" not in text:
-            return [token for word in text.split() for token in self._part(word)]
+        if self._by_words and text.isprintable() and "&" not in text:
+            words = text.split()
+            # Of all that ftfy does only the search for mojibake looks beyond a word.
+            if text.isascii() or (all(map(self._clean, words)) and not is_bad(text)):
+                return [token for word in words for token in self._part(word)]
         return list(self._part(text))

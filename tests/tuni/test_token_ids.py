@@ -27,6 +27,18 @@ def test_ids_of_printable_ascii_are_the_tokenizers_own(text):
     assert IDS(text) == PLAIN.encode(text)
 
 
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.text(st.sampled_from("AaÄäÃãÂâéÉßñøŁąΣσçÇ©¤ '’-.І李김ａ＆;"), max_size=6), max_size=5))
+def test_ids_of_letters_beyond_ascii_are_the_tokenizers_own(words):
+    text = " ".join(words)
+    assert IDS(text) == PLAIN.encode(text)
+
+
+@pytest.mark.parametrize("text", ["José Ã©", "Ã © x", "ＡＢ ñ", "ΑΣ Σ", "a\u0301 b", "＆amp; é"])
+def test_what_ftfy_mends_is_mended(text):
+    assert TokenIds(SimpleTokenizer())(text) == PLAIN.encode(text)
+
+
 @pytest.mark.parametrize("clean", ["lower", "whitespace", "canonicalize"])
 @pytest.mark.parametrize("text", ["Ada B. Roe", "a_b  C", "x & y", "Zoë\tLi", "", " "])
 def test_ids_follow_the_tokenizers_cleaning(clean, text):
