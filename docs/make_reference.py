@@ -1,7 +1,7 @@
-"""Writes docs/cli.md and the tables of docs/guide.md from the code; `make docs` calls it.
+"""Writes docs/cli.md and the tables of other pages; `make docs` calls it.
 
-The one law: what a page says of an option or a key is what the code says. tests/architecture
-fails where a page is stale.
+The one law: what a page says of an option or a key is what the code says, and what it says of a
+measured time is what the committed run says. tests/architecture fails where a page is stale.
 """
 
 import json
@@ -67,24 +67,50 @@ def variables() -> str:
     return "\n".join(lines)
 
 
-def filled(page: str) -> str:
+def speed_tables() -> dict[str, str]:
+    """A Markdown table for each subject of the run that docs/performance.json keeps."""
+    run = json.loads((DOCS / "performance.json").read_text(encoding="utf-8"))
+    machine = ", ".join(f"{key} {value}" for key, value in run["machine"].items() if value)
+    made = {"machine": f"Machine: {machine}."}
+    for subject, told in run["subjects"].items():
+        lines = [
+            f"`python benchmarks/speed --only {subject}`, {told['date']}:",
+            "",
+            "| measured | figure | wanted | beside it |",
+            "|---|---|---|---|",
+        ]
+        for row in told["rows"]:
+            spread = f" ({row['low']:.3g} to {row['high']:.3g})"
+            figure = f"{row['value']:.3g}{spread if row['low'] < row['high'] else ''}"
+            beside = ", ".join(f"{key} {_number(value)}" for key, value in row["more"].items())
+            cells = (row["name"], f"{figure} {row['unit']}", row["wanted"], beside)
+            lines.append(f"| {' | '.join(cell.strip() for cell in cells)} |")
+        made[subject] = "\n".join(lines)
+    return made
+
+
+def filled(page: str, parts: dict[str, str]) -> str:
     """A page with its generated parts written anew."""
-    for name, make in (("request tables", request_tables), ("variables", variables)):
+    for name, content in parts.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
         if not found or not closed:
-            raise SystemExit(f"docs/guide.md: the marks of {name} are missing")
-        page = f"{before}{begin}\n{make()}\n{end}{after}"
+            raise SystemExit(f"docs: the marks of {name} are missing")
+        page = f"{before}{begin}\n{content}\n{end}{after}"
     return page
 
 
 def pages() -> dict[Path, str]:
     """What every generated page should hold."""
-    guide = DOCS / "guide.md"
+    tables = {"request tables": request_tables(), "variables": variables()}
+    filled_pages = {"guide.md": tables, "performance.md": speed_tables()}
     return {
         DOCS / "cli.md": cli_page(),
-        guide: filled(guide.read_text(encoding="utf-8")),
+        **{
+            DOCS / name: filled((DOCS / name).read_text(encoding="utf-8"), parts)
+            for name, parts in filled_pages.items()
+        },
         DOCS / "evidence.schema.json": json.dumps(evidence_schema(), indent=1) + "\n",
     }
 
@@ -95,6 +121,10 @@ def main() -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             path.write_text(content, encoding="utf-8")
             sys.stdout.write(f"wrote docs/{path.name}\n")
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else f"{value}"
 
 
 def _helps(command: Any, name: str) -> Iterator[tuple[str, str]]:  # Any: Typer's own click

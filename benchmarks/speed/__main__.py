@@ -1,10 +1,11 @@
 """Side-by-side figures of how fast tuni is: `make bench`, `make bench-smoke`, `make bench-gpu`.
 
     python benchmarks/speed --out speed.json
-    python benchmarks/speed --only text_encoder scorers
+    python benchmarks/speed --only text_encoder scorers --out speed.json
 
 Every subject is one module beside this one, with a function ``measure(smoke)`` that yields rows,
-and runs in a process of its own, so that none pays for what another left in memory.
+and runs in a process of its own, so that none pays for what another left in memory. A file of this
+machine that is there already keeps the subjects that are not measured anew.
 """
 
 import argparse
@@ -50,7 +51,6 @@ def main() -> None:
         "gpu": torch.cuda.get_device_name() if asked.gpu else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
     if not asked.only or len(asked.only) > 1:
         sys.stdout.write(", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
@@ -58,23 +58,31 @@ def main() -> None:
     subjects = asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS)
     if asked.smoke and not asked.only:
         subjects = tuple(one for one in subjects if one not in WHOLE_JOBS)
-    load, started = os.getloadavg()[0], time.perf_counter()
-    rows: list[dict[str, object]] = []
+    kept = _kept(asked.out, machine)
     for subject in subjects:
+        rows: list[dict[str, object]] = []
         if len(subjects) > 1 and not asked.smoke:  # memory is not judged there
-            rows += _alone(subject, asked)
+            rows = _alone(subject, asked)
         else:
             for row in importlib.import_module(subject).measure(asked.smoke):
                 rows.append(asdict(row))
                 _show(rows[-1])
+        kept[subject] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "rows": rows}
         if asked.out:
-            run = {
-                "minutes": round((time.perf_counter() - started) / 60, 1),
-                "load at the start": round(load, 2),
-                "load at the end": round(os.getloadavg()[0], 2),
-            }
-            text = json.dumps({"machine": machine | run, "rows": rows}, indent=1)
-            asked.out.write_text(text + "\n", encoding="utf-8")
+            order = [name for name in (*SUBJECTS, *GPU_SUBJECTS) if name in kept]
+            found = {"machine": machine, "subjects": {name: kept[name] for name in order}}
+            asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _kept(out: Path | None, machine: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Subjects of an earlier run on this very machine."""
+    if out is None or not out.exists():
+        return {}
+    found = json.loads(out.read_text(encoding="utf-8"))
+    if found["machine"] != machine:
+        sys.exit(f"--out: {out} holds the figures of another machine; name another file")
+    kept: dict[str, dict[str, object]] = found["subjects"]
+    return kept
 
 
 def _alone(subject: str, asked: argparse.Namespace) -> list[dict[str, object]]:
@@ -83,8 +91,9 @@ def _alone(subject: str, asked: argparse.Namespace) -> list[dict[str, object]]:
         command = [sys.executable, str(Path(__file__).parent), "--only", subject]
         command += ["--threads", str(asked.threads), "--out", str(out)]
         subprocess.run([*command, *(["--smoke"] if asked.smoke else [])], check=True)
-        found: list[dict[str, object]] = json.loads(out.read_text(encoding="utf-8"))["rows"]
-        return found
+        found = json.loads(out.read_text(encoding="utf-8"))["subjects"][subject]["rows"]
+        rows: list[dict[str, object]] = found
+        return rows
 
 
 def _show(row: dict[str, object]) -> None:

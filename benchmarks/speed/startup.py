@@ -31,6 +31,7 @@ def measure(smoke: bool) -> Iterator[Row]:
     yield _row(f"--help of {len(runs)} verbs, fastest to slowest", runs)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
+        (folder / "home").mkdir(mode=0o700)
         (folder / "request.toml").write_text(_REQUEST, encoding="utf-8")
         (folder / "list.csv").write_text("text\nAda Roe\n", encoding="utf-8")
         spent = [_first_line(folder) for _ in range(1 if smoke else 5)]
