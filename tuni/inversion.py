@@ -66,6 +66,37 @@ def columns(
         RequestError: An option of the spec is out of range.
         TextError: A text does not fit into the context under the prompt.
     """
+    return _summarise(*_invert(target, texts, spec, batch, step))
+
+
+def inverted_embeddings(
+    target: Target,
+    texts: Sequence[str],
+    spec: InversionSpec,
+    batch: int,
+    step: Callable[[int], None],
+) -> NDArray[np.float32]:
+    """Unit embeddings of the images that a text's restarts end at; arguments as for `columns`.
+
+    Returns:
+        Shape ``(n, restarts, embed_dim)``.
+
+    Raises:
+        RequestError: An option of the spec is out of range.
+        TextError: A text does not fit into the context under the prompt.
+    """
+    _, images, _ = _invert(target, texts, spec, batch, step)
+    return np.asarray(images.numpy(), dtype=np.float32)
+
+
+def _invert(
+    target: Target,
+    texts: Sequence[str],
+    spec: InversionSpec,
+    batch: int,
+    step: Callable[[int], None],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Curves ``(n, r, marks)``, last image embeddings ``(n, r, d)`` and goals ``(n, d)``."""
     _check(spec, target.image_size)
     goals = prompt_embeddings(target, texts, (spec.prompt,), batch)[:, 0]
     marks = [max(1, round(share * spec.steps)) for share in spec.curve]
@@ -96,7 +127,7 @@ def columns(
         )
         curves[begin : begin + len(some)] = cosines[: len(some)].cpu()
         images[begin : begin + len(some)] = embeddings[: len(some)].cpu()
-    return _summarise(
+    return (
         curves.view(len(texts), spec.restarts, len(marks)),
         images.view(len(texts), spec.restarts, target.embed_dim),
         goals,

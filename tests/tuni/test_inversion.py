@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from tuni.errors import RequestError
-from tuni.inversion import columns
+from tuni.inversion import columns, inverted_embeddings
 from tuni.seeds import derive_seed
 from tuni.spec import InversionSpec
 
@@ -82,6 +82,14 @@ def test_equals_a_plain_algorithm_1(tiny_target, spec):
         assert set(found) == set(expected)
         for name, value in expected.items():
             np.testing.assert_allclose(found[name][row], np.atleast_1d(value), rtol=0, atol=1e-5)
+
+
+def test_the_images_themselves_are_those_of_the_columns(tiny_target):
+    ends = inverted_embeddings(tiny_target, TEXTS, SMALL, 64, lambda _count: None)
+    assert ends.shape == (len(TEXTS), SMALL.restarts, tiny_target.embed_dim)
+    for text, own in zip(TEXTS, ends, strict=True):
+        _, expected = plain(tiny_target, text, SMALL)
+        np.testing.assert_allclose(own, np.stack(expected), atol=2e-5)
 
 
 def test_a_text_does_not_feel_its_company(tiny_target):

@@ -12,7 +12,12 @@ from tuni.peers.text_only import (
     single_column,
     token_norm,
 )
-from tuni.peers.with_pictures import cosine_similarity, identity_inference, weak_supervision
+from tuni.peers.with_pictures import (
+    cosine_similarity,
+    identity_inference,
+    inverted_likeness,
+    weak_supervision,
+)
 
 __all__ = [
     "OURS",
@@ -114,5 +119,14 @@ PEERS: tuple[Peer, ...] = (
         "the majority of pictures is right for at least 1 of 21 prompts",
         identity_inference,
         pictures=True,
+    ),
+    Peer(
+        "inverted",
+        "inverted images beside the pictures (ours)",
+        "ours",
+        "cosine that at most 5 % of known non-members reach (ours)",
+        inverted_likeness,
+        pictures=True,
+        known_strangers=True,
     ),
 )

@@ -19,6 +19,7 @@ from tuni.decoys import recombine_around
 from tuni.detectors import Nulls
 from tuni.errors import TooFewTexts
 from tuni.features import extract
+from tuni.inversion import inverted_embeddings
 from tuni.names import all_reference_parts
 from tuni.nulls import GibberishSpec, gibberish
 from tuni.picture_embeddings import embed_pictures
@@ -144,11 +145,12 @@ class Bench:
             "gibberish_fit": noise[: sizes.gibberish_fit],
             "gibberish_scale": noise[sizes.gibberish_fit :],
         }
+        self._inversion = InversionSpec(restarts=sizes.restarts, steps=sizes.steps, seed=seed)
         self.spec = FeatureSpec(
             parts=all_reference_parts(),
             noise=None,
             geometry=GeometrySpec(few_prompts=PROMPTS_8, many_prompts=PROMPTS_24),
-            inversion=InversionSpec(restarts=sizes.restarts, steps=sizes.steps, seed=seed),
+            inversion=self._inversion,
         )
 
     def about(self, places: NDArray[np.intp], sizes: BenchSizes) -> "Bench":
@@ -191,6 +193,11 @@ class Bench:
         """Unit embeddings, shape (n, prompts, d)."""
         found = prompt_embeddings(self.target, texts, prompts, self.spec.batch)
         return np.asarray(found.numpy(), dtype=np.float32)
+
+    def inverted(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit embeddings of the images that inversion ends at, shape (n, restarts, d)."""
+        with self._progress.stage("inverted images", len(texts)) as step:
+            return inverted_embeddings(self.target, texts, self._inversion, self.spec.batch, step)
 
     def picture_embeddings(self, *, of_strangers: bool = False) -> NDArray[np.float32]:
         """Unit embeddings of the pictures of the subjects, or of the known strangers: (n, k, d)."""

@@ -1,4 +1,4 @@
-"""Published methods that need pictures of the person: CSA, WSA, IDIA.
+"""Methods that need pictures of the person: CSA, WSA, IDIA, and inverted images beside them.
 
 The one law: the idea is the publication's, and where it leaves a number open, ours says so.
 """
@@ -116,6 +116,16 @@ def identity_inference(bench: Bench) -> PeerResult:
     return PeerResult(won + right / (len(IDIA_PROMPTS) * each + 1), won >= IDIA_NEEDED)
 
 
+def inverted_likeness(bench: Bench) -> PeerResult:
+    """Do the images that the name alone leads to look like the person (ours)?
+
+    Cosine of a picture with the mean of the inverted images, mean over the pictures. The threshold
+    is as for CSA, which has the name's own embedding in the place of the inverted images.
+    """
+    scores = _likeness(bench)
+    return PeerResult(scores, above(scores, _likeness(bench, of_strangers=True)))
+
+
 def _most(values: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> int:
     """How often the most frequent value occurs."""
     return int(np.unique(values, return_counts=True)[1].max(initial=0))
@@ -136,6 +146,14 @@ def _cosines(bench: Bench, *, of_strangers: bool = False) -> Floats:
     texts = bench.text_embeddings(people.texts, (PROMPT,))
     pictures = bench.picture_embeddings(of_strangers=of_strangers)
     return np.asarray((pictures * texts).sum(axis=2).mean(axis=1), dtype=np.float64)
+
+
+def _likeness(bench: Bench, *, of_strangers: bool = False) -> Floats:
+    people = bench.strangers if of_strangers else bench.subjects
+    ends = bench.inverted(people.texts).mean(axis=1)
+    ends /= np.linalg.norm(ends, axis=1, keepdims=True)
+    pictures = bench.picture_embeddings(of_strangers=of_strangers)
+    return np.asarray((pictures * ends[:, None]).sum(axis=2).mean(axis=1), dtype=np.float64)
 
 
 def _joined(bench: Bench, *, of_strangers: bool = False) -> Floats:

@@ -40,7 +40,8 @@ def test_methods_have_keys_of_their_own_and_say_where_they_come_from():
     assert len({peer.key for peer in PEERS}) == len(PEERS)
     assert OURS in {peer.key for peer in PEERS}
     assert all(peer.source and peer.rule for peer in PEERS)
-    assert {peer.key for peer in PEERS if peer.pictures} == {"ours-pictures", "csa", "wsa", "idia"}
+    pictured = {"ours-pictures", "csa", "wsa", "idia", "inverted"}
+    assert {peer.key for peer in PEERS if peer.pictures} == pictured
 
 
 def test_a_costly_method_is_asked_about_some_of_every_group_whatever_the_order():

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from tuni.peers import People
-from tuni.peers.with_pictures import IDIA_PROMPTS, cosine_similarity, identity_inference
+from tuni.peers.with_pictures import (
+    IDIA_PROMPTS,
+    cosine_similarity,
+    identity_inference,
+    inverted_likeness,
+)
 from tuni.peers.with_pictures import weak_supervision as wsa
 from tuni.roc import auc
 
@@ -32,6 +37,14 @@ class Staged:
         ]
         units = np.array([one / np.linalg.norm(one) for one in turned], np.float32)
         return units.reshape(len(texts), len(prompts), 8)
+
+    def inverted(self, texts):
+        """Two restarts, on either side of the name's own embedding."""
+        apart = np.random.default_rng(3).normal(size=(len(texts), 8))
+        ends = np.array([self.names[text] for text in texts])[:, None] + 0.3 * apart[
+            :, None
+        ] * np.array([[[1.0], [-1.0]]])
+        return ends.astype(np.float32)
 
     def picture_embeddings(self, *, of_strangers=False):
         return self.seen[of_strangers]
@@ -68,6 +81,16 @@ def test_csa_is_the_mean_cosine_against_known_strangers():
         assert result.scores[row] == pytest.approx(
             np.mean([p @ texts[row] for p in pictures]), abs=1e-6
         )
+    assert result.accused[:15].sum() >= 13
+    assert result.accused[15:].sum() <= 3
+
+
+def test_inverted_images_are_compared_by_their_mean():
+    bench = staged()
+    result = inverted_likeness(bench)
+    for row, pictures in enumerate(bench.seen[False]):
+        name = bench.names[bench.subjects.texts[row]]  # the restarts' mean, as staged
+        assert result.scores[row] == pytest.approx(np.mean(pictures @ name), abs=1e-6)
     assert result.accused[:15].sum() >= 13
     assert result.accused[15:].sum() <= 3
 
