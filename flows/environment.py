@@ -28,7 +28,7 @@ def begin_command() -> Settings:
     new = not settings.home.expanduser().exists()
     prepare(settings)
     if new:
-        say(f"new home {settings.home}: if another was meant, correct TUNI_HOME and remove this one")
+        say(f"new home {settings.home}; if another was meant, correct TUNI_HOME and remove it")
     log_to(settings.home / "logs", settings.log_format)
     current_progress.set(ConsoleProgress())
     return settings
@@ -37,8 +37,8 @@ def begin_command() -> Settings:
 def prepare(settings: Settings) -> None:
     """Set Prefect's environment for this process, where the user has not set it himself.
 
-    Flows go to the server of `tuni up` where it runs; else to the command's own (flow_server), whose
-    database is the same.
+    Flows go to the server of `tuni up` where it runs; else to the command's own (flow_server),
+    whose database is the same.
     """
     home = open_home(settings)
     defaults = {

@@ -15,6 +15,9 @@ ODD = st.sampled_from(
 )  # fmt: skip
 
 
+LETTERS = "AaÄäÃãÂâéÉßñøŁąΣσçÇ©¤ '’-.І李김ａ＆;"  # noqa: RUF001
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(ODD, max_size=8).map("".join)))
 def test_ids_are_the_tokenizers_own(text):
@@ -28,13 +31,16 @@ def test_ids_of_printable_ascii_are_the_tokenizers_own(text):
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.lists(st.text(st.sampled_from("AaÄäÃãÂâéÉßñøŁąΣσçÇ©¤ '’-.І李김ａ＆;"), max_size=6), max_size=5))
+@given(st.lists(st.text(st.sampled_from(LETTERS), max_size=6), max_size=5))
 def test_ids_of_letters_beyond_ascii_are_the_tokenizers_own(words):
     text = " ".join(words)
     assert IDS(text) == PLAIN.encode(text)
 
 
-@pytest.mark.parametrize("text", ["José Ã©", "Ã © x", "ＡＢ ñ", "ΑΣ Σ", "a\u0301 b", "＆amp; é"])
+@pytest.mark.parametrize(
+    "text",
+    ["José Ã©", "Ã © x", "ＡＢ ñ", "ΑΣ Σ", "a\u0301 b", "＆amp; é"],  # noqa: RUF001
+)
 def test_what_ftfy_mends_is_mended(text):
     assert TokenIds(SimpleTokenizer())(text) == PLAIN.encode(text)
 
