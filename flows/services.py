@@ -42,7 +42,8 @@ from tuni.errors import EnvironmentFault, RequestError
 NAMES = ("mlflow", "prefect", "worker")
 LIMIT_S = 120.0
 _HEALTH = {"mlflow": "/health", "prefect": "/api/health"}
-_PAGE = {"mlflow": "", "prefect": "/v2"}
+# MLflow's front page is about language models and shows none of our runs.
+_PAGE = {"mlflow": "/#/experiments?workflowType=machine_learning", "prefect": "/v2"}
 # Nobody waits at a terminal for the worker's flows: a server may be away for minutes.
 _PATIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "8",

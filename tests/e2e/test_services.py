@@ -237,7 +237,7 @@ def start(request, audit, own_home, tuni, free_port, truth, tmp_path) -> Callabl
             Home.open(own_home),
             call,
             str(audit.result["model"]),
-            services["mlflow"]["page"],
+            services["mlflow"]["page"].partition("/#")[0],
             services["prefect"]["page"].removesuffix("/v2"),
         )
 
