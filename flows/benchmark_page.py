@@ -25,10 +25,11 @@ from flows.fact_page import (
     Subheading,
     Table,
 )
-from flows.svg import BLUE, GREEN, GREY, PURPLE, VERMILLION, render
+from flows.svg import BLUE, GREY, VERMILLION, render
 from tuni.intervals import Interval, Rate
 
-_MARKS = (("o", BLUE), ("s", VERMILLION), ("^", GREEN), ("D", PURPLE))
+_COLOURS = {"short": BLUE, "described": VERMILLION}
+_MARKS = "os^DvP"  # a seed each
 
 
 def benchmark_page(facts: BenchmarkFacts) -> FactPage:
@@ -64,12 +65,12 @@ class AucTable:
 
     Attributes:
         methods: Titles, best first.
-        testbeds: Names.
+        testbeds: Seed and caption regime of each.
         values: AUC and interval by testbed, then by method; None where it was not measured.
     """
 
     methods: tuple[str, ...]
-    testbeds: tuple[str, ...]
+    testbeds: tuple[tuple[int, str], ...]
     values: tuple[tuple[tuple[float, Interval] | None, ...], ...]
 
 
@@ -84,17 +85,20 @@ def auc_table(figures: Sequence[Figures]) -> AucTable:
     for rows in beds.values():
         known = {one.title: (one.auc, one.auc_interval) for one in rows}
         values.append(tuple(known.get(title) for title in methods))
-    return AucTable(
-        methods, tuple(f"seed {seed}, {captions}" for seed, captions in beds), tuple(values)
-    )
+    return AucTable(methods, tuple(beds), tuple(values))
 
 
 def draw_aucs(table: AucTable, axes: Axes) -> None:
-    """Draw a point with its interval for each method, testbeds below each other."""
+    """Draw a point with its interval for each method, testbeds below each other.
+
+    The marker tells the seed, the colour the caption regime.
+    """
     step = 0.7 / max(len(table.testbeds), 1)
-    for bed, (name, values) in enumerate(zip(table.testbeds, table.values, strict=True)):
+    seeds = list(dict.fromkeys(seed for seed, _ in table.testbeds))
+    for bed, ((seed, captions), values) in enumerate(
+        zip(table.testbeds, table.values, strict=True)
+    ):
         shown = [(row, *value) for row, value in enumerate(values) if value is not None]
-        marker, colour = _MARKS[bed % len(_MARKS)]
         axes.errorbar(
             [auc for _, auc, _ in shown],
             [row + (bed - (len(table.testbeds) - 1) / 2) * step for row, _, _ in shown],
@@ -102,19 +106,20 @@ def draw_aucs(table: AucTable, axes: Axes) -> None:
                 [auc - interval.low for _, auc, interval in shown],
                 [interval.high - auc for _, auc, interval in shown],
             ],
-            fmt=marker, color=colour, markersize=4, linewidth=1.2, label=name,
+            fmt=_MARKS[seeds.index(seed) % len(_MARKS)], color=_COLOURS[captions],
+            markersize=4, linewidth=1.2, label=f"seed {seed}, {captions}",
         )  # fmt: skip
     axes.axvline(0.5, color=GREY, linewidth=0.8)
     axes.set_yticks(range(len(table.methods)), table.methods)
-    axes.invert_yaxis()
+    axes.set_ylim(len(table.methods) - 0.4, -0.6)
     axes.set_xlabel("AUC (0.5: guessing)")
     axes.grid(axis="x")
-    axes.legend(frameon=False, fontsize=8.5, loc="lower right")
+    axes.legend(frameon=False, fontsize=8.5, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
 
 
 def _side_by_side(figures: Sequence[Figures]) -> PageSection:
     table = auc_table(figures)
-    height = 1.6 + len(table.methods) * max(0.22, 0.13 * len(table.testbeds))
+    height = 1.6 + len(table.methods) * max(0.22, 0.08 * len(table.testbeds))
     figure = PageFigure(
         "How well each method tells members from strangers",
         "AUC with its 95 % interval by method and testbed; the further right, the better. Methods "

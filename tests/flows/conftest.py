@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -329,7 +330,8 @@ def every_evidence(
 
 
 CANARY = "Zebulon Quartz"
-FIRST_LINE = "loading the checkpoint, then measuring what the job will cost\n"
+# What a command may say before it refuses.
+BEFORE = r"^(new home .*\n)?(loading the checkpoint, then measuring what the job will cost\n)?"
 
 
 @pytest.fixture
@@ -339,7 +341,7 @@ def refused() -> Callable[..., None]:
     def check(done: Ended, *words: str, code: int = 2) -> None:
         assert done.code == code, done
         assert done.out == ""
-        assert done.err.removeprefix(FIRST_LINE).startswith("tuni: ")
+        assert re.sub(BEFORE, "", done.err).startswith("tuni: ")
         assert "\n  fix: " in done.err
         assert "Traceback" not in done.err
         assert CANARY.split()[0] not in done.err

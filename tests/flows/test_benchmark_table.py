@@ -124,7 +124,7 @@ def test_the_picture_has_methods_by_their_mean_and_a_gap_where_one_was_not_run(f
     other = [replace(row, captions="described") for row in rows if row.method != "csa"]
     table = auc_table([*rows, *other])
     assert table.methods[0] == "CSA"
-    assert table.testbeds == ("seed 3, described", "seed 3, short")
+    assert table.testbeds == ((3, "described"), (3, "short"))
     csa = next(row for row in rows if row.method == "csa")
     assert table.values[0][0] is None
     assert table.values[1][0] == (csa.auc, csa.auc_interval)

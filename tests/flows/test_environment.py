@@ -30,6 +30,11 @@ def test_prefect_is_kept_in_the_home_and_sends_nothing(tmp_path):
     assert "PREFECT_API_URL" not in os.environ
 
 
+def test_a_home_is_called_new_once(tuni, home):
+    assert f"new home {home};" in tuni("audits", "list").err
+    assert "new home" not in tuni("audits", "list").err
+
+
 @pytest.mark.usefixtures("empty_environment")
 def test_what_the_user_set_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", "elsewhere")
