@@ -11,7 +11,6 @@ from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.audits import Audits
 from registry.models import ModelStore
-from registry.watchlists import Watchlists
 from tuni.errors import ModelNotFound, RequestError
 
 
@@ -80,7 +79,7 @@ def run_audits(
             "--checkpoint: name one, or say --every for all that have a champion",
             "tuni models list shows what there is",
         )
-    _require(settings, watchlist, checkpoint, version, engine)
+    _require(settings, checkpoint, version, engine)
     if checkpoint is not None:
         done = [
             audit(
@@ -107,18 +106,13 @@ def resume_audit(settings: Settings, audit_id: str, engine: str) -> AuditsOutcom
         SpecMismatch: It was begun with another version of tuni or another detector.
     """
     check_engine(engine, settings)
-    with open_ledger(settings) as ledger:
-        Audits(ledger).get(audit_id)
     return _outcome(settings, [resume(audit_id, engine)])
 
 
-def _require(
-    settings: Settings, watchlist: str, checkpoint: str | None, version: str, engine: str
-) -> None:
-    """Tell bad input before Prefect is started, which takes seconds."""
+def _require(settings: Settings, checkpoint: str | None, version: str, engine: str) -> None:
+    """Tell bad input before a flow begins."""
     check_engine(engine, settings)
     with open_ledger(settings) as ledger:
-        Watchlists(ledger).get(watchlist)
         store = ModelStore(ledger.home, settings.runs_uri, ledger)
         if checkpoint is not None:
             store.show(checkpoint, version)

@@ -44,7 +44,11 @@ def audit(
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
     from flows.flow_server import start_flow_server
+    from flows.ledger import open_ledger
+    from registry.watchlists import Watchlists
 
+    with open_ledger(settings) as ledger:
+        Watchlists(ledger).get(watchlist)  # a slip is told before seconds of imports
     start_flow_server(settings)
 
     from flows.audit_runs import run_audits
@@ -130,7 +134,11 @@ def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) ->
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
     from flows.flow_server import start_flow_server
+    from flows.ledger import open_ledger
+    from registry.audits import Audits
 
+    with open_ledger(settings) as ledger:
+        Audits(ledger).get(audit_id)  # a slip is told before seconds of imports
     start_flow_server(settings)
 
     from flows.audit_runs import resume_audit

@@ -21,7 +21,7 @@ def own(registered, tmp_path: Path) -> Path:
         (("audit", "--watchlist", "staff"), ("--checkpoint", "--every")),
         (("audit", "--watchlist", "nobody", "--checkpoint", "tiny"), ("tuni watchlist import",)),
         (
-            ("audit", "--watchlist", "nobody", "--checkpoint", "tiny", "--engine", "magic"),
+            ("audit", "--watchlist", "staff", "--checkpoint", "tiny", "--engine", "magic"),
             ("no engine 'magic'",),
         ),
         (("audits", "show", "000000000000"), ("tuni audits list",)),
@@ -31,7 +31,10 @@ def own(registered, tmp_path: Path) -> Path:
         (("audits", "list", "--watchlist", "nobody"), ("tuni watchlist import",)),
     ],
 )
-def test_what_is_not_there_is_bad_input(tuni, own: Path, refused, arguments, words) -> None:
+def test_what_is_not_there_is_bad_input(
+    tuni, own: Path, refused, csv_file, arguments, words
+) -> None:
+    tuni("watchlist", "import", csv_file("people.csv", FILE), "--name", "staff", home=own)
     refused(tuni(*arguments, home=own), *words)
 
 
