@@ -217,7 +217,7 @@ def judge_list(
     """
     require_checkpoint(bundle, target)
     # The first block, of most lists the only one, is extracted together with the decoys.
-    kept = KeptFeatures(cache)
+    behind: FeatureCache | None = KeptFeatures(cache)
     everybody = index.spellings()
     some = list(islice(everybody, block))
     sample = SAMPLE if options.list_decoys else 0
@@ -228,14 +228,13 @@ def judge_list(
         options,
         on_list=index.on_list,
         beside=[text for _, text in some],
-        cache=kept,
+        cache=behind,
         progress=progress,
     )
     numbers = np.empty((3, len(index.last)))
     flags = np.empty(len(index.last), dtype=np.int32)
     words: dict[tuple[str, ...], int] = {}
     left = islice(index.spellings(), block, None)
-    behind: FeatureCache | None = kept
     while some:
         texts = [text for _, text in some]
         judged = judge_block(
@@ -254,6 +253,7 @@ def judge_list(
             [one.p_gibberish for one in judged],
         ]
         flags[people] = [words.setdefault(one.flags, len(words)) for one in judged]
+        del judged, texts, people  # or the next block would lie in memory beside them
         behind, some = cache, list(islice(left, block))
     levels, place, counts = np.unique(numbers[1], return_inverse=True, return_counts=True)
     q = q_values(dict(zip(levels.tolist(), counts.tolist(), strict=True)), options.dependence)
