@@ -5,6 +5,7 @@ measured time is what the committed run says. tests/architecture fails where a p
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,7 +91,13 @@ def speed_tables() -> dict[str, str]:
 
 
 def filled(page: str, parts: dict[str, str]) -> str:
-    """A page with its generated parts written anew."""
+    """A page with its generated parts written anew.
+
+    A part that the page marks and nothing fills would stay as it is unnoticed.
+    """
+    marked = set(re.findall(BEGIN.format("(.+)"), page))
+    if unknown := sorted(marked - parts.keys()):
+        raise SystemExit(f"docs: nothing fills {', '.join(unknown)}")
     for name, content in parts.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, found, rest = page.partition(begin)

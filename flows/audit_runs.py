@@ -11,7 +11,7 @@ from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.audits import Audits
 from registry.models import ModelStore
-from tuni.errors import ModelNotFound, RequestError
+from tuni.errors import ModelNotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,6 @@ def run_audits(
     watchlist: str,
     checkpoint: str | None,
     *,
-    every: bool,
     version: str,
     engine: str,
     list_decoys: bool,
@@ -66,19 +65,14 @@ def run_audits(
     dependence: Literal["bh", "by"],
     shard_size: int,
 ) -> AuditsOutcome:
-    """Audit a list by one checkpoint or by all.
+    """Audit a list by one checkpoint, or without one by all that have a champion.
 
     Raises:
-        RequestError: Neither a checkpoint nor all of them, or both; no such engine.
+        RequestError: No such engine.
         ModelNotFound: There is no such detector.
         WatchlistNotFound: There is no such list.
         EnvironmentFault: The ledger, MLflow or this program failed; the same command goes on.
     """
-    if every == (checkpoint is not None):
-        raise RequestError(
-            "--checkpoint: name one, or say --every for all that have a champion",
-            "tuni models list shows what there is",
-        )
     _require(settings, checkpoint, version, engine)
     if checkpoint is not None:
         done = [

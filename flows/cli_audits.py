@@ -46,9 +46,16 @@ def audit(
     from flows.flow_server import start_flow_server
     from flows.ledger import open_ledger
     from registry.watchlists import Watchlists
+    from tuni.errors import RequestError
 
+    # A slip is told before seconds of imports.
+    if every == (checkpoint is not None):
+        raise RequestError(
+            "--checkpoint: name one, or say --every for all that have a champion",
+            "tuni models list shows what there is",
+        )
     with open_ledger(settings) as ledger:
-        Watchlists(ledger).get(watchlist)  # a slip is told before seconds of imports
+        Watchlists(ledger).get(watchlist)
     start_flow_server(settings)
 
     from flows.audit_runs import run_audits
@@ -57,7 +64,6 @@ def audit(
         settings,
         watchlist,
         checkpoint,
-        every=every,
         version=version,
         engine=engine,
         list_decoys=list_decoys,

@@ -25,7 +25,7 @@ def begin_command() -> Settings:
     from flows.show import say
 
     settings = read_settings()
-    new = not settings.home.expanduser().exists()
+    new = not os.path.exists(settings.home.expanduser())  # noqa: PTH110  # False on any error
     prepare(settings)
     if new:
         say(f"new home {settings.home}; if another was meant, correct TUNI_HOME and remove it")

@@ -37,25 +37,28 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--out", type=Path, help="where the figures go, as JSON")
     asked = parser.parse_args()
+    if asked.smoke and asked.out:
+        parser.error("--smoke measures nothing that --out should keep")
     # Before NumPy and torch start their pools.
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(asked.threads)
     import torch
 
-    if asked.gpu and not torch.cuda.is_available():
+    wants_gpu = asked.gpu or set(asked.only or ()) & set(GPU_SUBJECTS)
+    if wants_gpu and not torch.cuda.is_available():
         sys.stdout.write("bench-gpu: skipped, torch finds no CUDA device here\n")
         return
+    subjects = asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS)
     machine = {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": asked.threads,
-        "gpu": torch.cuda.get_device_name() if asked.gpu else None,
+        "gpu": torch.cuda.get_device_name() if set(subjects) & set(GPU_SUBJECTS) else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
     if not asked.only or len(asked.only) > 1:
         sys.stdout.write(", ".join(f"{key} {value}" for key, value in machine.items()) + "\n")
         sys.stdout.flush()
-    subjects = asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS)
     if asked.smoke and not asked.only:
         subjects = tuple(one for one in subjects if one not in WHOLE_JOBS)
     kept = _kept(asked.out, machine)
@@ -71,7 +74,9 @@ def main() -> None:
         if asked.out:
             order = [name for name in (*SUBJECTS, *GPU_SUBJECTS) if name in kept]
             found = {"machine": machine, "subjects": {name: kept[name] for name in order}}
-            asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            part = asked.out.with_suffix(".part")
+            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            part.replace(asked.out)
 
 
 def _kept(out: Path | None, machine: dict[str, object]) -> dict[str, dict[str, object]]:
@@ -90,7 +95,7 @@ def _alone(subject: str, asked: argparse.Namespace) -> list[dict[str, object]]:
         out = Path(scratch) / "rows.json"
         command = [sys.executable, str(Path(__file__).parent), "--only", subject]
         command += ["--threads", str(asked.threads), "--out", str(out)]
-        subprocess.run([*command, *(["--smoke"] if asked.smoke else [])], check=True)
+        subprocess.run(command, check=True)
         found = json.loads(out.read_text(encoding="utf-8"))["subjects"][subject]["rows"]
         rows: list[dict[str, object]] = found
         return rows

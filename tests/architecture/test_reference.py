@@ -43,7 +43,10 @@ def test_a_stale_table_would_be_noticed():
     guide = (DOCS / "guide.md").read_text(encoding="utf-8")
     stale = guide.replace("| `trials` | integer |", "| `trials` | number |")
     assert stale != guide
-    assert REFERENCE.filled(stale, {"request tables": REFERENCE.request_tables()}) == guide
+    parts = {"request tables": REFERENCE.request_tables(), "variables": REFERENCE.variables()}
+    assert REFERENCE.filled(stale, parts) == guide
+    with pytest.raises(SystemExit, match="nothing fills variables"):
+        REFERENCE.filled(guide, {"request tables": ""})
 
 
 def test_every_key_and_command_is_documented():

@@ -35,6 +35,10 @@ def test_a_home_is_called_new_once(tuni, home):
     assert "new home" not in tuni("audits", "list").err
 
 
+def test_a_home_that_cannot_be_looked_at_is_refused_as_one(tuni, tmp_path, refused):
+    refused(tuni("audits", "list", home=tmp_path / ("x" * 300)), "home", "TUNI_HOME", code=1)
+
+
 @pytest.mark.usefixtures("empty_environment")
 def test_what_the_user_set_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_HOME", "elsewhere")

@@ -49,13 +49,21 @@ def empty_environment(monkeypatch):
     os.environ.update(before)
 
 
+def _project_of_somebody(folder):
+    """A working folder with a package of the name of ours."""
+    (folder / "project" / "flows").mkdir(parents=True)
+    (folder / "project" / "flows" / "__init__.py").touch()
+    return folder / "project"
+
+
 @pytest.fixture
 def command(tmp_path, empty_environment):
     with subprocess.Popen(
-        [sys.executable, "-c", COMMAND, str(tmp_path / "home")],
+        [sys.executable, "-P", "-c", COMMAND, str(tmp_path / "home")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        cwd=_project_of_somebody(tmp_path),
     ) as process:
         yield process
         process.kill()
@@ -99,14 +107,26 @@ def test_flows_reach_it_strangers_do_not_and_it_ends_with_the_command(command, b
 
 
 @pytest.mark.usefixtures("empty_environment")
-@pytest.mark.parametrize("chosen", ["PREFECT_API_URL", "PREFECT_HOME", "PREFECT_PROFILE", "file"])
-def test_a_server_of_the_users_choice_is_left_alone(chosen, tmp_path):
+@pytest.mark.parametrize(
+    ("chosen", "content"),
+    [
+        ("PREFECT_API_URL", None),
+        ("PREFECT_HOME", None),
+        ("PREFECT_PROFILE", None),
+        ("home/prefect/profiles.toml", ""),
+        (".env", "PREFECT_API_URL=http://theirs/api"),
+        ("prefect.toml", "[api]"),
+        ("pyproject.toml", "[tool.prefect.api]"),
+    ],
+)
+def test_a_server_of_the_users_choice_is_left_alone(chosen, content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     settings = Settings(home=tmp_path / "home")
-    if chosen == "file":
-        (tmp_path / "home" / "prefect").mkdir(parents=True)
-        (tmp_path / "home" / "prefect" / "profiles.toml").touch()
-    else:
+    if content is None:
         os.environ[chosen] = "theirs"
+    else:
+        (tmp_path / chosen).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / chosen).write_text(content, encoding="utf-8")
     prepare(settings)
     before = dict(os.environ)
     start_flow_server(settings)
