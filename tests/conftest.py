@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 from sqlalchemy import create_engine, select, text, update
@@ -20,6 +21,10 @@ from registry import schema
 from registry.home import Home
 from registry.ledger import ROOT, Ledger
 from tuni.target import Target, load_target
+
+# A busy machine is no failure: no test judges a time.
+settings.register_profile("tuni", deadline=None)
+settings.load_profile("tuni")
 
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}
