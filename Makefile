@@ -79,7 +79,7 @@ docs: $(STAMP) ## write docs/cli.md and the tables of docs/guide.md anew from th
 figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
 	@$(BIN)/python benchmarks/figures.py
 
-bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (half an hour); writes .venv/speed.json
+bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (35 minutes); writes .venv/speed.json
 	@$(BIN)/python benchmarks/speed --out .venv/speed.json
 
 bench-smoke: $(STAMP) ## the same in tiny sizes: whether it runs, not how fast
