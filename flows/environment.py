@@ -14,6 +14,7 @@ from typing import Literal
 from flows.ledger import open_home
 from flows.settings import Settings, read_settings
 from registry.home import Home
+from registry.logins import server_login
 from registry.service_databases import prefect_database
 from registry.services import served
 from tuni.errors import HomeError
@@ -76,34 +77,8 @@ def prefect_access(home: Home, address: str) -> dict[str, str]:
     """What a client of the home's own Prefect server must be told."""
     return {
         "PREFECT_API_URL": f"{address}/api",
-        "PREFECT_API_AUTH_STRING": prefect_login(home),
+        "PREFECT_API_AUTH_STRING": server_login(home, "prefect").line,
     }
-
-
-def prefect_login(home: Home) -> str:
-    """``user:password`` of the home's Prefect API, made at first use, mode 0600.
-
-    Who may write to that API runs code as the worker's account.
-    """
-    place = home.services / "prefect.login"
-    try:
-        home.services.mkdir(mode=0o700, exist_ok=True)
-        with home.lock("services-login"), suppress(FileExistsError):
-            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"tuni:{secrets.token_urlsafe(32)}\n")
-        mode, login = place.stat().st_mode, place.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise HomeError(
-            f"login of Prefect {place}: cannot be read or made ({error.strerror})",
-            "make sure that you own the home and that the disk has room",
-        ) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise HomeError(
-            f"login of Prefect {place}: others may read it (mode {stat.S_IMODE(mode):04o})",
-            f"tuni down && rm {place} && tuni up",
-        )
-    return login
 
 
 class JsonLines(logging.Formatter):

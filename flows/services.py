@@ -5,6 +5,7 @@ The one law: whatever was interrupted, by `down`, a crash or a power cut, goes o
 """
 
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -13,17 +14,25 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from flows.deployments import POOL, deploy_missing, resume_interrupted
-from flows.environment import prefect_access, prefect_login, quiet
+from flows.environment import prefect_access, quiet
 from flows.ledger import open_home
 from flows.prefect_api import PrefectApi
 from flows.settings import Settings
+from registry.connection import mlflow_access
 from registry.home import Home
-from registry.service_databases import make_databases, mlflow_database, prefect_database
+from registry.logins import USER, login_file, server_login
+from registry.service_databases import (
+    make_databases,
+    mlflow_database,
+    prefect_database,
+    sqlite_url,
+)
 from registry.services import (
     HOST,
     Service,
@@ -38,6 +47,7 @@ from registry.services import (
     start,
 )
 from tuni.errors import EnvironmentFault, RequestError
+from tuni.files import write_whole
 
 NAMES = ("mlflow", "prefect", "worker")
 LIMIT_S = 120.0
@@ -60,6 +70,7 @@ class State:
         name: ``"mlflow"``, ``"prefect"`` or ``"worker"``.
         state: ``"healthy"``, ``"not answering"`` or ``"stopped"``.
         page: What to open in a browser; empty where there is none.
+        login: File with the login of the page, one line ``user:password``; empty where none.
         pid: Its process, or None.
         log: Its log file.
     """
@@ -67,6 +78,7 @@ class State:
     name: str
     state: str
     page: str
+    login: str
     pid: int | None
     log: str
 
@@ -77,13 +89,11 @@ class Services:
 
     Attributes:
         states: One for each.
-        login: File with the login of Prefect's API, and of its page.
-        access: What a Prefect client must be told; empty where its server is stopped.
+        access: What MLflow's and Prefect's own commands must be told; nothing of a stopped server.
         seconds: How long `up` took; None where nothing was started.
     """
 
     states: tuple[State, ...]
-    login: str
     access: dict[str, str]
     seconds: float | None = None
 
@@ -93,28 +103,29 @@ class Services:
         return all(one.state == "healthy" for one in self.states)
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
-        """One JSON object; the login itself stays in its file."""
-        return {
-            "healthy": self.healthy,
-            "seconds": self.seconds,
-            "login": self.login,
-            "services": {
-                one.name: {"state": one.state, "page": one.page, "pid": one.pid, "log": one.log}
-                for one in self.states
-            },
-        }
+        """One JSON object; the logins themselves stay in their files."""
+        services = {state.name: asdict(state) for state in self.states}
+        for service in services.values():
+            del service["name"]
+        return {"healthy": self.healthy, "seconds": self.seconds, "services": services}
 
     def text(self) -> str:
         """A few lines for people."""
         lines = [f"{one.name:<8} {one.state:<13} {one.page or one.log}" for one in self.states]
         if self.seconds is not None:
             lines.append(f"healthy after {self.seconds:.1f} s")
-        if self.access:
-            lines.append(f"Prefect's page asks for the one line in {self.login}")
+        logins = {state.name: state.login for state in self.states if state.page}
+        if "mlflow" in logins:
+            lines.append(
+                f"MLflow's page asks for the user {USER} and a password: what follows {USER}: in "
+                f"{logins['mlflow']}"
+            )
+        if "prefect" in logins:
+            lines.append(f"Prefect's page asks for the whole line in {logins['prefect']}")
         return "\n".join(lines)
 
     def exports(self) -> str:
-        """Shell lines that let Prefect's own command reach the server."""
+        """Shell lines that let MLflow's and Prefect's own commands reach the servers."""
         return "\n".join(f"export {name}={value}" for name, value in self.access.items())
 
 
@@ -172,10 +183,11 @@ def _servers(home: Home, settings: Settings) -> tuple[Service, Service]:
     found = {}
     for name, port in ports.items():
         service = running(home, name)
-        if service is not None and service.store == digest(_database(home, settings, name)):
+        if service is not None and service.serves(_database(home, settings, name)):
             found[name] = service
             continue
-        _end(home, name)  # it serves another database, or left processes that hold its port
+        # It serves another database, asks for no login, or left processes that hold its port.
+        _end(home, name)
         check_port(name, port)
     # The key and the ledger are none of the servers' business.
     shared = {name: value for name, value in os.environ.items() if not name.startswith("TUNI_")}
@@ -195,19 +207,42 @@ def _servers(home: Home, settings: Settings) -> tuple[Service, Service]:
 
 def _mlflow(home: Home, database: str, port: int) -> tuple[list[str], dict[str, str]]:
     command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    # The same place as without a server, so that runs can be read either way.
-    command += ["--default-artifact-root", home.artifacts.as_uri()]
+    command += ["--app-name", "tuni", "--serve-artifacts"]
+    command += ["--artifacts-destination", home.artifacts.as_uri()]
+    login = server_login(home, "mlflow")
+    # Secrets are no options: everybody sees command lines.
     return command, {
-        "MLFLOW_BACKEND_STORE_URI": database,  # not an option: everybody sees command lines
+        "MLFLOW_BACKEND_STORE_URI": database,
+        "MLFLOW_AUTH_CONFIG_PATH": str(_accounts(home)),
+        "MLFLOW_AUTH_ADMIN_USERNAME": login.user,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": login.password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
+
+
+def _accounts(home: Home) -> Path:
+    """Settings of MLflow's login: its accounts lie in a database of the home, also with Postgres.
+
+    A password is looked up once a minute: each look takes the time that makes guessing slow.
+    """
+    path = home.services / "mlflow_accounts.ini"
+    database = str(sqlite_url(home.services / "mlflow_accounts.db")).replace("%", "%%")
+    write_whole(
+        path,
+        "[mlflow]\n"
+        "default_permission = NO_PERMISSIONS\n"
+        f"database_uri = {database}\n"
+        "auth_cache_ttl_seconds = 60\n",
+    )
+    return path
 
 
 def _prefect(home: Home, database: str, port: int) -> tuple[list[str], dict[str, str]]:
     command = ["prefect", "server", "start", "--host", HOST, "--port", str(port)]
     return command, {
         "PREFECT_API_DATABASE_CONNECTION_URL": database,
-        "PREFECT_SERVER_API_AUTH_STRING": prefect_login(home),
+        "PREFECT_SERVER_API_AUTH_STRING": server_login(home, "prefect").line,
         "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     }
@@ -225,7 +260,7 @@ def _work(home: Home, prefect: Service) -> None:
     idle = found is None or found.store != prefect.store
     if idle:
         _end_worker(home)
-    api = PrefectApi(prefect.address, prefect_login(home))
+    api = PrefectApi(prefect.address, server_login(home, "prefect").line)
     name = worker_name(home)
     resume_interrupted(api, name, flow_processes(home), idle=idle)
     access = prefect_access(home, prefect.address)
@@ -277,23 +312,26 @@ def _wait(home: Home, service: Service, answers: Callable[[], bool]) -> None:
 
 def _look(settings: Settings, seconds: float | None = None) -> Services:
     home = open_home(settings)
-    prefect = running(home, "prefect")
-    access = {} if prefect is None else prefect_access(home, prefect.address)
+    mlflow, prefect = running(home, "mlflow"), running(home, "prefect")
+    access = {} if mlflow is None else mlflow_access(home, mlflow.address)
+    access |= {} if prefect is None else prefect_access(home, prefect.address)
     states = []
     for name in NAMES:
-        found = running(home, name)
-        state, page = "stopped", ""
-        if found is not None:
+        service = running(home, name)
+        state, page, login = "stopped", "", ""
+        if service is not None:
             if name == "worker":
                 well = prefect is not None and _heard_of_worker(
-                    PrefectApi(prefect.address, prefect_login(home)), worker_name(home)
+                    PrefectApi(prefect.address, server_login(home, "prefect").line),
+                    worker_name(home),
                 )
             else:
-                well, page = _answers(found), f"{found.address}{_PAGE[name]}"
+                well, page = _answers(service), f"{service.address}{_PAGE[name]}"
+                login = str(login_file(home, name))
             state = "healthy" if well else "not answering"
-        pid = None if found is None else found.pid
-        states.append(State(name, state, page, pid, str(log_file(home, name))))
-    return Services(tuple(states), str(home.services / "prefect.login"), access, seconds)
+        pid = None if service is None else service.pid
+        states.append(State(name, state, page, login, pid, str(log_file(home, name))))
+    return Services(tuple(states), access, seconds)
 
 
 def _answers(server: Service) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from registry.home import Home
+from registry.logins import server_login
 from registry.services import served
 from tuni.errors import RequestError, TrackingError
 
@@ -29,11 +30,13 @@ class Tracking:
 
     Attributes:
         uri: Tracking and registry URI.
-        home: Artifacts of a store that is a mere database lie here.
+        home: Artifacts of the home's own store lie here, with its server and without.
+        foreign: Whether somebody else's server answers, and decides where artifacts lie.
     """
 
     uri: str
     home: Home
+    foreign: bool = False
 
     @property
     def served(self) -> bool:
@@ -68,27 +71,35 @@ class Tracking:
         """Id of an experiment, made where it is missing.
 
         Raises:
-            TrackingError: The store does not answer, or the experiment lies in its bin.
+            TrackingError: The store does not answer, the experiment lies in its bin, or a foreign
+                server would have us write into a folder of this machine.
         """
         from mlflow.exceptions import MlflowException
 
         client = self.client()
-        place = None if self.served else self.home.artifacts.as_uri()
+        location = None if self.foreign else self.home.artifacts.as_uri()
         with self.errors("open the experiment"):
-            found = client.get_experiment_by_name(name)
-            if found is None:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
                 try:
-                    return str(client.create_experiment(name, artifact_location=place))
+                    return str(client.create_experiment(name, artifact_location=location))
                 except MlflowException:  # another process may just have made it
-                    found = client.get_experiment_by_name(name)
-                    if found is None:
+                    experiment = client.get_experiment_by_name(name)
+                    if experiment is None:
                         raise
-        if found.lifecycle_stage != "active":
+        if experiment.lifecycle_stage != "active":
             raise TrackingError(
                 f"MLflow {self.address}: experiment {name!r} was deleted",
-                f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}",
+                f"restore it: mlflow experiments restore --experiment-id {experiment.experiment_id}",
             )
-        return str(found.experiment_id)
+        if self.foreign and urlsplit(experiment.artifact_location).scheme in ("", "file"):
+            raise TrackingError(
+                f"MLflow {self.address}: experiment {name!r} keeps its artifacts in a folder of "
+                "whoever writes them",
+                "start that server with --serve-artifacts, and rename the experiment so that it is "
+                "made anew",
+            )
+        return str(experiment.experiment_id)
 
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:
@@ -114,6 +125,16 @@ class Tracking:
             raise TrackingError(f"MLflow {self.address}: cannot {doing} ({what})", fix) from error
 
 
+def mlflow_access(home: Home, address: str) -> dict[str, str]:
+    """What a client of the home's own MLflow server must be told."""
+    login = server_login(home, "mlflow")
+    return {
+        "MLFLOW_TRACKING_URI": address,
+        "MLFLOW_TRACKING_USERNAME": login.user,
+        "MLFLOW_TRACKING_PASSWORD": login.password,
+    }
+
+
 def configure(home: Home, uri: str | None = None) -> Tracking:
     """Prepare MLflow for this process. Call it before anything imports MLflow.
 
@@ -134,9 +155,10 @@ def configure(home: Home, uri: str | None = None) -> Tracking:
             "TUNI_TRACKING_URI: neither the address of an MLflow server nor of a database",
             "give http://HOST:PORT, or leave it out to keep runs in the home",
         )
-    uri = served(home, "mlflow", uri) or uri
+    address = served(home, "mlflow", uri)
+    uri = address or uri
+    os.environ |= mlflow_access(home, address) if address else {"MLFLOW_TRACKING_URI": uri}
     os.environ |= {
-        "MLFLOW_TRACKING_URI": uri,
         "MLFLOW_REGISTRY_URI": uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
@@ -154,4 +176,4 @@ def configure(home: Home, uri: str | None = None) -> Tracking:
         ("GIT_PYTHON_REFRESH", "quiet"),
     ):
         os.environ.setdefault(name, value)
-    return Tracking(uri, home)
+    return Tracking(uri, home, foreign=address is None and uri.startswith("http"))

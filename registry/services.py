@@ -21,6 +21,7 @@ from tuni.errors import EnvironmentFault, HomeError, RequestError
 
 HOST = "127.0.0.1"
 FORMAT = 1
+GENERATION = 2  # of how servers are started; those of the first one asked for no login
 ENDING_S = 15.0
 _STATE, _SESSION, _START = 0, 3, 19  # fields of /proc/PID/stat behind the command's name
 _ENDED = ("Z", "X", None)  # states of a process that nobody has collected yet; None: is gone
@@ -36,6 +37,7 @@ class Service:
         began: Boot of the machine and moment of the start; tells it from a later one of its number.
         store: Digest of the database that it serves.
         port: Where it listens on loopback; None where it does not.
+        generation: How it was started; one of an older `GENERATION` is not used any more.
     """
 
     name: str
@@ -43,6 +45,11 @@ class Service:
     began: str
     store: str
     port: int | None = None
+    generation: int = 1
+
+    def serves(self, database_url: str) -> bool:
+        """Whether it is how today's servers are, and serves this database."""
+        return self.store == digest(database_url) and self.generation == GENERATION
 
     @property
     def address(self) -> str:
@@ -89,7 +96,7 @@ def running(home: Home, name: str) -> Service | None:
 def served(home: Home, name: str, database_url: str) -> str | None:
     """Address of the running server of a database, or None where none of ours runs."""
     found = running(home, name)
-    return found.address if found is not None and found.store == digest(database_url) else None
+    return found.address if found is not None and found.serves(database_url) else None
 
 
 def read_note(home: Home, name: str) -> Service | None:
@@ -133,7 +140,9 @@ def start(
                 cwd=home.root,
                 start_new_session=True,
             )
-        service = Service(name, process.pid, _began(process.pid) or "", store, port)
+        service = Service(
+            name, process.pid, _began(process.pid) or "", store, port, GENERATION
+        )
         _note(home, service)
     except OSError as error:
         raise HomeError(
