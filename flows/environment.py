@@ -4,15 +4,15 @@ import json
 import logging
 import os
 import secrets
-import stat
-from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from flows.ledger import open_home
 from flows.settings import Settings, read_settings
+from registry import secret_file
 from registry.home import Home
 from registry.service_databases import prefect_database
 from registry.services import served
@@ -85,25 +85,15 @@ def prefect_login(home: Home) -> str:
 
     Who may write to that API runs code as the worker's account.
     """
-    place = home.services / "prefect.login"
-    try:
-        home.services.mkdir(mode=0o700, exist_ok=True)
-        with home.lock("services-login"), suppress(FileExistsError):
-            handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(f"tuni:{secrets.token_urlsafe(32)}\n")
-        mode, login = place.stat().st_mode, place.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise HomeError(
-            f"login of Prefect {place}: cannot be read or made ({error.strerror})",
-            "make sure that you own the home and that the disk has room",
-        ) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise HomeError(
-            f"login of Prefect {place}: others may read it (mode {stat.S_IMODE(mode):04o})",
-            f"tuni down && rm {place} && tuni up",
-        )
-    return login
+    place = home.folder("services") / "prefect.login"
+    login = secret_file.read_or_make(
+        home,
+        place,
+        lambda: f"tuni:{secrets.token_urlsafe(32)}\n".encode(),
+        what="login of Prefect",
+        fix=f"tuni down && rm {quote(str(place))} && tuni up",
+    )
+    return login.decode(errors="replace").strip()
 
 
 class JsonLines(logging.Formatter):
