@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import secrets
-import stat
-from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path

@@ -1,7 +1,6 @@
 """A registered detector served on loopback, for those who hold its token."""
 
 import hashlib
-import os
 import secrets
 import socket
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
 from flows.show import say
+from registry import secret_file
 from registry.home import Home
 from registry.models import ModelStore
 from registry.serving import DEFAULTS, ServedDetector
@@ -99,23 +99,11 @@ def serve_token(home: Home) -> str:
         HomeError: Others may read it, it is too short, or it cannot be read or made.
     """
     path = home.serve_token
-    try:
-        if not path.exists():
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(secrets.token_urlsafe(32) + "\n")
-        mode = path.stat().st_mode
-        token = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise HomeError(
-            f"token {path}: cannot be read or made ({type(error).__name__})",
-            f"delete {path}, it is made anew",
-        ) from error
-    if mode & 0o077:
-        raise HomeError(
-            f"token {path}: others may read it (mode {mode & 0o777:04o})",
-            f"delete {path}, it is made anew",
-        )
-    if len(token) < 32:
-        raise HomeError(f"token {path}: shorter than 32 characters", f"delete {path}")
+    fix = f"delete {path}, it is made anew"
+    made = secret_file.read_or_make(
+        home, path, lambda: f"{secrets.token_urlsafe(32)}\n".encode(), what="token", fix=fix
+    )
+    token = made.decode(errors="replace").strip()
+    if len(token) < 32 or not token.isascii():
+        raise HomeError(f"token {path}: shorter than 32 characters, or not plain ones", fix)
     return token

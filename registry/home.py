@@ -1,6 +1,6 @@
 """The home: the one folder that everything this project keeps lies in, and what may lie elsewhere.
 
-The one law: who can write to the home is trusted, so nobody but its owner may.
+Who can write to the home is trusted, so nobody but its owner may enter it.
 """
 
 import os
@@ -9,8 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 
 from tuni.errors import HomeError
+
+
+def require_own(about: os.stat_result, what: str, fix: str) -> None:
+    """Refuse what another account owns, and could change at any time.
+
+    Args:
+        about: Of the file or folder.
+        what: Its kind and name, for the message.
+        fix: What to do.
+
+    Raises:
+        HomeError: Its owner is neither this account nor root.
+    """
+    if about.st_uid not in (os.geteuid(), 0):
+        raise HomeError(f"{what}: belongs to another account (number {about.st_uid})", fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +63,32 @@ class Home:
             key_text: See `Home`.
 
         Raises:
-            HomeError: It cannot be made or written, or others may write to it.
+            HomeError: It cannot be made or written, is another account's, or others may enter it.
         """
         root = root.expanduser().absolute()
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mode = root.stat().st_mode
+            about = root.stat()
         except OSError as error:
             raise HomeError(
                 f"home {root}: cannot be made ({error.strerror})",
                 "set TUNI_HOME to a folder that you may write to",
             ) from error
+        if about.st_uid != os.geteuid():
+            raise HomeError(
+                f"home {root}: belongs to another account (number {about.st_uid})",
+                "set TUNI_HOME to a folder of your own, or run this as that account",
+            )
         if not os.access(root, os.R_OK | os.W_OK | os.X_OK):
             raise HomeError(
                 f"home {root}: not writable",
-                f"chmod 700 {root}, or set TUNI_HOME to a folder that you may write to",
+                f"chmod 700 {quote(str(root))}, or set TUNI_HOME to a folder that you may write to",
             )
-        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if about.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise HomeError(
-                f"home {root}: others may write to it (mode {stat.S_IMODE(mode):04o}), and what "
-                "they put there would be trusted",
-                f"chmod 700 {root}",
+                f"home {root}: others may enter it (mode {stat.S_IMODE(about.st_mode):04o}), and "
+                "what they put there would be trusted",
+                f"chmod 700 {quote(str(root))}",
             )
         return cls(root, database, key_path, key_text)
 
@@ -151,6 +172,22 @@ class Home:
         """Public keys of others whose bundles are used here."""
         return self.root / "trusted"
 
+    def folder(self, name: str) -> Path:
+        """A folder of the home, made where it is missing.
+
+        Raises:
+            HomeError: It cannot be made.
+        """
+        made = self.root / name
+        try:
+            made.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise HomeError(
+                f"home: {made} cannot be made ({error.strerror})",
+                "make sure that you own the home and that the disk has room",
+            ) from error
+        return made
+
     @contextmanager
     def lock(self, name: str, timeout_s: float = 60.0) -> Iterator[None]:
         """Hold a named lock that other processes with this home respect; a crash frees it.
@@ -160,9 +197,8 @@ class Home:
         """
         from filelock import FileLock, Timeout
 
-        folder = self.root / "locks"
+        folder = self.folder("locks")
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
             held = FileLock(folder / f"{name}.lock", timeout=timeout_s)
             held.acquire()
         except Timeout as error:

@@ -6,7 +6,6 @@ key beside a ledger is an error, never a reason to make another.
 """
 
 import os
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from registry import secret_file
 from registry.home import Home
 from tuni.errors import HomeError, RequestError
 
@@ -84,7 +84,7 @@ def home_key(home: Home) -> bytes:
         return _from_text(home.key_text)
     if home.key_path is None:
         make_key(home)
-    elif not _exists(home.key_path):
+    elif not secret_file.exists(home.key_path, "key"):
         raise HomeError(
             f"TUNI_KEY_FILE: no file {home.key_path}",
             "name the file of the home's key; `tuni init` makes one there for a new home",
@@ -95,12 +95,12 @@ def home_key(home: Home) -> bytes:
 def next_key(home: Home) -> bytes | None:
     """The key that a rotation is replacing the home's key with, or None."""
     path = next_file(home)
-    if home.key_text is not None or not _exists(path):
+    if home.key_text is not None or not secret_file.exists(path, "key"):
         return None
     try:
         return read_key(path)
     except HomeError:
-        if not _exists(path):  # another process has just ended the rotation
+        if not secret_file.exists(path, "key"):  # another process has just ended the rotation
             return None
         raise
 
@@ -112,15 +112,12 @@ def adopt_next(home: Home, key: bytes) -> None:
         HomeError: It cannot be moved.
     """
     path = next_file(home)
-    with home.lock("key"):
+    with secret_file.alone(home, home.key_file):
         # Another process may have done so, and a later rotation may have begun: its key opens
         # nothing yet and must not replace one that does.
         if next_key(home) != key:
             return
-        try:
-            _move(path, home.key_file)
-        except OSError as error:
-            raise _unusable(path, error) from error
+        secret_file.move(path, home.key_file, what="key")
 
 
 def next_file(home: Home) -> Path:
@@ -132,18 +129,9 @@ def read_key(path: Path) -> bytes:
     """A key from its file.
 
     Raises:
-        HomeError: Readable by others, of another length, or unreadable.
+        HomeError: Others may know it, of another length, or unreadable.
     """
-    try:
-        mode = path.stat().st_mode
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise HomeError(
-                f"key {path}: others may read it (mode {stat.S_IMODE(mode):04o})",
-                f"chmod 600 {path}",
-            )
-        key = path.read_bytes()
-    except OSError as error:
-        raise _unusable(path, error) from error
+    key = secret_file.read(path, what="key")
     if len(key) != KEY_BYTES:
         raise HomeError(
             f"key {path}: {len(key)} bytes, expected {KEY_BYTES}",
@@ -158,56 +146,28 @@ def write_key(path: Path) -> None:
     Raises:
         HomeError: It cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.unlink(missing_ok=True)  # left by a process of the same number that was killed
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(handle, os.urandom(KEY_BYTES))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        _move(draft, path)
-    except OSError as error:
-        raise _unusable(path, error) from error
-
-
-def _move(draft: Path, path: Path) -> None:
-    """Rename, so that a loss of power cannot undo it."""
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    secret_file.write(path, os.urandom(KEY_BYTES), what="key")
 
 
 def make_key(home: Home) -> None:
     """Make the home's key where it is missing, however many processes try at once.
 
     Raises:
-        HomeError: It cannot be made, or is missing beside a ledger that was written with it.
+        HomeError: It cannot be made or used, or is missing beside a ledger that was written with
+            it.
     """
-    path = home.key_file
-    if home.key_text is not None or _exists(path):
-        return
-    with home.lock("key"):
-        if _exists(path):
-            return
-        if home.database is None and home.ledger_file.exists():
-            raise HomeError(
-                f"key {path}: missing, but {home.ledger_file} was written with one",
-                "put the key file back from a backup; without it the ledger cannot be read "
-                "(to begin anew, set TUNI_HOME to another folder)",
-            )
-        write_key(path)
+    if home.key_text is None:
+        secret_file.read_or_make(home, home.key_file, lambda: _fresh(home), what="key")
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError as error:
-        raise _unusable(path, error) from error
+def _fresh(home: Home) -> bytes:
+    if home.database is None and home.ledger_file.exists():
+        raise HomeError(
+            f"key {home.key_file}: missing, but {home.ledger_file} was written with one",
+            "put the key file back from a backup; without it the ledger cannot be read "
+            "(to begin anew, set TUNI_HOME to another folder)",
+        )
+    return os.urandom(KEY_BYTES)
 
 
 def _from_text(text: str) -> bytes:
@@ -222,10 +182,3 @@ def _from_text(text: str) -> bytes:
             "TUNI_KEY_FILE",
         )
     return key
-
-
-def _unusable(path: Path, error: OSError) -> HomeError:
-    return HomeError(
-        f"key {path}: cannot be read or made ({error.strerror})",
-        f"make sure that you own {path.parent} and that the disk has room",
-    )

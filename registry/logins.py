@@ -7,6 +7,7 @@ and registered models.
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 from registry import secret_file
@@ -47,9 +48,8 @@ def server_login(home: Home, server: Server) -> Login:
     Raises:
         HomeError: The file cannot be read or made, others may know it, or it holds no login.
     """
-    path = login_file(home, server)
-    anew = f"tuni down && rm {path} && tuni up"
-    home.services.mkdir(mode=0o700, exist_ok=True)
+    path = home.folder("services") / login_file(home, server).name
+    anew = f"tuni down && rm {quote(str(path))} && tuni up"
     content = secret_file.read_or_make(
         home,
         path,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from registry import schema
+from registry import schema, secret_file
 from registry.database import database_errors, durable, insert_ignore
 from registry.keys import Wrapper, adopt_next, next_file, read_key, write_key
 from registry.ledger import ROOT, Ledger
@@ -56,7 +56,7 @@ def rotate(ledger: Ledger, step: Callable[[int], None]) -> int:
     with ledger.exclusive("rotation"):
         coming = next_file(ledger.home)
         ledger.load_keys()  # ends a rotation that only lacks its last step
-        with ledger.home.lock("key"):
+        with secret_file.alone(ledger.home, ledger.home.key_file):
             if not coming.exists():
                 _require_not_begun(ledger)
                 write_key(coming)

@@ -140,9 +140,7 @@ def start(
                 cwd=home.root,
                 start_new_session=True,
             )
-        service = Service(
-            name, process.pid, _began(process.pid) or "", store, port, GENERATION
-        )
+        service = Service(name, process.pid, _began(process.pid) or "", store, port, GENERATION)
         _note(home, service)
     except OSError as error:
         raise HomeError(

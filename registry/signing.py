@@ -9,10 +9,9 @@ The format is OpenSSF's model signature (in-toto statement, DSSE envelope), made
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,10 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from registry import secret_file
 from registry.home import Home
 from tuni.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
 from tuni.bundle_files import read_bounded
 from tuni.errors import BundleError, HomeError, RequestError, SignatureError
+from tuni.files import write_whole
 
 if TYPE_CHECKING:
     from model_signing.hashing import Config
@@ -46,22 +47,17 @@ def public_key(home: Home) -> Path:
         HomeError: The private key is readable by others, unreadable, or lost.
     """
     try:
-        if not home.signing_key.exists():
-            _make_pair(home)
-        mode = home.signing_key.stat().st_mode
-        if mode & 0o077:
-            raise HomeError(
-                f"signing key {home.signing_key}: others may read it (mode {mode & 0o777:04o})",
-                f"chmod 600 {home.signing_key}",
-            )
-        key = load_pem_private_key(home.signing_key.read_bytes(), None)
+        private = secret_file.read_or_make(
+            home, home.signing_key, lambda: _fresh(home), what="signing key"
+        )
+        key = load_pem_private_key(private, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ValueError
         if not home.public_key.exists():
-            _put(home.public_key, _pem(key.public_key()), 0o644)
+            write_whole(home.public_key, _pem(key.public_key()), 0o644)
     except OSError as error:
         raise HomeError(
-            f"signing key {home.signing_key}: cannot be read or made ({error.strerror})",
+            f"public key {home.public_key}: cannot be written ({error.strerror})",
             f"make sure that you own {home.root} and that the disk has room",
         ) from error
     except (ValueError, TypeError) as error:  # TypeError: it has a password
@@ -172,37 +168,16 @@ def _hint(content: bytes) -> str:
         return ""
 
 
-def _make_pair(home: Home) -> None:
-    with home.lock("signing"):
-        if home.signing_key.exists():
-            return
-        if home.public_key.exists():
-            _lost(home)
-        key = ec.generate_private_key(ec.SECP256R1())
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _put(home.signing_key, private, 0o600)
-        _put(home.public_key, _pem(key.public_key()), 0o644)
-
-
-def _lost(home: Home) -> NoReturn:
-    raise HomeError(
-        f"signing key {home.signing_key}: missing, but {home.public_key} is there",
-        f"put it back from a backup; to begin with a new one and still believe what the old one "
-        f"signed: mkdir -p {home.trusted} && mv {home.public_key} {home.trusted}/old.pub",
-    )
-
-
-def _put(path: Path, content: bytes, mode: int) -> None:
-    """Write a file whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)  # left by a process of the same number that was killed
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        os.write(handle, content)
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-    draft.replace(path)
+def _fresh(home: Home) -> bytes:
+    """A new private key; refused where the one of the public key was lost."""
+    if home.public_key.exists():
+        raise HomeError(
+            f"signing key {home.signing_key}: missing, but {home.public_key} is there",
+            "put it back from a backup; to begin with a new one and still believe what the old "
+            f"one signed: mkdir -p {home.trusted} && mv {home.public_key} {home.trusted}/old.pub",
+        )
+    key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _pem(key: ec.EllipticCurvePublicKey) -> bytes:
