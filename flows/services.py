@@ -26,12 +26,11 @@ from flows.prefect_api import PrefectApi
 from flows.settings import Settings
 from registry.connection import mlflow_access
 from registry.home import Home
-from registry.logins import USER, login_file, server_login
+from registry.logins import USER, server_login
 from registry.service_databases import (
     make_databases,
     mlflow_database,
     prefect_database,
-    sqlite_url,
 )
 from registry.services import (
     HOST,
@@ -227,7 +226,7 @@ def _accounts(home: Home) -> Path:
     A password is looked up once a minute: each look takes the time that makes guessing slow.
     """
     path = home.services / "mlflow_accounts.ini"
-    database = str(sqlite_url(home.services / "mlflow_accounts.db")).replace("%", "%%")
+    database = f"sqlite:///{home.services / 'mlflow_accounts.db'}".replace("%", "%%")
     write_whole(
         path,
         "[mlflow]\n"
@@ -327,7 +326,7 @@ def _look(settings: Settings, seconds: float | None = None) -> Services:
                 )
             else:
                 well, page = _answers(service), f"{service.address}{_PAGE[name]}"
-                login = str(login_file(home, name))
+                login = str(home.services / f"{name}.login")
             state = "healthy" if well else "not answering"
         pid = None if service is None else service.pid
         states.append(State(name, state, page, login, pid, str(log_file(home, name))))

@@ -90,7 +90,8 @@ class Tracking:
         if experiment.lifecycle_stage != "active":
             raise TrackingError(
                 f"MLflow {self.address}: experiment {name!r} was deleted",
-                f"restore it: mlflow experiments restore --experiment-id {experiment.experiment_id}",
+                "restore it: mlflow experiments restore --experiment-id "
+                f"{experiment.experiment_id}",
             )
         if self.foreign and urlsplit(experiment.artifact_location).scheme in ("", "file"):
             raise TrackingError(

@@ -6,7 +6,6 @@ and registered models.
 
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 from shlex import quote
 from typing import Literal
 
@@ -37,18 +36,13 @@ class Login:
         return f"{self.user}:{self.password}"
 
 
-def login_file(home: Home, server: Server) -> Path:
-    """Where the login of a server lies, one line ``user:password``."""
-    return home.services / f"{server}.login"
-
-
 def server_login(home: Home, server: Server) -> Login:
-    """Login of a server, made at first use.
+    """Login of a server, made at first use in ``SERVER.login``, one line ``user:password``.
 
     Raises:
         HomeError: The file cannot be read or made, others may know it, or it holds no login.
     """
-    path = home.folder("services") / login_file(home, server).name
+    path = home.folder("services") / f"{server}.login"
     anew = f"tuni down && rm {quote(str(path))} && tuni up"
     content = secret_file.read_or_make(
         home,

@@ -1,4 +1,4 @@
-"""MLflow's server as `tuni up` and the containers start it: behind a login, closed to other folders.
+"""MLflow's server as `tuni up` and the containers start it: with a login, on its own folder alone.
 
 MLflow's own basic-auth app asks for the login. What it lets pass is narrowed here: an artifact
 location is a folder of the server's own artifact store, reached without a link. Otherwise whoever
@@ -39,8 +39,8 @@ class OwnArtifacts(LocalArtifactRepository):
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
         """Delete below the folder; MLflow itself would follow a link out of it."""
-        require_own(os.path.join(self.artifact_dir, artifact_path or ""))  # noqa: PTH118  # ".." as it is
-        super().delete_artifacts(artifact_path)
+        require_own(str(Path(self.artifact_dir, artifact_path or "")))
+        super().delete_artifacts(artifact_path)  # type: ignore[no-untyped-call]  # MLflow's
 
 
 def require_own(path: str) -> None:
@@ -49,7 +49,7 @@ def require_own(path: str) -> None:
     Raises:
         MlflowException: It is such a path; answered as a bad request.
     """
-    store = Path(local_file_uri_to_path(os.environ[ARTIFACTS_DESTINATION_ENV_VAR])).resolve()
+    store = _local_path(os.environ[ARTIFACTS_DESTINATION_ENV_VAR]).resolve()
     asked = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow links
     try:
         inside = asked.resolve() == store / asked.relative_to(store)
@@ -73,7 +73,11 @@ def require_own_location(uri: str) -> None:
     if parts.scheme == "mlflow-artifacts" and not parts.netloc and ".." not in uri:
         return
     # What is no path of this machine, such as s3://..., is no path of the store either.
-    require_own(local_file_uri_to_path(uri) if parts.scheme in _LOCAL else f"/{uri}")
+    require_own(str(_local_path(uri)) if parts.scheme in _LOCAL else f"/{uri}")
+
+
+def _local_path(uri: str) -> Path:
+    return Path(local_file_uri_to_path(uri))  # type: ignore[no-untyped-call]  # MLflow's
 
 
 def create_app() -> Any:  # Any: FastAPI's application, which MLflow's types do not tell
@@ -82,7 +86,8 @@ def create_app() -> Any:  # Any: FastAPI's application, which MLflow's types do 
     from mlflow.server.auth import create_app as with_login
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    repositories = get_registered_artifact_repositories()
+    # MLflow's type says instances; they are what makes them.
+    repositories: dict[str, Any] = get_registered_artifact_repositories()
     for scheme in [scheme for scheme in repositories if scheme not in _NAMES]:
         del repositories[scheme]
     repositories.update(dict.fromkeys(_LOCAL, OwnArtifacts))
@@ -94,10 +99,10 @@ def create_app() -> Any:  # Any: FastAPI's application, which MLflow's types do 
     ) -> Any:  # Any: as in MLflow
         if artifact_location:
             require_own_location(artifact_location)
-        return create_experiment(self, name, artifact_location, tags)
+        return create_experiment(self, name, artifact_location, tags)  # type: ignore[no-untyped-call]
 
     # In the store, since a request can spell the same location in many ways.
-    SqlAlchemyStore.create_experiment = create_own_experiment
+    SqlAlchemyStore.create_experiment = create_own_experiment  # type: ignore[method-assign]
     app = with_login()
     # The file with the password is what counts: a new one replaces that of MLflow's database.
     name, password = auth_config.admin_username, auth_config.admin_password

@@ -1,5 +1,6 @@
 """What `tuni up` starts, used as a team does: schedules, losses in the middle, both pages."""
 
+import base64
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from registry.audit_rows import AuditRows
 from registry.audits import Audit, Audits
 from registry.home import Home
 from registry.ledger import Ledger
+from registry.logins import server_login
 from registry.models import ModelStore
 from registry.service_databases import mlflow_database
 from registry.services import read_note
@@ -66,14 +68,21 @@ class Running:
     mlflow: str
     prefect: str
 
-    @property
-    def login(self) -> str:
-        """What Prefect's page asks for."""
-        return (self.home.services / "prefect.login").read_text(encoding="utf-8").strip()
-
     def ask(self, path: str, body: Any) -> Any:
         """Ask Prefect's API."""
-        return PrefectApi(self.prefect, self.login).ask(path, body)
+        return PrefectApi(self.prefect, server_login(self.home, "prefect").line).ask(path, body)
+
+    def ask_mlflow(self, path: str, body: Any = None) -> bytes:
+        """What MLflow's server answers to somebody with its login."""
+        line = server_login(self.home, "mlflow").line
+        login = base64.b64encode(line.encode()).decode()
+        asked = urllib.request.Request(
+            f"{self.mlflow}/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Basic {login}"},
+        )
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return answer.read()
 
     def due(self, deployment: str) -> list[dict[str, Any]]:
         """Runs of a deployment whose moment has come."""
@@ -120,16 +129,10 @@ class Running:
         """MLflow's runs."""
 
         def ask(path: str, body: dict[str, Any]) -> Any:
-            asked = urllib.request.Request(
-                f"{self.mlflow}/api/2.0/mlflow/{path}",
-                data=json.dumps(body).encode(),
-                headers={"Content-Type": "application/json"},
-            )
-            with urllib.request.urlopen(asked, timeout=30) as answer:
-                return json.load(answer)
+            return json.loads(self.ask_mlflow(f"api/2.0/mlflow/{path}", body))
 
-        found = ask("experiments/search", {"max_results": 100})["experiments"]
-        ids = [one["experiment_id"] for one in found]
+        experiments = ask("experiments/search", {"max_results": 100})["experiments"]
+        ids = [experiment["experiment_id"] for experiment in experiments]
         return ask("runs/search", {"experiment_ids": ids, "max_results": 1000})["runs"]
 
 
@@ -251,10 +254,13 @@ def look_at_both_pages(running: Running, browser: Browser) -> None:
     name = f"audit staff by {running.checkpoint}"
     said = f"All {SUBJECTS} subjects have a verdict."
     browser.open(f"{running.prefect}/v2/runs/flow-run/{flow_run['id']}", "Login")
-    browser.fill(running.login)
+    browser.fill(server_login(running.home, "prefect").line)
     browser.read(name, "Completed", said)
     audit, _ = running.audit()
     run = next(one for one in running.search_runs() if one["info"]["run_id"] == audit.run_id)
+    login = server_login(running.home, "mlflow")
+    signed_in = running.mlflow.replace("//", f"//{login.user}:{login.password}@")
+    browser.open(signed_in)  # as the browser's own question for user and password does
     listed = f"{running.mlflow}/#/experiments/{run['info']['experiment_id']}/runs"
     browser.open(listed, name[:20])
     browser.open(f"{listed}/{audit.run_id}", f"{name} v1 ({audit.id})", "Finished", said)
@@ -295,8 +301,7 @@ def look_at_the_job(running: Running) -> None:
     assert "Asked:" in note
     assert "Registered as version 1" in note
     report = f"get-artifact?path=report.html&run_uuid={job['info']['run_id']}"
-    with urllib.request.urlopen(f"{running.mlflow}/{report}", timeout=30) as answer:
-        content = answer.read().decode("utf-8")
+    content = running.ask_mlflow(report).decode("utf-8")
     assert "A verdict is about the text, not the person." in re.sub(r"\s+", " ", content)
     assert running.checkpoint in content
 

@@ -7,9 +7,10 @@ from datetime import datetime
 
 import pytest
 
-from flows.environment import log_to, prefect_access, prefect_login, prepare
+from flows.environment import log_to, prepare
 from flows.ledger import open_home
 from flows.settings import Settings
+from registry.logins import server_login
 from registry.service_databases import prefect_database
 from registry.services import digest, start
 from tuni.errors import HomeError
@@ -55,7 +56,7 @@ def test_flows_go_to_the_server_of_the_home_while_it_runs(tmp_path):
     try:
         prepare(settings)
         assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
-        assert os.environ["PREFECT_API_AUTH_STRING"] == prefect_login(home)
+        assert os.environ["PREFECT_API_AUTH_STRING"] == server_login(home, "prefect").line
     finally:
         server.end(by_force=True)
 
@@ -65,19 +66,6 @@ def test_on_a_postgres_the_embedded_server_uses_the_same_database(tmp_path):
     prepare(Settings(home=tmp_path, database_url="postgresql://u@h/d"))
     database = os.environ["PREFECT_API_DATABASE_CONNECTION_URL"]
     assert database == "postgresql+asyncpg://u@h/d_prefect"
-
-
-def test_the_login_of_prefect_is_made_once_and_for_nobody_else(home):
-    opened = open_home(Settings(home=home))
-    login = prefect_login(opened)
-    place = home / "services" / "prefect.login"
-    assert login.startswith("tuni:")
-    assert len(login) > 40
-    assert prefect_login(opened) == login
-    assert place.stat().st_mode & 0o777 == 0o600
-    place.chmod(0o644)
-    with pytest.raises(HomeError, match="others may read it"):
-        prefect_access(opened, "http://127.0.0.1:1")
 
 
 def test_the_log_is_a_file_and_nothing_goes_to_the_terminal(tmp_path, capsys):

@@ -6,6 +6,7 @@ import pytest
 
 from registry.connection import Tracking, configure
 from registry.home import Home
+from registry.logins import server_login
 from registry.services import digest, start
 from tuni.errors import RequestError, TrackingError
 
@@ -31,12 +32,20 @@ def test_a_home_of_its_own_is_the_default_store(home: Home) -> None:
     assert configure(home).address == home.mlflow_uri
 
 
-def test_a_store_that_is_served_is_reached_through_its_server(home: Home) -> None:
+def test_a_store_that_is_served_is_reached_through_its_server_with_its_login(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "another's")
     server = start(
         home, "mlflow", ["sleep", "600"], os.environ, store=digest(home.mlflow_uri), port=5999
     )
     try:
-        assert configure(home).uri == "http://127.0.0.1:5999"
+        assert configure(home, "http://127.0.0.1:1").foreign
+        assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "another's"
+        tracking = configure(home)
+        assert (tracking.uri, tracking.foreign) == ("http://127.0.0.1:5999", False)
+        assert os.environ["MLFLOW_TRACKING_PASSWORD"] == server_login(home, "mlflow").password
         assert configure(home, "sqlite:////elsewhere.db").uri == "sqlite:////elsewhere.db"
     finally:
         server.end(by_force=True)

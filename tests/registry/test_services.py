@@ -75,6 +75,16 @@ def test_a_server_of_another_database_is_not_the_one_that_is_meant(home, service
     assert served(home, "mlflow", "sqlite:///elsewhere") is None
 
 
+def test_a_server_that_an_older_version_started_is_not_asked(home, service):
+    """It asks for no login; `tuni up` ends it and starts another."""
+    note = home.services / "mlflow.json"
+    older = json.loads(note.read_text(encoding="utf-8"))
+    del older["generation"]
+    note.write_text(json.dumps(older), encoding="utf-8")
+    assert running(home, "mlflow").alive
+    assert served(home, "mlflow", "sqlite:///here") is None
+
+
 def test_end_reaches_the_children(home, service):
     assert len(service.processes()) == 2
     service.end()
