@@ -35,7 +35,8 @@ def down(as_json: Json = False) -> None:
 
 def status(
     env: Annotated[
-        bool, typer.Option("--env", help="Print what Prefect's own command must be told.")
+        bool,
+        typer.Option("--env", help="Print what MLflow's and Prefect's own commands must be told."),
     ] = False,
     as_json: Json = False,
 ) -> None:

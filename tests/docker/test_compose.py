@@ -144,6 +144,22 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     assert _ask(page, admin, Host="mlflow:5000")[0] == 200
     assert _ask(page, admin, Host="elsewhere.example")[0] == 403
 
+    # Whoever has an account reaches the artifact store alone: no other folder, by no link.
+    colleague = "ada:a long enough password"
+    name, _, password = colleague.partition(":")
+    account = {"username": name, "password": password}
+    assert _ask(f"{mlflow}/api/2.0/mlflow/users/create", admin, account)[0] == 200
+    (stack.folder / "artifacts" / "link").symlink_to(stack.folder / "secrets")
+    create = f"{mlflow}/api/2.0/mlflow/experiments/create"
+    for location in ("secrets", "artifacts/../secrets", "artifacts/link"):
+        asked = {"name": location, "artifact_location": f"file://{stack.folder}/{location}"}
+        assert _ask(create, colleague, asked)[0] == 400, location
+    assert _ask(create, colleague, {"name": "mine"})[0] == 200
+    through = f"{mlflow}/api/2.0/mlflow-artifacts/artifacts/link/key"
+    assert _ask(through, colleague)[0] >= 400
+    assert _ask(through, admin)[0] >= 400
+    (stack.folder / "artifacts" / "link").unlink()
+
     # Prefect: the same.
     login = _secret(stack, "prefect.env", "PREFECT_SERVER_API_AUTH_STRING")
     pools = f"{prefect}/api/work_pools/filter"
