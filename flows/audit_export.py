@@ -12,6 +12,7 @@ from registry.audit_rows import AuditRows, Finding
 from registry.audits import Audit, Audits
 from registry.trail import Trail
 from tuni.errors import RequestError
+from tuni.files import check_outputs
 from tuni.table_writing import write_csv
 from tuni.verdicts import WITHHELD, verdict_words
 
@@ -42,6 +43,7 @@ def export_audit(
         AuditNotFound: There is none of this id.
         RequestError: It has not ended, or the file cannot be written there.
     """
+    check_outputs(out=out, report=report, evidence=evidence)
     with open_ledger(settings) as ledger:
         audit = Audits(ledger).get(audit_id)
         if audit.summary is None:

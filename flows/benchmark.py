@@ -17,10 +17,9 @@ from flows.benchmark_request import FORMAT, BenchmarkOutcome, BenchmarkRequest
 from flows.benchmark_table import Cell, figures_of, places_of
 from flows.console import current_progress
 from flows.ledger import open_home
-from flows.report import write_page
 from flows.settings import Settings
 from flows.show import say
-from tuni.errors import RequestError
+from tuni.files import check_folder, write_output
 from tuni.peers import Bench, Peer, People, apply
 from tuni.progress import Progress
 from tuni.spec import canonical_json
@@ -38,15 +37,15 @@ def run_benchmark(request: BenchmarkRequest, settings: Settings) -> BenchmarkOut
     """Compute the missing cells and write all tables.
 
     Raises:
-        RequestError: An unknown method, or the output is a file.
+        RequestError: An unknown method, or an output that is no folder.
         TooFewTexts: A testbed is too small for the comparison texts.
     """
     peers = request.peers
-    if request.out.exists() and not request.out.is_dir():
-        raise RequestError(f"--out: {request.out} is a file", "name a folder")
-    cells = request.out / "cells"
+    cells = check_folder(request.out) / "cells"
+    cache = open_home(settings).testbeds
+    if request.testbeds is not None:
+        cache = check_folder(request.testbeds, "--testbeds")
     cells.mkdir(parents=True, exist_ok=True)
-    cache = request.testbeds or open_home(settings).testbeds
     progress = current_progress.get()
     computed = 0
     figures: list[Figures] = []
@@ -149,4 +148,4 @@ def _write(path: Path, identity: str, cell: Cell) -> None:
         "accused": cell.accused.astype(int).tolist(),
         "seconds": cell.seconds,
     }
-    write_page(canonical_json(body), path)
+    write_output(path, canonical_json(body))

@@ -9,10 +9,10 @@ from flows.benchmark_table import write_csv_table, write_markdown
 from flows.evidence import Evidence, evidence_text, library_versions
 from flows.evidence_page import render_evidence
 from flows.ledger import open_home
-from flows.report import write_page
 from flows.settings import Settings
 from registry.tracking import JobLabels, JobRun, code_commit, configure
 from tuni import __version__
+from tuni.files import write_output
 from tuni.spec import digest
 from tuni.testbed.settings import TestbedSettings
 
@@ -27,7 +27,7 @@ def write_tables(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> dict[s
     }
     write_csv_table(outcome.figures, out / "benchmark.csv")
     for name, content in {"benchmark.md": write_markdown(outcome.figures), **pages}.items():
-        write_page(content, out / name)
+        write_output(out / name, content)
     return pages
 
 

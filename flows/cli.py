@@ -162,7 +162,7 @@ def score(
         open_settings(),
         lambda cost: say(cost.text()),
     )
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    results(outcome.record(), outcome.text(), as_json=as_json, outputs=[out])
     if outcome.withheld:
         raise typer.Exit(3)
 
@@ -266,6 +266,7 @@ def main() -> None:
     from flows.guard import report_fault
     from tuni.errors import ClaimWithheld, InputError, TuniError
 
+    os.umask(0o077)  # what it makes, and its children, is for its owner alone
     try:
         app(standalone_mode=True)
     except InputError as error:

@@ -128,7 +128,8 @@ def export(
     count = export_audit(audit_id, open_settings(), out=out, report=report, evidence=evidence)
     files = {"out": out, "report": report, "evidence": evidence}
     record = {name: path and str(path) for name, path in files.items()} | {"subjects": count}
-    results(record, f"{out}: {count:,} subjects", as_json=as_json)
+    text = f"{out}: {count:,} subjects"
+    results(record, text, as_json=as_json, outputs=[out, report, evidence])
 
 
 @audits.command(epilog="Example: tuni audits resume 3f9c0a7be214")
@@ -218,6 +219,6 @@ def compare(
         evidence=evidence,
         gate=fail_if_more,
     )
-    results(found.record(), found.text(), as_json=as_json)
+    results(found.record(), found.text(), as_json=as_json, outputs=[out, report, evidence])
     if fail_if_more and found.gate_shut:
         raise typer.Exit(4)

@@ -45,8 +45,11 @@ def pull(
     as_json: Json = False,
 ) -> None:
     """Copy a detector bundle, its signature and digest checked, into a folder."""
-    pulled = _store().pull(*split_reference(reference), folder)
-    results({"folder": str(pulled)}, f"bundle in {pulled}", as_json=as_json)
+    from tuni.files import check_new_folder
+
+    place = check_new_folder(folder, "FOLDER")
+    _store().pull(*split_reference(reference), place)
+    results({"folder": str(folder)}, f"bundle in {folder}", as_json=as_json)
 
 
 @models.command(epilog="Example: tuni models sign ours-vit-b-32@3")

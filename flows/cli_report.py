@@ -23,9 +23,11 @@ def report(
     from flows.evidence_page import write_evidence
     from flows.model_card import model_card as written
     from tuni.errors import RequestError
+    from tuni.files import check_outputs
 
     if out is None and not model_card:
         raise RequestError("--out: not given", "name a page to write, or say --model-card")
+    check_outputs(out=out)
     read = read_evidence(evidence)
     if out is not None:
         write_evidence(read, None, out)

@@ -83,7 +83,8 @@ def export(
     from flows.watchlists import export_list
 
     count = export_list(name, out, open_settings())
-    results({"out": str(out), "subjects": count}, f"{out}: {count:,} subjects", as_json=as_json)
+    record = {"out": str(out), "subjects": count}
+    results(record, f"{out}: {count:,} subjects", as_json=as_json, outputs=[out])
 
 
 @watchlist.command(epilog="Example: tuni watchlist delete customers --yes")

@@ -25,6 +25,7 @@ from registry.trail import Trail
 from tuni.bundle import Bundle
 from tuni.change import Changes, changes, normal_scores
 from tuni.errors import RequestError, SpecMismatch, TooFewTexts
+from tuni.files import check_outputs
 from tuni.list_null import draw_decoys
 from tuni.list_shape import ListShape
 from tuni.names import parse_name
@@ -145,6 +146,7 @@ def compare_audits(
         RequestError: One has not ended, gives no verdicts, or both are the same.
         TooFewTexts: They share nobody with a full name.
     """
+    check_outputs(out=out, report=report, evidence=evidence)
     with open_ledger(settings) as ledger:
         audits = [_ended(ledger, one) for one in (first, second)]
         if first == second:

@@ -13,7 +13,7 @@ from flows.run import Outcome, run_request
 from flows.score import ScoreOutcome, ScoreRequest, score_file
 from flows.settings import FeaturesTable, Request, SearchTable, Settings, read_request
 from flows.show import say
-from tuni.errors import RequestError
+from tuni.files import check_new_folder, making, output_errors
 from tuni.intervals import Rate, rate
 from tuni.table_rows import CsvRows
 from tuni.tables import read_labelled
@@ -136,16 +136,17 @@ def write_testbed(asked: TestbedRequest, settings: Settings) -> TestbedOutcome:
     """Make a testbed, or take it from the cache, and copy it to a folder.
 
     Raises:
-        RequestError: The folder exists.
+        RequestError: The folder exists, or cannot be made there.
     """
-    out = asked.out
-    if out.exists():
-        raise RequestError(f"--out: {out} is there already", "name a folder that does not exist")
+    out = check_new_folder(asked.out)
     bed = _testbed(asked.settings, settings)
-    shutil.copytree(bed.folder, out)
-    if asked.pictures:
-        write_pictures(Testbed(out, bed.settings), asked.pictures, current_progress.get())
-    return TestbedOutcome(out, asked.size, asked.seed)
+    with output_errors(asked.out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with making(out) as draft:
+            shutil.copytree(bed.folder, draft, dirs_exist_ok=True)
+            if asked.pictures:
+                write_pictures(Testbed(draft, bed.settings), asked.pictures, current_progress.get())
+    return TestbedOutcome(asked.out, asked.size, asked.seed)
 
 
 def run_demo(settings: Settings) -> DemoOutcome:

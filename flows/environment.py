@@ -51,7 +51,7 @@ def prepare(settings: Settings) -> None:
         "TOKENIZERS_PARALLELISM": "false",
     }
     database = prefect_database(home, settings.database_url)
-    if settings.database_url:
+    if database != f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}":  # Prefect's own default
         defaults["PREFECT_API_DATABASE_CONNECTION_URL"] = database
     address = served(home, "prefect", database)
     if address:
@@ -106,7 +106,7 @@ def log_to(folder: Path, form: Literal["text", "json"] = "text") -> None:
         HomeError: It cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handler = RotatingFileHandler(
             folder / "tuni.log", maxBytes=10_000_000, backupCount=3, encoding="utf-8"
         )

@@ -11,7 +11,8 @@ from flows.compare_page import comparison_page
 from flows.evidence import Evidence, evidence_text
 from flows.fact_page import FactPage, PageSection, Pairs, Paragraph, Subheading
 from flows.job_page import job_page
-from flows.report import render_page, write_page
+from flows.report import render_page
+from tuni.files import write_output
 
 
 def render_evidence(evidence: Evidence) -> str:
@@ -22,13 +23,18 @@ def render_evidence(evidence: Evidence) -> str:
 def write_evidence(evidence: Evidence, file: Path | None, page: Path | None) -> None:
     """Write the evidence file and its page, each where it is asked for.
 
+    Args:
+        evidence: What was found.
+        file: Where the evidence file goes, or None; see `tuni.files.output`.
+        page: Likewise the page.
+
     Raises:
-        HomeError: One cannot be written.
+        RequestError: One cannot be written there.
     """
     if file is not None:
-        write_page(evidence_text(evidence) + "\n", file)
+        write_output(file, evidence_text(evidence) + "\n")
     if page is not None:
-        write_page(render_evidence(evidence), page)
+        write_output(page, render_evidence(evidence))
 
 
 def evidence_page(evidence: Evidence) -> FactPage:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuni.errors import HomeError
+from tuni.files import write_whole
 
 CHOICE = "choice.json"
 EVALUATION = "evaluation.json"
@@ -56,10 +57,8 @@ class JobFolder:
             HomeError: It cannot be written.
         """
         path = self.path / name
-        temporary = path.with_suffix(".tmp")
         try:
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(path)
+            write_whole(path, content)
         except OSError as error:
             raise _unwritable(path) from error
 

@@ -6,7 +6,6 @@ replaced by a new one rather than restarted by Ray: a call to an actor that Ray 
 """
 
 import os
-import shutil
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from flows.ray_worker import Answer, RayWorker
 from flows.settings import Settings
 from flows.shards import ATTEMPTS
 from tuni.errors import EnvironmentFault, RequestError
+from tuni.files import scratch_folder
 
 # A shard that took so many workers with it is given up: it may be what kills them (memory).
 LOSSES = 10
@@ -186,14 +186,11 @@ def _folder(home: Path) -> Iterator[Path]:
     can enter.
     """
     with ExitStack() as stack:
-        outer = Path(tempfile.mkdtemp(prefix="ray-", dir=home))
-        stack.callback(shutil.rmtree, outer, ignore_errors=True)
-        real = outer / "r"
+        real = stack.enter_context(scratch_folder(home)) / "r"
         real.mkdir()
         if len(str(real)) <= _LONGEST_FOLDER:
             yield real
             return
-        short = Path(tempfile.mkdtemp(prefix="tuni-"))
-        stack.callback(shutil.rmtree, short, ignore_errors=True)
+        short = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
         (short / "r").symlink_to(real)
         yield short / "r"

@@ -4,6 +4,7 @@ The one law: nothing but numbers and errors of ours goes through Ray, which keep
 and logs what it does not know. So no exception leaves: an answer says what happened.
 """
 
+import os
 from dataclasses import dataclass
 
 from flows.environment import log_to
@@ -45,6 +46,7 @@ class RayWorker:
             import torch
 
             torch.set_num_threads(1)  # there is a worker for each core
+            os.umask(0o077)  # as `tuni` has it; a cluster that is joined may have another
             settings = read_settings()
             log_to(open_home(settings).logs)
             self._worker = ShardWorker.open(settings, self._audit)

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from flows.fact_page import Block, FactPage
 from flows.svg import inline
-from tuni.errors import HomeError
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -40,24 +39,6 @@ def render_page(page: FactPage) -> str:
     seen = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     sorting = {"script": Markup(script), "digest": Markup(f"sha256-{seen}")}
     return pages.get_template("page.html").render(page=page, sorting=sorting)
-
-
-def write_page(page: str, path: Path) -> Path:
-    """Write a page or an evidence file, whole or not at all.
-
-    Raises:
-        HomeError: The file cannot be written.
-    """
-    temporary = path.with_suffix(".tmp")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise HomeError(
-            f"report: {path} cannot be written ({error.strerror})", "check rights and free space"
-        ) from error
-    return path
 
 
 def _together(value: object) -> object:

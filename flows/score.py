@@ -18,6 +18,7 @@ from registry.ledger import Ledger
 from registry.trail import Trail
 from tuni.bundle import Bundle
 from tuni.errors import RequestError, TextError
+from tuni.files import check_outputs
 from tuni.list_evidence import ListEvidence, evidence_of_list
 from tuni.list_null import JudgeOptions
 from tuni.long_list import REFUSED, ListIndex, ListVerdicts, check_texts, index_list, judge_list
@@ -294,12 +295,8 @@ def score_file(
 
 def _check_out(request: ScoreRequest) -> None:
     """Refuse an output that could not be written, before an hour is spent on it."""
-    out = request.out.resolve()
-    if not out.parent.is_dir():
-        raise RequestError(f"--out: no folder {out.parent}", "make it, or name another file")
-    if out.is_dir():
-        raise RequestError(f"--out: {out} is a folder", "name a file")
-    if out == request.subjects.resolve():
+    check_outputs(out=request.out)
+    if request.out.resolve() == request.subjects.resolve():
         raise RequestError("--out: is the file of --subjects", "name another file")
 
 

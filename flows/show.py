@@ -2,8 +2,11 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from tuni.files import is_stdout
 
 
 def say(text: str) -> None:
@@ -12,11 +15,25 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def results(record: Mapping[str, Any], text: str, *, as_json: bool) -> None:
-    """Print a result: for people, or as one JSON object (Any: JSON values)."""
+def results(
+    record: Mapping[str, Any],  # Any: JSON values
+    text: str,
+    *,
+    as_json: bool,
+    outputs: Sequence[Path | None] = (),
+) -> None:
+    """Print a result: for people, or as one JSON object.
+
+    Args:
+        record: The object.
+        text: The same for people.
+        as_json: Which of the two.
+        outputs: What the user named; where one is standard output, this goes to stderr.
+    """
     out = json.dumps(record, ensure_ascii=False, sort_keys=True) if as_json else text.rstrip("\n")
-    sys.stdout.write(out + "\n")
-    sys.stdout.flush()
+    stream = sys.stderr if any(map(is_stdout, outputs)) else sys.stdout
+    stream.write(out + "\n")
+    stream.flush()
 
 
 def spell(seconds: float) -> str:

@@ -21,6 +21,7 @@ from tuni.choice import MAX_NONMEMBER_FPR
 from tuni.detector_spec import DetectorSpec
 from tuni.detectors import Nulls, fit_detector
 from tuni.errors import TuniError
+from tuni.files import replacing
 from tuni.label_free import HalvedP
 from tuni.roc import auc, partial_auc
 from tuni.scoring import score
@@ -85,10 +86,8 @@ class Trials:
         raw["gibberish_scale"] = score(model, self.nulls.gibberish_scale)
         grid = quantum(raw["decoy_search"])
         scores = {name: quantise(values, grid) for name, values in raw.items()}
-        draft = path.with_name(path.name + ".tmp")
-        with draft.open("wb") as file:
+        with replacing(path) as file:
             np.savez(file, allow_pickle=False, **scores)
-        draft.replace(path)
         return scores
 
     def objective(self, scores: Mapping[str, Floats]) -> float:

@@ -11,6 +11,7 @@ from flows.settings import Settings
 from registry.trail import Trail
 from registry.watchlists import Imported, Member, Watchlists, check_list_name
 from tuni.errors import TextError
+from tuni.files import check_outputs
 from tuni.subject_files import Row, open_subjects, text_refusal
 from tuni.table_writing import write_table
 from tuni.texts import clean_text
@@ -92,6 +93,7 @@ def export_list(name: str, out: Path, settings: Settings) -> int:
         WatchlistNotFound: There is no such list.
         RequestError: The file cannot be written there.
     """
+    check_outputs(out=out)
     with open_ledger(settings) as ledger:
         lists = Watchlists(ledger)
         columns: dict[str, None] = {}

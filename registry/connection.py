@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # MLflow takes seconds to import, and reads its environment w
 
 EXPERIMENT = "tuni"
 
-_SCHEMES = ("http", "https", "sqlite", "postgresql", "postgresql+psycopg")
+_SCHEMES = ("http", "https", "sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 
 
 @dataclass(frozen=True, slots=True)

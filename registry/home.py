@@ -5,6 +5,7 @@ Who can write to the home is trusted, so nobody but its owner may enter it.
 
 import os
 import stat
+import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,32 @@ def require_own(about: os.stat_result, what: str, fix: str) -> None:
     """
     if about.st_uid not in (os.geteuid(), 0):
         raise HomeError(f"{what}: belongs to another account (number {about.st_uid})", fix)
+
+
+def require_unshared(path: Path, what: str) -> None:
+    """Refuse a file or folder that other accounts may change.
+
+    Args:
+        path: It must exist; a link stands for what it leads to.
+        what: Its kind, for the message.
+
+    Raises:
+        HomeError: Another account than ours or root owns it, or may write to it.
+    """
+    about = path.stat()
+    place = quote(str(path))
+    require_own(about, f"{what} {path}", f"chown {os.geteuid()} {place}, if you trust what it says")
+    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise HomeError(
+            f"{what} {path}: others may write to it (mode {stat.S_IMODE(about.st_mode):04o})",
+            f"look whether it is still what you put there, then chmod go-w {place}",
+        )
+
+
+def sqlite_url(file: Path, driver: str = "sqlite") -> str:
+    """The URL of a SQLite file, whatever signs its path holds."""
+    # As SQLAlchemy's `URL.create` writes it, which is not imported for that.
+    return f"{driver}:///{urllib.parse.quote(str(file), safe=' +/')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +127,20 @@ class Home:
     @property
     def ledger_url(self) -> str:
         """Database URL of the ledger."""
-        return self.database or f"sqlite:///{self.ledger_file}"
+        return self.database or sqlite_url(self.ledger_file)
 
     @property
     def mlflow_uri(self) -> str:
         """Tracking URI of the embedded MLflow store."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
+        file = self.root / "mlflow.db"
+        plain = sqlite_url(file) == f"sqlite:///{file}"
+        # MLflow makes the folder that `sqlite:///` names before it undoes the escapes.
+        return sqlite_url(file, "sqlite" if plain else "sqlite+pysqlite")
 
     @property
     def optuna_url(self) -> str:
         """Database URL of the search's studies."""
-        return f"sqlite:///{self.root / 'optuna.db'}"
+        return sqlite_url(self.root / "optuna.db")
 
     @property
     def artifacts(self) -> Path:

@@ -4,8 +4,6 @@ The one law: a model in a registry may name any code as its loader, so nothing o
 here; and what was fetched gets its name only after its signature and its digest were checked.
 """
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from registry.signing import SIGNATURE, sign_bundle
 from registry.versions import RegisteredVersion
 from tuni.bundle import read_bundle
 from tuni.errors import BundleError
+from tuni.files import scratch_folder
 
 
 def fetch_bundle(
@@ -33,13 +32,11 @@ def fetch_bundle(
         BundleError: It is missing, too large or not what was registered.
         TrackingError: The store does not answer, or the disk is full.
     """
-    with tracking.errors("fetch the bundle"):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".pull-", dir=place.parent))
-    try:
-        fetched = _download(tracking, version, STORED_FILES, scratch)
-        check(fetched)
-        with tracking.errors("keep the bundle"):
+    with tracking.errors("keep the bundle"):
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with scratch_folder(place.parent) as scratch:
+            fetched = _download(tracking, version, STORED_FILES, scratch)
+            check(fetched)
             try:
                 fetched.rename(place)
             except OSError:
@@ -47,8 +44,6 @@ def fetch_bundle(
                 if not place.is_dir():
                     raise
                 check(place)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def sign_stored(tracking: Tracking, version: RegisteredVersion, home: Home) -> None:
@@ -58,8 +53,8 @@ def sign_stored(tracking: Tracking, version: RegisteredVersion, home: Home) -> N
         BundleError: It is missing, too large or not what was registered.
         TrackingError: The store does not answer, or does not take the signature.
     """
-    with tempfile.TemporaryDirectory(prefix=".sign-", dir=home.root) as scratch:
-        fetched = _download(tracking, version, BUNDLE_FILES, Path(scratch))
+    with scratch_folder(home.root) as scratch:
+        fetched = _download(tracking, version, BUNDLE_FILES, scratch)
         read_bundle(fetched, version.digest)
         sign_bundle(fetched, home)
         client = tracking.client()

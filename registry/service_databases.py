@@ -5,7 +5,7 @@ The one law: each has a database of its own. Their tables would collide in a sha
 
 from typing import TYPE_CHECKING
 
-from registry.home import Home
+from registry.home import Home, sqlite_url
 from tuni.errors import EnvironmentFault, RequestError
 
 if TYPE_CHECKING:  # takes a moment to import, and most homes have no Postgres
@@ -22,7 +22,7 @@ def mlflow_database(home: Home, postgres: str | None) -> str:
 def prefect_database(home: Home, postgres: str | None) -> str:
     """Database URL of Prefect: a file of the home, or ``DATABASE_prefect``."""
     if postgres is None:
-        return f"sqlite+aiosqlite:///{home.prefect / 'prefect.db'}"
+        return sqlite_url(home.prefect / "prefect.db", "sqlite+aiosqlite")
     return _beside(postgres, "prefect")
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from registry.home import Home
 from tuni.errors import EnvironmentFault, HomeError, RequestError
+from tuni.files import write_whole
 
 HOST = "127.0.0.1"
 FORMAT = 1
@@ -128,9 +129,9 @@ def start(
     try:
         for folder in (home.logs, home.services):
             folder.mkdir(mode=0o700, exist_ok=True)
-        if log.exists():
+        if log.is_file() and not log.is_symlink():  # a link or a pipe is the owner's choice
             log.replace(log.with_name(f"{log.name}.1"))
-        with log.open("wb") as out:
+        with log.open("ab") as out:
             process = subprocess.Popen(
                 list(command),
                 env=dict(environment),
@@ -198,10 +199,8 @@ def processes_with(marks: Sequence[str]) -> dict[int, Mapping[str, str]]:
 
 
 def _note(home: Home, service: Service) -> None:
-    place = home.services / f"{service.name}.json"
-    draft = place.with_suffix(".draft")
-    draft.write_text(json.dumps({"format": FORMAT, **asdict(service)}) + "\n", encoding="utf-8")
-    draft.replace(place)
+    note = json.dumps({"format": FORMAT, **asdict(service)}) + "\n"
+    write_whole(home.services / f"{service.name}.json", note)
 
 
 def _pids() -> list[int]:

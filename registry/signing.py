@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from registry import secret_file
-from registry.home import Home
+from registry.home import Home, require_unshared
 from tuni.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
 from tuni.bundle_files import read_bounded
 from tuni.errors import BundleError, HomeError, RequestError, SignatureError
@@ -95,6 +96,7 @@ def verify_bundle(folder: Path, home: Home, trusted: Sequence[Path], of: str) ->
         SignatureError: There is no signature, of no trusted key, or it does not fit the files.
         BundleError: A file is missing, no plain file, or too large to be a bundle's.
         RequestError: A trusted key cannot be read.
+        HomeError: Others may replace one.
     """
     from model_signing import verifying
 
@@ -130,16 +132,20 @@ def trusted_keys(home: Home, more: Sequence[Path]) -> dict[str, Path]:
 
     Raises:
         RequestError: One cannot be read, or is no public elliptic key.
+        HomeError: Another account owns one or a folder of them, or may write to it.
     """
     places = [home.public_key, home.trusted]
     files = []
     for place in [*(place for place in places if place.exists()), *more]:
         if place.is_dir():
+            require_unshared(place, "folder of trusted keys")
             files += sorted(file for file in place.iterdir() if file.suffix in _SUFFIXES)
         else:
             files.append(place)
     found: dict[str, Path] = {}
     for file in files:
+        if file.exists():
+            require_unshared(file, "trusted key")
         try:
             key = load_pem_public_key(read_bounded(file, _MAX_KEY))
             if not isinstance(key, ec.EllipticCurvePublicKey):
@@ -171,10 +177,11 @@ def _hint(content: bytes) -> str:
 def _fresh(home: Home) -> bytes:
     """A new private key; refused where the one of the public key was lost."""
     if home.public_key.exists():
+        trusted = quote(str(home.trusted))
         raise HomeError(
             f"signing key {home.signing_key}: missing, but {home.public_key} is there",
             "put it back from a backup; to begin with a new one and still believe what the old "
-            f"one signed: mkdir -p {home.trusted} && mv {home.public_key} {home.trusted}/old.pub",
+            f"one signed: mkdir -p {trusted} && mv {quote(str(home.public_key))} {trusted}/old.pub",
         )
     key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tuni.array_model import ArrayModel, check_model, read_only
-from tuni.bundle_files import check_header, read_bounded, refuse_pickles, write_whole
+from tuni.bundle_files import check_header, read_bounded, refuse_pickles, write_files
 from tuni.errors import BundleError, SpecMismatch
 from tuni.scoring import Floats
 from tuni.spec import FeatureSpec, canonical_json
@@ -135,7 +135,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     if len(description) > MAX_DESCRIPTION or len(payload) > MAX_ARRAYS:
         _refuse("it is too large to be read back", "fit on fewer texts, or state less evidence")
     _parse(description, payload, digest)  # what we write, we can read
-    write_whole(folder, {DESCRIPTION: description, ARRAYS: payload})
+    write_files(folder, {DESCRIPTION: description, ARRAYS: payload})
     return digest
 
 

@@ -5,14 +5,13 @@ The one law: nothing here believes a size, a type or an offset that a file claim
 
 import json
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from tuni.errors import BundleError, HomeError
+from tuni.files import making, write_whole
 
 MAX_HEADER = 2**20  # bytes of the arrays file's own header; ours
 MAX_LENGTH = 2**28  # of one axis of an array
@@ -21,8 +20,8 @@ _UNSAFE = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".dill"
 _REFETCH = "fetch or register the bundle again"
 
 
-def write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make a folder with these files, by way of a hidden one beside it and a rename.
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make a folder with these files, whole or not at all.
 
     Args:
         folder: Must not exist, be empty, or already hold the very same files.
@@ -33,7 +32,7 @@ def write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
         HomeError: The disk is full or the parent cannot be written; nothing is left behind.
     """
     try:
-        _write_whole(folder.absolute(), files)
+        _write_files(folder.absolute(), files)
     except OSError as error:
         raise HomeError(
             f"bundle folder: cannot be written ({error.strerror or type(error).__name__})",
@@ -41,24 +40,15 @@ def write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
         ) from error
 
 
-def _write_whole(folder: Path, files: Mapping[str, bytes]) -> None:
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         if all(_holds(folder / name, content) for name, content in files.items()):
             return
         _refuse("the folder holds something else", "name a folder that does not exist")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = folder.parent / f".{folder.name}.{secrets.token_hex(8)}"
-    try:
-        fresh.mkdir()
+    with making(folder) as draft:
         for name, content in files.items():
-            with (fresh / name).open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        fresh.replace(folder)
-    except BaseException:  # an interrupt too must leave nothing behind
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+            write_whole(draft / name, content)
 
 
 def _holds(path: Path, content: bytes) -> bool:

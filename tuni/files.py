@@ -5,18 +5,25 @@ only, and renamed. What a user names for an output may be no plain file: ``-`` i
 a pipe or a device is written into, a link is followed, anything else is refused before the work.
 """
 
+import fcntl
 import os
+import re
+import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from tuni.errors import EnvironmentFault, RequestError
 
 STDOUT = Path("-")
+_DRAFT = ".tuni-draft-"
+_DRAFT_NAME = re.compile(r"\.tuni-draft-[a-z0-9_]{8}")  # as `tempfile` ends them
+_FRESH_S = 60.0  # a draft that was made just now is not held yet
 _STREAMS = (stat.S_ISFIFO, stat.S_ISCHR)
 _NAME_A_FILE = "name a file in a folder that exists and that you may write"
 
@@ -35,20 +42,79 @@ def replacing(path: Path, mode: int = 0o600, *, durable: bool = False) -> Iterat
     Raises:
         OSError: It cannot be written there.
     """
-    handle, name = tempfile.mkstemp(prefix=".tuni-", dir=path.parent)
+    _sweep(path.parent)
+    handle, name = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)
     draft = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
+            _hold(handle)
             yield file
             file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        draft.replace(path)
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+            draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
     if durable:
         sync_folder(path.parent)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """An empty folder to work in, for its owner only; removed at the end.
+
+    Raises:
+        OSError: It cannot be made there.
+    """
+    _sweep(parent)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=parent))
+    handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _hold(handle)
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        os.close(handle)
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[Path]:
+    """A folder that becomes ``folder`` when all is in it; it must not exist, or be empty.
+
+    Raises:
+        OSError: It cannot be made there.
+    """
+    with scratch_folder(folder.parent) as draft:
+        yield draft
+        draft.replace(folder)
+
+
+def _hold(handle: int) -> None:
+    """Say that a draft is being worked on, for as long as this process lives."""
+    with suppress(OSError):  # a file system without locks: its drafts are never swept
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove drafts that a killed process left in a folder: ours, old, and held by nobody."""
+    drafts: list[os.DirEntry[str]] = []
+    with suppress(OSError), os.scandir(folder) as entries:  # what is wrong, the writer will tell
+        drafts = [entry for entry in entries if _DRAFT_NAME.fullmatch(entry.name)]
+    for entry in drafts:
+        with suppress(OSError):  # another process may sweep as well
+            about = entry.stat(follow_symlinks=False)
+            if about.st_uid != os.geteuid() or time.time() - about.st_ctime < _FRESH_S:
+                continue
+            handle = os.open(entry, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry)
+                else:
+                    os.unlink(entry)  # noqa: PTH108  # an entry, not a path
+            finally:
+                os.close(handle)
 
 
 def write_whole(path: Path, content: bytes | str, mode: int = 0o600) -> None:
@@ -66,35 +132,63 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def check_output(path: Path, option: str = "--out") -> None:
-    """Refuse an output that could not be written, before an hour is spent on it.
+def check_outputs(**outputs: Path | None) -> None:
+    """Refuse outputs that could not be written, before an hour is spent on them.
 
     Args:
-        path: What the user named; see `output`.
-        option: By what, for the message.
+        outputs: What the user named, by option; see `output`. None is left out.
 
     Raises:
-        RequestError: A folder, a socket, a disk or the like, or where no file can be made.
+        RequestError: A folder, a socket, a disk or the like; where no file can be made; or one
+            place for two of them.
     """
-    if path == STDOUT:
-        return
+    options: dict[Path, str] = {}
+    for name, path in outputs.items():
+        if path is None:
+            continue
+        option = f"--{name}"
+        try:
+            place = STDOUT if is_stdout(path) else _place(path)
+            _check_output(place, path, option)
+        except OSError as error:
+            raise RequestError(f"{option}: {path}: {error.strerror}", _NAME_A_FILE) from error
+        if options.setdefault(place, option) != option:
+            raise RequestError(f"{option}: is also {options[place]}", "name another file")
+
+
+def _check_output(place: Path, path: Path, option: str) -> None:
+    kind = None if place == STDOUT else _mode(place)
+    if place == STDOUT:
+        allowed = True
+    elif kind is None or stat.S_ISREG(kind):
+        if not place.parent.is_dir():
+            raise RequestError(
+                f"{option}: no folder {place.parent}", "make it, or name another file"
+            )
+        allowed = os.access(place.parent, os.W_OK | os.X_OK)
+    elif any(is_kind(kind) for is_kind in _STREAMS):
+        allowed = os.access(place, os.W_OK)
+    else:
+        what = "a folder" if stat.S_ISDIR(kind) else "no file, pipe or character device"
+        raise RequestError(f"{option}: {path} is {what}", "name a file, or - for standard output")
+    if not allowed:
+        raise RequestError(f"{option}: {path}: you may not write there", _NAME_A_FILE)
+
+
+def check_folder(path: Path, option: str = "--out") -> Path:
+    """Where a folder is that the user named, made or not; links are followed.
+
+    Raises:
+        RequestError: Something else is there.
+    """
     try:
         place = _place(path)
         kind = _mode(place)
-        if kind is None or stat.S_ISREG(kind):
-            folder = place.parent
-            if not folder.is_dir():
-                raise RequestError(f"{option}: no folder {folder}", "make it, or name another file")
-            allowed = os.access(folder, os.W_OK | os.X_OK)
-        elif any(is_kind(kind) for is_kind in _STREAMS):
-            allowed = os.access(place, os.W_OK)
-        else:
-            what = "a folder" if stat.S_ISDIR(kind) else "no file, pipe or character device"
-            raise RequestError(f"{option}: {path} is {what}", "name a file, or - for stdout")
     except OSError as error:
-        raise RequestError(f"{option}: {path}: {error.strerror}", _NAME_A_FILE) from error
-    if not allowed:
-        raise RequestError(f"{option}: {path}: you may not write there", _NAME_A_FILE)
+        raise RequestError(f"{option}: {path}: {error.strerror}", "name another folder") from error
+    if kind is not None and not stat.S_ISDIR(kind):
+        raise RequestError(f"{option}: {path} is no folder", "name a folder")
+    return place
 
 
 def check_new_folder(path: Path, option: str = "--out") -> Path:
@@ -103,12 +197,8 @@ def check_new_folder(path: Path, option: str = "--out") -> Path:
     Raises:
         RequestError: Something is there already, or no folder can be made.
     """
-    try:
-        place = _place(path)
-        there = _mode(place) is not None
-    except OSError as error:
-        raise RequestError(f"{option}: {path}: {error.strerror}", "name another folder") from error
-    if there:
+    place = check_folder(path, option)
+    if place.exists():
         raise RequestError(
             f"{option}: {path} is there already", "name a folder that does not exist"
         )
@@ -128,20 +218,24 @@ def output(path: Path) -> Iterator[BinaryIO]:
         EnvironmentFault: The disk is full or failed, or nobody reads the pipe any more.
         BrokenPipeError: Nobody reads standard output any more.
     """
-    if path == STDOUT or _is_stdout(path):
+    if is_stdout(path):
         sys.stdout.flush()
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    try:
+    with output_errors(path):
         place = _place(path)
         kind = _mode(place)
-        if kind is None or stat.S_ISREG(kind):
-            with replacing(place) as file:
-                yield file
-        else:
-            with _stream(place) as file:
-                yield file
+        plain = kind is None or stat.S_ISREG(kind)
+        with replacing(place) if plain else _stream(place) as file:
+            yield file
+
+
+@contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Say what is wrong with an output as `output` does."""
+    try:
+        yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
         raise RequestError(
             f"{path.name}: cannot be written there ({error.strerror})", _NAME_A_FILE
@@ -161,6 +255,16 @@ def write_output(path: Path, content: bytes | str) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def is_stdout(path: Path | None) -> bool:
+    """Whether an output is ``-``, or what leads to standard output, such as /dev/stdout."""
+    if path is None or path == STDOUT:
+        return path is not None
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):  # ValueError: it has no descriptor
+        return False
+
+
 def _place(path: Path) -> Path:
     """The path behind all links, the last one's too even where it leads to nothing yet."""
     try:
@@ -175,14 +279,6 @@ def _mode(place: Path) -> int | None:
         return place.stat().st_mode
     except FileNotFoundError:
         return None
-
-
-def _is_stdout(path: Path) -> bool:
-    """Whether a path such as /dev/stdout leads to the very file that standard output is."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
-    except (OSError, ValueError):  # ValueError: it has no descriptor
-        return False
 
 
 @contextmanager

@@ -1,21 +1,19 @@
 """Tables that we write: CSV, Parquet or JSON Lines, row by row.
 
-The one law: a file is written whole or not at all, for its owner only, and a CSV holds nothing
-that a spreadsheet would run.
+A file is written whole or not at all, for its owner only, and a CSV holds nothing that a
+spreadsheet would run.
 """
 
 import csv
 import json
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from tuni.errors import EnvironmentFault, RequestError
+from tuni.errors import RequestError
+from tuni.files import output
 from tuni.subject_files import BATCH, JSON_LINES, PARQUET
 
 if TYPE_CHECKING:
@@ -37,21 +35,21 @@ def write_table(
     """Write a table in the format of its suffix: .parquet, .pq; .jsonl, .ndjson; else CSV.
 
     Args:
-        path: Where to; a file of this name is replaced at once, when all is written.
+        path: Where to; see `tuni.files.output`.
         columns: Names and order; other keys of a row are left out, missing ones are empty.
         rows: One mapping per row.
         types: Arrow types of the columns, for Parquet; a column without one holds strings.
 
     Raises:
-        RequestError: The folder does not exist or may not be written, or a value fits no column.
+        RequestError: It cannot be written there, or a value fits no column.
         EnvironmentFault: The disk is full or failed.
     """
     suffix = path.suffix.lower()
     if suffix in PARQUET:
-        with _replacing(path) as file:
+        with output(path) as file:
             _write_parquet(file, path, columns, rows, types or {})
     elif suffix in JSON_LINES:
-        with _replacing(path) as file:
+        with output(path) as file:
             for row in rows:
                 line = {column: row.get(column) for column in columns}
                 file.write(json.dumps(line, ensure_ascii=False, default=str).encode() + b"\n")
@@ -67,15 +65,15 @@ def write_csv(path: Path, columns: Sequence[str], rows: Rows) -> None:
     plain number.
 
     Args:
-        path: Where to.
+        path: Where to; see `tuni.files.output`.
         columns: Header and order; other keys of a row are left out, missing ones are empty.
         rows: One mapping per row.
 
     Raises:
-        RequestError: The folder does not exist or may not be written.
+        RequestError: It cannot be written there.
         EnvironmentFault: The disk is full or failed.
     """
-    with _replacing(path) as binary:
+    with output(path) as binary:
         file = _Encoded(binary.write)
         plain = csv.writer(file, lineterminator="\n")
         quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -94,33 +92,6 @@ class _Encoded:
 
     def write(self, text: str) -> None:
         self._write(text.encode())
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A hidden file beside ``path`` that takes its place when all went well."""
-    temporary: Path | None = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".tuni-", delete=False) as file:
-            temporary = Path(file.name)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        temporary = None
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        raise RequestError(
-            f"{path.name}: cannot be written there ({error.strerror})",
-            "name a file in a folder that exists and that you may write",
-        ) from error
-    except OSError as error:
-        raise EnvironmentFault(
-            f"{path.name}: could not be written ({error.strerror})",
-            "make room on the disk and run the command again",
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _write_parquet(

@@ -74,6 +74,8 @@ class Registered:
 def untouched_process() -> Iterator[None]:
     """Put environment, arguments and log handlers back: a command owns its process, a test not."""
     environment, arguments = dict(os.environ), sys.argv
+    umask = os.umask(0o022)
+    os.umask(umask)
     loggers = [logging.getLogger(name) for name in ("tuni", "registry", "flows")]
     kept = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     try:
@@ -82,6 +84,7 @@ def untouched_process() -> Iterator[None]:
         os.environ.clear()
         os.environ.update(environment)
         sys.argv = arguments
+        os.umask(umask)
         for logger, handlers, level, propagate in kept:
             for handler in logger.handlers:
                 if handler not in handlers:
@@ -107,7 +110,7 @@ def tuni(home: Path) -> Callable[..., Ended]:
     """Runs `tuni` with some arguments in this process, in a home of the test's own."""
 
     def command(*arguments: object, home: Path = home, **environment: str) -> Ended:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
         with (
             untouched_process(),
             contextlib.redirect_stdout(out),
@@ -122,7 +125,8 @@ def tuni(home: Path) -> Callable[..., Ended]:
                 main()
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Ended(code, out.getvalue(), err.getvalue())
+        out.flush()
+        return Ended(code, out.buffer.getvalue().decode(), err.getvalue())
 
     return command
 

@@ -15,7 +15,7 @@ import pytest
 
 from flows.evidence_page import render_evidence, write_evidence
 from flows.report_facts import Chart, Gate, Search, Trial, findings
-from tuni.errors import HomeError
+from tuni.errors import RequestError
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("job", "audit", "comparison", "benchmark")
@@ -144,7 +144,7 @@ def test_the_page_is_written_whole_or_not_at_all(job_evidence, tmp_path):
     write_evidence(job_evidence, None, path)
     assert path.read_text(encoding="utf-8") == render_evidence(job_evidence)
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(HomeError, match="cannot be written"):
+    with pytest.raises(RequestError, match="cannot be written"):
         write_evidence(job_evidence, tmp_path / "absent" / "evidence.json", None)
 
 

@@ -5,8 +5,6 @@ The one law: a testbed folder is whole or absent. It is made beside its place an
 
 import csv
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tuni.errors import HomeError
+from tuni.files import scratch_folder
 from tuni.progress import SILENT, Progress
 from tuni.testbed.drawing import PLACES, draw_attributes, draw_faces, draw_scenes
 from tuni.testbed.people import Person, draw_people
@@ -100,13 +99,9 @@ def make_testbed(
     people = draw_people(settings, settings.rng("people"))
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".making-", dir=cache_dir))
-        try:
+        with scratch_folder(cache_dir) as work:
             _fill(Testbed(work, settings), people, progress)
-            work.chmod(0o755)
             _publish(work, bed.folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
         raise HomeError(
             f"testbed folder: cannot be written ({error.strerror or type(error).__name__})",
