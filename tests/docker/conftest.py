@@ -216,6 +216,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Secrets, a Postgres with its databases, and the services ready to be started."""
     folder = tmp_path_factory.mktemp("compose")
     subprocess.run(["bash", str(DOCKER / "make-secrets"), str(folder)], check=True)
+    for path in (folder / "secrets").iterdir():  # the containers' own user runs them there
+        os.chown(path, os.geteuid(), os.getegid())
     with (folder / ".env").open() as lines:
         owner = dict(line.strip().split("=") for line in lines)
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
