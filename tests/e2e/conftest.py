@@ -9,11 +9,12 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,15 @@ CANARIES = {
     "refused at run": "Ombrizel Gnårkvittel",
     "refused at score": "Yazzmorta Krŭmpfeldrix",
 }
+
+# Where MLflow's tables hold absolute addresses of artifacts.
+ARTIFACT_LOCATIONS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
 
 REQUEST = """
 [checkpoint]
@@ -268,9 +278,14 @@ def canaries() -> tuple[str, ...]:
 
 @pytest.fixture
 def own_home(audit: Audit, tmp_path: Path) -> Path:
-    """A copy of the audit's home; MLflow's artifacts are still read where they were written."""
-    shutil.copytree(audit.home, tmp_path / "home")
-    return tmp_path / "home"
+    """A copy of the audit's home, in which MLflow looks for artifacts in the copy."""
+    home = tmp_path / "home"
+    shutil.copytree(audit.home, home)
+    with closing(sqlite3.connect(home / "mlflow.db")) as database, database:
+        for table, column in ARTIFACT_LOCATIONS:
+            change = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"
+            database.execute(change, (str(audit.home), str(home)))
+    return home
 
 
 @pytest.fixture

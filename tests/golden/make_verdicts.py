@@ -1,0 +1,139 @@
+"""How tests/golden/verdicts was made: a small checkpoint, a detector, a list and its verdicts.
+
+The detector is written out, never "the default": defaults change, these verdicts do not. Run once;
+what is there is never edited.
+
+python tests/golden/make_verdicts.py FOLDER
+"""
+
+import csv
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tuni.audit import JudgeOptions, judge
+from tuni.bundle import Bundle, Scorer, write_bundle
+from tuni.decoys import PartPool, lone_parts, recombine
+from tuni.detector_spec import DetectorSpec
+from tuni.detectors import Nulls, fit_detector
+from tuni.features import extract
+from tuni.names import reference_parts
+from tuni.nulls import GibberishSpec, gibberish
+from tuni.scorable import unscorable
+from tuni.scoring import score
+from tuni.spec import FeatureSpec, HiddenSpec, JacobianSpec, NeighbourParts
+from tuni.target import load_target
+from tuni.testbed.build import make_testbed
+from tuni.testbed.settings import TestbedSettings
+from tuni.texts import canonical
+
+OPTIONS = {"list_decoys": True, "decoy_count": 300, "dependence": "bh"}
+PROMPTS = ("{}", "a photo of {}")
+RESIDUAL = DetectorSpec("pair_residual", ("hidden.0",), params=(("ridge", 0.5), ("spread", 0.3)))
+PAIR = DetectorSpec("sum", parts=(RESIDUAL, DetectorSpec("feature", ("jacobian_relative~0.375",))))
+SINGLE = DetectorSpec(
+    "sum",
+    parts=(
+        DetectorSpec("mahalanobis", ("hidden.0",), params=(("shrinkage", 1.0),), guard=True),
+        DetectorSpec("feature", ("jacobian_relative",)),
+    ),
+)
+# What an auditor's list holds besides plain names: other spellings, one part, and what is refused.
+ODD = (
+    "Zoë Nguyễn", "李 小龍", "Madonna", "Ødegård", "María José Ñúñez", "O'Brien-Smith Anne",
+    "  ada   LOVELACE ", "Ada Lovelace", "James Smith", "A", "", "Ada <|endoftext|> Lovelace",
+    "Ada\u200bLovelace", "Wolfeschlegelsteinhausenbergerdorff " * 9, "=1+1 Formula",
+)  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    settings = replace(TestbedSettings.of_size("test", 7), width=24, vision_width=32)
+    with tempfile.TemporaryDirectory() as cache:
+        bed = make_testbed(settings, Path(cache))
+        shutil.copytree(bed.checkpoint, folder / "checkpoint")
+        with bed.truth.open(encoding="utf-8", newline="") as file:
+            truth = list(csv.DictReader(file))
+    target = load_target(folder / "checkpoint")
+    people = [row["text"] for row in truth if row["group"] != "background"]
+    known = frozenset(canonical(text) for text in people)
+    pool = PartPool.of(people).enough_for(1000)
+    decoys = recombine(pool, 560, 1, known)
+    singles = lone_parts(pool, 300, 2, known)
+    noise = gibberish(300, GibberishSpec(), 3, known)
+    lone_noise = gibberish(100, GibberishSpec(parts=1), 4, known)
+    parts = reference_parts("latin/*", 12)
+    spec = FeatureSpec(
+        parts=(NeighbourParts("*", parts.firsts, parts.lasts),),
+        precision="fp32",
+        batch=32,
+        hidden=HiddenSpec(prompts=PROMPTS, layers=(0,), neighbours=4),
+        noise=None,
+        jacobian=JacobianSpec(prompts=PROMPTS[:1], directions=4, seed=0, neighbours=2),
+    )
+
+    def features(texts: Sequence[str], *, neighbours: bool = True) -> dict[str, np.ndarray]:
+        return dict(extract(target, texts, spec, neighbours=neighbours).columns)
+
+    pair_nulls = Nulls(
+        features(noise[:100]), features(noise[100:160]),
+        features(decoys[:250]), features(decoys[250:310]),
+    )  # fmt: skip
+    alone = Nulls(
+        {}, {}, features(singles[:120], neighbours=False),
+        features(singles[120:160], neighbours=False),
+    )  # fmt: skip
+    scorers = {}
+    for name, detector, nulls, kin, other, neighbours in (
+        ("pair", PAIR, pair_nulls, decoys[310:], noise[160:], True),
+        ("single", SINGLE, alone, singles[160:], lone_noise, False),
+    ):
+        model = fit_detector(detector, nulls, seed=0)
+        calibration = [
+            np.sort(np.round(score(model, features(texts, neighbours=neighbours)), 6))
+            for texts in (kin, other)
+        ]
+        scorers[name] = Scorer(model, calibration[0], calibration[1], 1e-6)
+    bundle = Bundle(
+        checkpoint="golden-clip",
+        fingerprint=target.fingerprint,
+        kind="name",
+        feature_spec=spec,
+        operating_point=0.05,
+        seed=0,
+        settings={"detector": PAIR.to_json()},
+        evidence={},
+        versions={"tuni": "0.1.0"},
+        **scorers,
+    )
+    write_bundle(bundle, folder / "bundle")
+    groups: dict[str, list[str]] = {}
+    for row in truth:
+        groups.setdefault(row["group"], []).append(row["text"])
+    texts = [text for _, group in sorted(groups.items()) for text in group[:22]]
+    texts += [*ODD, texts[0].upper()]
+    with (folder / "list.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([("text", "row"), *((text, number) for number, text in enumerate(texts))])
+    reasons = unscorable(target, texts, bundle)
+    scored = [text for row, text in enumerate(texts) if row not in reasons]
+    verdicts = judge(bundle, target, scored, JudgeOptions(**OPTIONS), model_version="1")
+    rows = iter(verdicts.records())
+    expected = {
+        "options": OPTIONS,
+        "decoys": verdicts.decoys,
+        "rows": [
+            {"error": reasons[row]} if row in reasons else next(rows) for row in range(len(texts))
+        ],
+    }
+    content = json.dumps(expected, indent=1, ensure_ascii=False) + "\n"
+    (folder / "expected.json").write_text(content, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
