@@ -1,6 +1,8 @@
 import base64
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -145,6 +147,35 @@ def test_signature_without_end_is_not_read(home: Home, signed: Path) -> None:
     (signed / SIGNATURE).write_bytes(b" " * 100_000)
     with pytest.raises(BundleError, match="larger than"):
         verify_bundle(signed, home, (), "m@1")
+
+
+def test_trusted_keys_that_others_may_replace_are_refused_and_the_fix_works(
+    home: Home, signed: Path, tmp_path: Path
+) -> None:
+    given = tmp_path / "given keys"
+    for folder in (home.trusted, given):
+        folder.mkdir()
+        shutil.copy(home.public_key, folder / "a.pub")
+    for place in (home.trusted, home.trusted / "a.pub", given, given / "a.pub"):
+        before = place.stat().st_mode
+        for mode in (0o777, 0o775):
+            place.chmod(mode)
+            with pytest.raises(HomeError, match="others may write to it") as caught:
+                verify_bundle(signed, home, [given], "m@1")
+            subprocess.run(caught.value.fix.rpartition("then ")[2], shell=True, check=True)
+            verify_bundle(signed, home, [given], "m@1")
+        place.chmod(before)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account: only root gives a file away")
+def test_trusted_keys_of_another_account_are_refused(home: Home, signed: Path) -> None:
+    home.trusted.mkdir()
+    shutil.copy(home.public_key, home.trusted / "a.pub")
+    for place in (home.trusted, home.trusted / "a.pub"):
+        os.chown(place, 12345, 12345)
+        with pytest.raises(HomeError, match="another account"):
+            verify_bundle(signed, home, (), "m@1")
+        os.chown(place, 0, 0)
 
 
 def test_trusted_key_that_is_none_is_named(home: Home, signed: Path, tmp_path: Path) -> None:
