@@ -1,6 +1,7 @@
 """The verbs that keep the ledger."""
 
 import io
+import os
 import shutil
 import sqlite3
 import sys
@@ -134,3 +135,22 @@ def test_names_that_cannot_be_read_are_refused(tuni, listed: Path, refused) -> N
         read_names(b"\n")
     with pytest.raises(TextError, match="UTF-8"):
         read_names(b"\xff\xfe")
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o027])
+def test_nothing_in_the_home_is_for_others_whatever_the_umask(tuni, home, csv_file, umask):
+    os.umask(umask)
+    people = csv_file("people.csv", "text\nAda Lovelace\nAlan Turing\n")
+    assert tuni("init").code == 0
+    assert tuni("watchlist", "import", people, "--name", "staff").code == 0
+    assert tuni("watchlist", "export", "staff", "--out", people.with_name("out.csv")).code == 0
+    assert tuni("models", "list").code == 0
+    assert tuni("doctor", "--json").code in (0, 1)
+    open_to_others = [
+        path.relative_to(home)
+        for path in (home, *home.rglob("*"))
+        if path.lstat().st_mode & 0o077 and path.name != "signing.pub"
+    ]
+    assert not open_to_others
+    assert (home / "mlflow.db").exists()
+    assert os.umask(umask) == umask  # the process that called is left as it was
