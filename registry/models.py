@@ -6,11 +6,11 @@ transaction and never removed to be set again; ``previous`` is written before ``
 What a crash or another machine can do in between: MLflow itself keeps an alias on one version, so
 two simultaneous promotions end with one champion, one of the two. A lock that everybody with this
 ledger respects keeps ``previous`` right as well. A promotion that was cut short leaves the old
-champion, at worst as its own ``previous``; the same command completes it.
+champion, at worst as its own ``previous``; the same command completes it. What a registration that
+was cut short left is ended or deleted when the next version is registered or an alias is moved.
 """
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,9 +24,11 @@ from registry.lookup import absent, all_versions, plain
 from registry.model_folder import write_model_folder
 from registry.pulling import fetch_bundle, sign_stored
 from registry.signing import SIGNATURE, verify_bundle
+from registry.unfinished import tidy
 from registry.versions import Alias, RegisteredModel, RegisteredVersion, check_model_name
 from tuni.bundle import bundle_digest, read_bundle
 from tuni.errors import BundleError, ModelNotFound, RequestError, SignatureError
+from tuni.files import scratch_folder
 
 if TYPE_CHECKING:  # MLflow reads its environment while it is imported: `configure` comes first
     from mlflow import MlflowClient
@@ -136,18 +138,17 @@ class ModelStore:
             "digest": bundle_digest(bundle),
             "fingerprint": content.fingerprint,
         }
-        client = self.tracking.client()
         with (
+            self._moving(name) as (client, _),
             self.tracking.errors("register the detector"),
-            tempfile.TemporaryDirectory(prefix="tuni-") as scratch,
+            scratch_folder(self._home.root) as scratch,
         ):
             experiment = (
                 client.get_run(run_id).info.experiment_id if run_id else self.tracking.experiment()
             )
             model = client.create_logged_model(experiment, name, run_id, tags=marks)
-            folder = write_model_folder(bundle, Path(scratch), self._home, model.model_id, run_id)
+            folder = write_model_folder(bundle, scratch, self._home, model.model_id, run_id)
             client.log_model_artifacts(model.model_id, str(folder))
-            client.finalize_logged_model(model.model_id, "READY")
             if run_id:
                 client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
             try:
@@ -163,6 +164,8 @@ class ModelStore:
                 description=description,
                 model_id=model.model_id,
             )
+            # Last, so that `tidy` knows by it what a process that was killed left behind.
+            client.finalize_logged_model(model.model_id, "READY")
         return plain(version)
 
     def pull(
@@ -296,6 +299,7 @@ class ModelStore:
         ledger = self._ledger or Ledger.open(self._home)
         try:
             with ledger.exclusive(f"model-{name}"), self.tracking.errors("move an alias"):
+                tidy(self.tracking, client, name)
                 yield client, ledger
         finally:
             if self._ledger is None:
