@@ -125,7 +125,7 @@ def log_to(folder: Path, form: Literal["text", "json"] = "text") -> None:
 
 
 def prepare_ray(*, own: bool) -> None:
-    """Set Ray's environment for this process and the cluster that it may start.
+    """Set Ray's environment for this process and the cluster that it may start; before its import.
 
     Args:
         own: A cluster of this process's own is started: it asks for a token that nobody else
@@ -135,3 +135,6 @@ def prepare_ray(*, own: bool) -> None:
     if own:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        # Whether other machines may join. Without them all its processes listen on loopback alone,
+        # else on every address of the machine; a node's address that is given changes nothing.
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

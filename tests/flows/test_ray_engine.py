@@ -4,6 +4,8 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -151,3 +153,44 @@ def test_a_killed_worker_and_a_lost_node_cost_nothing(
     kept = b"".join(file.read_bytes() for file in place.folder.rglob("*") if file.is_file())
     assert b"RayWorker" in kept
     assert not [name for name in (*FIRSTS, "Lovelace", "Hopper") if f"{name} ".encode() in kept]
+
+
+def listening() -> dict[str, str]:
+    """Addresses of this machine's listening sockets, by the socket's number."""
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
+    return {row[9]: row[1].partition(":")[0] for row in rows if row[3] == "0A"}
+
+
+def addresses(folder: Path) -> Iterator[str]:
+    """Where the processes with files in a folder listen."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(folder).encode() not in (process / "environ").read_bytes():
+                continue
+            names = [str(file.readlink()) for file in (process / "fd").iterdir()]
+        except OSError:  # it has just ended
+            continue
+        known = listening()
+        yield from (known[name[8:-1]] for name in names if name[8:-1] in known)
+
+
+def test_a_cluster_of_ones_own_listens_on_loopback_alone(registered: Any, tmp_path: Path) -> None:
+    shutil.copytree(registered.home, tmp_path / "home")
+    with open_ledger(Settings(home=tmp_path / "home")) as ledger:
+        Watchlists(ledger).add(LIST, [Member(one, {}) for one in PEOPLE])
+    code = "from flows.audit import audit; audit.fn('tiny', 'staff', decoys=200, engine='ray')"
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "RAY_"}
+    environment |= {"TUNI_HOME": str(tmp_path / "home"), "TUNI_WORKERS": "1"}
+    found: set[str] = set()
+    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+        while process.poll() is None:
+            found.update(addresses(tmp_path))
+            time.sleep(0.2)
+    assert process.returncode == 0
+    assert found  # loopback of both families, as the kernel spells them
+    assert found <= {"0100007F", "0000000000000000FFFF00000100007F", f"{0:024X}01000000"}
+    assert not list((tmp_path / "home").glob(".tuni-draft-*"))
