@@ -116,7 +116,7 @@ def test_an_unknown_method_and_a_file_in_the_way_are_refused(tmp_path):
     with pytest.raises(RequestError, match="'magic' is unknown"):
         run_benchmark(BenchmarkRequest(tmp_path / "out", (BED,), methods=("magic",)), settings)
     (tmp_path / "file").write_text("")
-    with pytest.raises(RequestError, match="is a file"):
+    with pytest.raises(RequestError, match="is no folder"):
         run_benchmark(BenchmarkRequest(tmp_path / "file", (BED,)), settings)
 
 
