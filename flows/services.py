@@ -25,7 +25,7 @@ from flows.ledger import open_home
 from flows.prefect_api import PrefectApi
 from flows.settings import Settings
 from registry.connection import mlflow_access
-from registry.home import Home
+from registry.home import Home, sqlite_url
 from registry.logins import USER, server_login
 from registry.service_databases import (
     make_databases,
@@ -226,7 +226,7 @@ def _accounts(home: Home) -> Path:
     A password is looked up once a minute: each look takes the time that makes guessing slow.
     """
     path = home.services / "mlflow_accounts.ini"
-    database = f"sqlite:///{home.services / 'mlflow_accounts.db'}".replace("%", "%%")
+    database = sqlite_url(home.services / "mlflow_accounts.db").replace("%", "%%")
     write_whole(
         path,
         "[mlflow]\n"

@@ -214,7 +214,7 @@ def _config() -> Config:
 def _with_driver(url: URL) -> URL | None:
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return url.set(drivername="postgresql+psycopg")
-    return url if url.drivername == "sqlite" and url.database else None
+    return url if url.drivername in ("sqlite", "sqlite+pysqlite") and url.database else None
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:  # Any: the driver's connection

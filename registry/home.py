@@ -50,10 +50,12 @@ def require_unshared(path: Path, what: str) -> None:
         )
 
 
-def sqlite_url(file: Path, driver: str = "sqlite") -> str:
+def sqlite_url(file: Path, driver: str | None = None) -> str:
     """The URL of a SQLite file, whatever signs its path holds."""
     # As SQLAlchemy's `URL.create` writes it, which is not imported for that.
-    return f"{driver}:///{urllib.parse.quote(str(file), safe=' +/')}"
+    path = urllib.parse.quote(str(file), safe=" +/")
+    # MLflow makes the folder that `sqlite:///` names before it undoes the escapes.
+    return f"{driver or ('sqlite' if path == str(file) else 'sqlite+pysqlite')}:///{path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,7 @@ class Home:
     @property
     def mlflow_uri(self) -> str:
         """Tracking URI of the embedded MLflow store."""
-        file = self.root / "mlflow.db"
-        plain = sqlite_url(file) == f"sqlite:///{file}"
-        # MLflow makes the folder that `sqlite:///` names before it undoes the escapes.
-        return sqlite_url(file, "sqlite" if plain else "sqlite+pysqlite")
+        return sqlite_url(self.root / "mlflow.db")
 
     @property
     def optuna_url(self) -> str:

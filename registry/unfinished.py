@@ -51,5 +51,5 @@ def _delete(tracking: Tracking, client: "MlflowClient", model: "LoggedModel") ->
     # MLflow only marks a model as deleted. A store that lets nobody delete files keeps them.
     with suppress(TrackingError), tracking.errors("delete the files of an unfinished model"):
         files = get_artifact_repository(model.artifact_location, tracking.uri, tracking.uri)
-        files.delete_artifacts()
+        files.delete_artifacts()  # type: ignore[no-untyped-call]  # MLflow's
     client.delete_logged_model(model.model_id)
