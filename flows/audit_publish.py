@@ -56,7 +56,7 @@ def publish(ledger: Ledger, settings: Settings, audit: Audit, detector: Detector
         run.log_metrics(audit_metrics(facts) | _measured(detector.bundle.evidence))
         run.log_text(EVIDENCE, evidence_text(evidence))
         run.log_text(REPORT, render_evidence(evidence))
-        run.set_note("\n\n".join(findings(facts)))
+        run.set_note(*findings(facts))
         run.set_tags({"trail_head": str(Trail(ledger).head())})
         Audits(ledger).keep_run(audit.id, run.run_id)
 

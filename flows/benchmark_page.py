@@ -27,6 +27,7 @@ from flows.fact_page import (
 )
 from flows.svg import BLUE, GREY, VERMILLION, render
 from tuni.intervals import Interval, Rate
+from tuni.texts import visible
 
 _COLOURS = {"short": BLUE, "described": VERMILLION}
 _MARKS = "os^DvP"  # a seed each
@@ -110,7 +111,7 @@ def draw_aucs(table: AucTable, axes: Axes) -> None:
             markersize=4, linewidth=1.2, label=f"seed {seed}, {captions}",
         )  # fmt: skip
     axes.axvline(0.5, color=GREY, linewidth=0.8)
-    axes.set_yticks(range(len(table.methods)), table.methods)
+    axes.set_yticks(range(len(table.methods)), [visible(title) for title in table.methods])
     axes.set_ylim(len(table.methods) - 0.4, -0.6)
     axes.set_xlabel("AUC (0.5: guessing)")
     axes.grid(axis="x")

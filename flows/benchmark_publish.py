@@ -71,7 +71,7 @@ def track(
         run.log_params({"pictures": request.pictures, **asdict(request.sizes)})
         for name, content in pages.items():
             run.log_text(name, content)
-        run.set_note("\n\n".join(findings(outcome.figures)))
+        run.set_note(*findings(outcome.figures))
         for number, one in enumerate(outcome.figures):
             place = {"method": one.method, "seed": one.seed, "captions": one.captions}
             run.log_child(

@@ -3,7 +3,6 @@
 Nothing heavy is imported before a verb needs it, so that help is immediate.
 """
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -300,6 +299,6 @@ def main() -> None:
 def _stop(message: str, code: int) -> None:
     if "--json" in sys.argv:
         problem, _, fix = message.partition("\n  fix: ")
-        sys.stdout.write(json.dumps({"error": problem, "fix": fix or None, "exit": code}) + "\n")
-    sys.stderr.write(f"tuni: {message}\n")
+        results({"error": problem, "fix": fix or None, "exit": code}, "", as_json=True)
+    say(f"tuni: {message}")
     sys.exit(code)

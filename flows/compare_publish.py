@@ -49,7 +49,7 @@ def publish_comparison(
         run.log_metrics(comparison_metrics(facts))
         run.log_text(EVIDENCE, evidence_text(evidence))
         run.log_text(REPORT, render_evidence(evidence))
-        run.set_note("\n\n".join(comparison_findings(facts)))
+        run.set_note(*comparison_findings(facts))
 
 
 def comparison_metrics(facts: ComparisonFacts) -> dict[str, float]:

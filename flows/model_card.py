@@ -1,16 +1,13 @@
 """A section for a model's card, in Markdown, from the evidence of a job or of an audit."""
 
-import re
-
 from flows.audit_facts import AuditFacts
 from flows.audit_facts import findings as audit_findings
 from flows.evidence import Evidence
 from flows.report_facts import ReportFacts, findings
 from flows.svg import percent
 from tuni.errors import RequestError
+from tuni.texts import markdown, one_line
 from tuni.verdicts import EVIDENCE
-
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|])")
 
 
 def model_card(evidence: Evidence) -> str:
@@ -41,29 +38,33 @@ def model_card(evidence: Evidence) -> str:
         "",
         "### Repeat it",
         "",
-        f"- Command: `{evidence.command}`, tuni {evidence.versions.get('tuni', 'unknown')}",
-        f"- Model fingerprint: `{facts.fingerprint}`",
-        *(f"- Digest of {name}: `{value}`" for name, value in sorted(evidence.inputs.items())),
+        f"- Command: {_code(evidence.command)}, "
+        f"tuni {markdown(evidence.versions.get('tuni', 'unknown'))}",
+        f"- Model fingerprint: {_code(facts.fingerprint)}",
+        *(
+            f"- Digest of {markdown(name)}: {_code(value)}"
+            for name, value in sorted(evidence.inputs.items())
+        ),
     ]
     return "\n".join(lines) + "\n"
 
 
 def _of_job(facts: ReportFacts) -> list[str]:
     lines = [
-        f"Audited with tuni on {_plain(facts.written)}: are names of people known to "
-        f"{_plain(facts.checkpoint)} (fingerprint `{facts.fingerprint[:16]}`) because it was "
-        "trained on them?",
+        f"Audited with tuni on {markdown(facts.written)}: are names of people known to "
+        f"{markdown(facts.checkpoint)} (fingerprint {_code(facts.fingerprint[:16])}) because it "
+        "was trained on them?",
         "",
-        *(f"- {_plain(label)}: {_plain(value)}" for label, value in facts.asked),
-        f"- Detector: {_plain(facts.detector)}",
+        *(f"- {markdown(label)}: {markdown(value)}" for label, value in facts.asked),
+        f"- Detector: {markdown(facts.detector)}",
         _point(facts.operating_point),
         "",
         "### What was found",
         "",
     ]
     if facts.withheld:
-        lines.append(f"- **No claim is made about power.** {_plain(facts.withheld)}")
-    lines += [f"- {_plain(line)}" for line in findings(facts)]
+        lines.append(f"- **No claim is made about power.** {markdown(facts.withheld)}")
+    lines += [f"- {markdown(line)}" for line in findings(facts)]
     if facts.power is not None:
         low, high = facts.power.auc_interval.low, facts.power.auc_interval.high
         lines.append(
@@ -75,21 +76,21 @@ def _of_job(facts: ReportFacts) -> list[str]:
 
 def _of_audit(facts: AuditFacts) -> list[str]:
     lines = [
-        f"Audited with tuni on {_plain(facts.ended)}: are names of a list of "
-        f"{facts.subjects:,} people known to {_plain(facts.checkpoint)} (fingerprint "
-        f"`{facts.fingerprint[:16]}`) because it was trained on them?",
+        f"Audited with tuni on {markdown(facts.ended)}: are names of a list of "
+        f"{facts.subjects:,} people known to {markdown(facts.checkpoint)} (fingerprint "
+        f"{_code(facts.fingerprint[:16])}) because it was trained on them?",
         "",
         f"- Detector: version {facts.version}",
         "- Known members that it finds (95 % interval): "
-        f"{_plain(facts.measured_power or 'not measured (no labels)')}",
+        f"{markdown(facts.measured_power or 'not measured (no labels)')}",
         _point(facts.operating_point),
         "",
         "### What was found",
         "",
     ]
     if facts.withheld:
-        lines.append(f"- **No verdict is given.** {_plain(facts.withheld)}")
-    return lines + [f"- {_plain(line)}" for line in audit_findings(facts)]
+        lines.append(f"- **No verdict is given.** {markdown(facts.withheld)}")
+    return lines + [f"- {markdown(line)}" for line in audit_findings(facts)]
 
 
 def _point(operating_point: float) -> str:
@@ -100,6 +101,6 @@ def _point(operating_point: float) -> str:
     )
 
 
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+def _code(text: str) -> str:
+    # Within a code span no backslash helps against a sign that ends it.
+    return f"`{one_line(text)}`" if "`" not in text else markdown(text)

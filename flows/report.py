@@ -8,7 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from flows.fact_page import Block, FactPage
-from flows.svg import inline
+from flows.svg import image_address
+from tuni.texts import visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -16,24 +17,27 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def render_page(page: FactPage) -> str:
     """The page as HTML text; equal pages give equal text.
 
-    Everything but the figures is escaped: a checkpoint's name or a setting that holds markup is
-    shown, not run.
+    Everything is data: markup, control and invisible characters in a name or a setting are shown,
+    and figures are pictures, which run and load nothing.
 
     Args:
         page: What it says; holds no text of a subject.
 
     Returns:
         One HTML document with its styles and figures inside.
+
+    Raises:
+        RequestError: A figure is no SVG document.
     """
     pages = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_together,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters.update(kind=_kind, figure=_figure)
+    pages.filters.update(kind=_kind, image=image_address)
     script = (_TEMPLATES / "sort.js").read_text(encoding="utf-8")
     # The page's policy lets this script run and no other one.
     seen = b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -41,15 +45,12 @@ def render_page(page: FactPage) -> str:
     return pages.get_template("page.html").render(page=page, sorting=sorting)
 
 
-def _together(value: object) -> object:
+def _shown(value: object) -> object:
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
     # No line may end between a number and its unit.
-    return value.replace(" %", "\u00a0%") if isinstance(value, str) else value
+    return visible(value).replace(" %", "\u00a0%")
 
 
 def _kind(block: Block) -> str:
     return type(block).__name__
-
-
-def _figure(svg: str, key: str, alt: str) -> Markup:
-    # The SVG is our own drawing; `inline` escapes the description and matplotlib its labels.
-    return Markup(inline(svg, key, alt))

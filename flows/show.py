@@ -1,4 +1,7 @@
-"""How a command answers: the result on stdout, everything else on stderr."""
+"""How a command answers: the result on stdout, everything else on stderr.
+
+What would steer the terminal or hide in a line, wherever it came from, is shown as text.
+"""
 
 import json
 import sys
@@ -7,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tuni.files import is_stdout
+from tuni.texts import visible
 
 
 def say(text: str) -> None:
     """Tell the person at the terminal; not part of the result."""
-    sys.stderr.write(text.rstrip("\n") + "\n")
+    sys.stderr.write(visible(text.rstrip("\n")) + "\n")
     sys.stderr.flush()
 
 
@@ -32,7 +36,7 @@ def results(
     """
     out = json.dumps(record, ensure_ascii=False, sort_keys=True) if as_json else text.rstrip("\n")
     stream = sys.stderr if any(map(is_stdout, outputs)) else sys.stdout
-    stream.write(out + "\n")
+    stream.write(visible(out) + "\n")
     stream.flush()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from registry.connection import EXPERIMENT, Tracking, configure
 from tuni.errors import ClaimWithheld, TrackingError, UnusableScores
+from tuni.texts import markdown, one_line
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, and reads its environment while doing so
     from mlflow import MlflowClient
@@ -96,13 +97,13 @@ class JobRun:
         with tracking.errors("open the job's run"):
             for run in _runs(client, experiment_id, _is(labels.job, labels.kind)):
                 if run.info.status != "FINISHED":
-                    client.update_run(run.info.run_id, status="RUNNING", name=labels.name)
+                    client.update_run(run.info.run_id, status="RUNNING", name=one_line(labels.name))
                     return cls(tracking, run.info.run_id, experiment_id)
             run = client.create_run(
                 experiment_id,
                 start_time=int(labels.began.timestamp() * 1000) if labels.began else None,
                 tags=labels.tags(),
-                run_name=labels.name,
+                run_name=one_line(labels.name),
             )
         return cls(tracking, run.info.run_id, experiment_id)
 
@@ -159,9 +160,10 @@ class JobRun:
         """Set tags, replacing those that are there."""
         self._batch(self.run_id, tags=tags)
 
-    def set_note(self, markdown: str) -> None:
-        """Set the description that MLflow shows on top of the run."""
-        self._batch(self.run_id, tags={"mlflow.note.content": markdown})
+    def set_note(self, *paragraphs: str) -> None:
+        """Set what MLflow shows on top of the run, as plain text: markup in it is shown."""
+        note = "\n\n".join(map(markdown, paragraphs))
+        self._batch(self.run_id, tags={"mlflow.note.content": note})
 
     def log_file(self, path: Path, folder: str | None = None) -> None:
         """Add a file under its own name, below ``folder`` of the run's artifacts."""
@@ -210,7 +212,7 @@ class JobRun:
                         "mlflow.parentRunId": self.run_id,
                         **_neutral(),
                     },
-                    run_name=f"{number:04d} {name}",
+                    run_name=f"{number:04d} {one_line(name)}",
                 )
             run_id = str(run.info.run_id)
         self._batch(run_id, params=params, metrics=metrics)

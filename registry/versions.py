@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from tuni.errors import BundleError, RequestError
+from tuni.texts import one_line
 
 Alias = Literal["champion", "challenger", "previous"]
 ALIASES: tuple[Alias, ...] = ("champion", "challenger", "previous")
@@ -68,11 +69,11 @@ class RegisteredVersion:
             "aliases": ", ".join(self.aliases) or "-",
             "created": f"{self.created_at:%Y-%m-%d %H:%M} UTC",
             "run": self.run_id or "-",
-            **dict(sorted(self.tags.items())),
+            **{one_line(key): one_line(self.tags[key]) for key in sorted(self.tags)},
         }
         width = max(len(key) for key in facts)
         lines = [f"{key:<{width}}  {value}" for key, value in facts.items()]
-        return "\n".join([*lines, *([self.description] if self.description else [])])
+        return "\n".join([*lines, *([one_line(self.description)] if self.description else [])])
 
 
 @dataclass(frozen=True, slots=True)

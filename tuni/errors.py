@@ -25,6 +25,8 @@ TuniError
 A message never holds a text under audit: name the row and, at most, its pseudonym.
 """
 
+from tuni.texts import one_line
+
 
 class TuniError(Exception):
     """Base of every error here: what is wrong, naming the field, and what to do about it."""
@@ -36,12 +38,12 @@ class TuniError(Exception):
     @property
     def problem(self) -> str:
         """What is wrong, field first."""
-        return str(self.args[0])
+        return one_line(str(self.args[0]))
 
     @property
     def fix(self) -> str:
         """What to do about it."""
-        return str(self.args[1])
+        return one_line(str(self.args[1]))
 
     def __str__(self) -> str:
         """Two lines: the problem, then the fix."""

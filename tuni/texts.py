@@ -1,10 +1,12 @@
-"""One text at a time: what the model sees, what identifies it, and when it is refused.
+"""One text at a time: what the model sees, what identifies it, when it is refused, how it is shown.
 
-The one law: two texts with the same `canonical` form are the same subject, everywhere (sets,
-splits, pseudonyms); a text that `refusal` names a reason for is never encoded.
+Two texts with the same `canonical` form are the same subject, everywhere (sets, splits,
+pseudonyms); a text that `refusal` names a reason for is never encoded.
 """
 
 import html
+import json
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -50,6 +52,8 @@ _SAME_SIGN = str.maketrans(
 # Letters and marks that leave no ink although Unicode does not call them format characters.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Everything that Markdown reads as more than a sign, bare addresses and entities included.
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|&~$@]|:(?=//)|(?<=www)\.")
 
 # First word of a letter's Unicode name -> script, where the two differ.
 _SCRIPTS = {
@@ -114,6 +118,28 @@ def refusal(text: str) -> str | None:
     return None
 
 
+def visible(text: str) -> str:
+    r"""The text as a page or a terminal may show it: what acts or hides is written out.
+
+    Control characters (those that steer a terminal included), bidirectional controls, invisible
+    characters and halves of surrogate pairs become escapes such as ``\u202e``; ends of lines stay.
+    Idempotent. JSON stays JSON with the same values.
+    """
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def one_line(text: str) -> str:
+    """The `visible` text on one line, so that it cannot pass for another line."""
+    return visible(" ".join(text.split()))
+
+
+def markdown(text: str) -> str:
+    """The text on one line as Markdown shows it: no markup, no address that one can follow."""
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))
+
+
 def script_of(text: str) -> str:
     """The script of most letters: ``"latin"``, ``"han"``, ``"kana"``, ``"cyrillic"``, ...
 
@@ -137,6 +163,13 @@ def _fold(text: str) -> str:
     """One round of compatibility composition, case folding and straightening."""
     folded = unicodedata.normalize("NFKC", text).translate(_SAME_SIGN).casefold()
     return clean_text(unicodedata.normalize("NFKC", folded))
+
+
+@lru_cache(maxsize=4096)
+def _shown(character: str) -> str:
+    if character == "\n" or _character_refusal(character) is None:
+        return character
+    return json.dumps(character)[1:-1]
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """Tables hold what the sample supports; the drawing is deterministic and stands on its own."""
 
+import base64
 import re
 from functools import partial
 from xml.etree import ElementTree
@@ -10,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows import null_plots, plots, search_plots
-from flows.svg import inline, percent, render
-from tuni.errors import UnusableScores
+from flows.svg import MAX_BYTES, image_address, percent, render
+from tuni.errors import RequestError, UnusableScores
 
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -130,17 +131,23 @@ def test_a_figure_is_the_same_byte_for_byte_and_names_no_date(name):
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_an_inlined_figure_has_a_description_and_names_of_its_own(name):
-    element = inline(render(*DRAWINGS[name]), "figure7", 'shows "5 %" & more')
-    root = ElementTree.fromstring(element)
-    assert root.get("role") == "img"
-    assert root.get("aria-label") == 'shows "5 %" & more'
-    assert root.get("viewBox")
-    names = [node.get("id") for node in root.iter() if node.get("id")]
-    assert all(name.startswith("figure7-") for name in names)
-    assert len(names) == len(set(names))
-    referred = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', element)
-    assert {first or second for first, second in referred} <= set(names)
+def test_a_figure_becomes_an_address_that_holds_it_whole(name):
+    svg = render(*DRAWINGS[name])
+    kind, _, content = image_address(svg).partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(content).decode() == svg
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "<svg", "<svg/>", "<html xmlns='http://www.w3.org/1999/xhtml'/>", "\ud800",
+        pytest.param(f"<svg xmlns={SVG[1:-1]!r}>{' ' * MAX_BYTES}</svg>", id="large"),
+    ],
+)  # fmt: skip
+def test_what_is_no_svg_of_bounded_size_is_no_figure(content):
+    with pytest.raises(RequestError, match="figure: "):
+        image_address(content)
 
 
 @pytest.mark.parametrize(

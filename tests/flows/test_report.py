@@ -7,15 +7,21 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+import unicodedata
 from dataclasses import replace
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
 import pytest
+from markdown_it import MarkdownIt
 
 from flows.evidence_page import render_evidence, write_evidence
+from flows.model_card import model_card
 from flows.report_facts import Chart, Gate, Search, Trial, findings
 from tuni.errors import RequestError
+from tuni.texts import one_line, visible
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("job", "audit", "comparison", "benchmark")
@@ -85,34 +91,181 @@ def test_a_withheld_claim_is_told_first_and_not_made_beside(job_evidence):
     assert not any("were found" in line for line in findings(evidence.facts))
 
 
-@pytest.mark.parametrize(
-    "hostile", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "{{7*7}}"]
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=y>',
+    "{{7*7}}",
+    "a\u202egnp.exe\u2066\u200b",
+    "\x1b[2J\x9b31m\x07",
+    "`x` ![x](http://x.test) <b> &#x202e; $\\frac$",
 )
-def test_markup_in_a_fact_is_shown_and_not_run(job_evidence, hostile):
-    chart = job_evidence.facts.charts[0]
-    evidence = with_facts(
-        job_evidence,
-        checkpoint=hostile,
-        asked=((hostile, hostile),),
-        gates=(Gate(hostile, True, hostile),),
-        search=Search(hostile, 1, (Trial(hostile, 0.5),), hostile),
-        charts=(Chart("power", hostile, hostile, hostile, chart.svg),),
-        withheld=hostile,
+
+
+def filled(evidence, hostile):
+    """Evidence whose every fact in words is a foreign text."""
+    facts, kind = evidence.facts, evidence.facts.kind
+    if kind == "job":
+        evidence = with_facts(
+            evidence,
+            checkpoint=hostile,
+            fingerprint=hostile,
+            written=hostile,
+            detector=hostile,
+            version=hostile,
+            asked=((hostile, hostile),),
+            gates=(Gate(hostile, True, hostile),),
+            search=Search(hostile, 1, (Trial(hostile, 0.5),), hostile),
+            charts=(Chart("power", hostile, hostile, hostile, facts.charts[0].svg),),
+            withheld=hostile,
+        )
+    elif kind == "audit":
+        names = ("audit", "watchlist", "checkpoint", "fingerprint", "state", "ended")
+        names += ("measured_power", "withheld")
+        evidence = with_facts(evidence, **dict.fromkeys(names, hostile))
+    elif kind == "comparison":
+        names = ("audit", "watchlist", "checkpoint", "fingerprint")
+        side = replace(facts.first, **dict.fromkeys(names, hostile))
+        evidence = with_facts(evidence, first=side, second=side, differing=(hostile,))
+    else:
+        rows = (replace(row, title=hostile, source=hostile, rule=hostile) for row in facts.figures)
+        evidence = with_facts(evidence, figures=tuple(rows))
+    return replace(
+        evidence, command=hostile, settings={hostile: hostile}, inputs={hostile: hostile}
     )
-    page = Page(render_evidence(replace(evidence, settings={hostile: hostile})))
-    known = {tag for tag, _ in Page(render_evidence(job_evidence)).tags}
-    assert {tag for tag, _ in page.tags} <= known
+
+
+def acting(text):
+    """Characters that steer a terminal or a line, or hide in it."""
+    return {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") and c != "\n"}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_markup_and_controls_in_a_fact_are_shown_and_not_run(every_evidence, kind, hostile):
+    text = render_evidence(filled(every_evidence[kind], hostile))
+    page = Page(text)
+    known = {tag for tag, _ in Page(render_evidence(every_evidence[kind])).tags}
+    assert {tag for tag, _ in page.tags} <= known | {"div"}  # a notice
     assert not any(name.startswith("on") for _, attrs in page.tags for name in attrs)
-    assert hostile in page.words
+    assert not acting(text)
+    assert visible(hostile) in page.words
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("kind", ["job", "audit"])
+def test_a_card_shows_markup_and_controls_as_text(every_evidence, kind, hostile):
+    card = model_card(filled(every_evidence[kind], hostile))
+    assert not acting(card)
+    inner = [part for token in MarkdownIt().parse(card) for part in token.children or ()]
+    assert {part.type for part in inner} <= {
+        "text", "text_special", "softbreak", "code_inline", "strong_open", "strong_close",
+    }  # fmt: skip
+    assert one_line(hostile) in "".join(part.content for part in inner)
+
+
+# What an SVG can try: a script, other hosts, another address for the page, a cover over it.
+ATTACK = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+ width="20" height="90000" viewBox="0 0 20 90000" style="position:fixed;inset:0;z-index:9"
+ onload="document.title='run'">
+<style>@import url(HOST/import); body { background: url(HOST/style) }</style>
+<image href="HOST/image" width="9" height="9"/><use xlink:href="HOST/use#x"/>
+<foreignObject width="9" height="9"><meta xmlns="http://www.w3.org/1999/xhtml"
+ http-equiv="refresh" content="0;url=HOST/refresh"/>
+<img xmlns="http://www.w3.org/1999/xhtml" src="HOST/img"/></foreignObject>
+<script>document.title = 'run'; fetch('HOST/fetch')</script><rect width="20" height="90000"/>
+</svg>"""
+
+
+@pytest.fixture
+def listener():
+    """A server of this machine, and the paths that it was asked for."""
+    asked = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def browse(page, profile, *options):
+    """What a fresh browser makes of a file."""
+    return subprocess.run(
+        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--disable-quic", f"--user-data-dir={profile}", "--window-size=1400,1000",
+         *options, "--dump-dom", page.as_uri()],
+        capture_output=True, text=True, timeout=120, check=True,
+    ).stdout  # fmt: skip
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_a_foreign_figure_shows_at_most_a_wrong_picture_in_its_box(
+    job_evidence, tmp_path, listener
+):
+    host, asked = listener
+    attack = ATTACK.replace("HOST", host)
+    chart = replace(job_evidence.facts.charts[0], svg=attack)
+    text = render_evidence(with_facts(job_evidence, charts=(chart,)))
+    # In the same place without the image around it, it does all that.
+    policy = re.search(r'<meta http-equiv="Content-Security-Policy"[^>]*>', text).group()
+    raw = re.sub(r"<img [^>]*>", lambda _: attack, text).replace(policy, "")
+    told = []
+    for name, content in (("image", text), ("raw", raw)):
+        harness = tmp_path / f"{name}.html"
+        harness.write_text(
+            f'<iframe style="width:1280px;height:900px" srcdoc="{html.escape(content)}"></iframe>'
+            "<script>addEventListener('load', () => setTimeout(() => {"
+            "const inner = document.querySelector('iframe').contentDocument;"
+            "const box = inner.querySelector('figure > :nth-child(2)').getBoundingClientRect();"
+            "document.body.textContent = JSON.stringify({title: inner.title, top: inner"
+            ".elementFromPoint(150, 60).tagName, height: box.height, loaded: [...inner.images]"
+            ".every(one => one.naturalWidth > 0)})}, 300))</script>",
+            encoding="utf-8",
+        )
+        printed = browse(harness, tmp_path / name, "--virtual-time-budget=2000")
+        found = re.search(r'\{"title".*\}', printed)
+        told.append((json.loads(html.unescape(found.group())) if found else None, asked[:]))
+    (image, silent), (covered, loud) = told
+    assert silent == []
+    assert loud
+    assert image["top"] in ("H1", "HEADER")
+    assert "Were these names" in image["title"]
+    assert image["height"] < 720
+    assert image["loaded"]
+    assert covered is None or covered["title"] == "run" or covered["top"] not in ("H1", "HEADER")
+
+
+def test_a_figure_that_is_none_is_refused_before_anything_is_written(
+    tuni, refused, job_evidence, tmp_path
+):
+    chart = replace(job_evidence.facts.charts[0], svg="<p>no figure</p>")
+    file, page = tmp_path / "\x1b[31mevidence.json", tmp_path / "page.html"
+    write_evidence(with_facts(job_evidence, charts=(chart,)), file, None)
+    refused(tuni("report", file, "--out", page), "figure: is no SVG document")
+    assert not page.exists()
+    file.write_text("{}")
+    done = tuni("report", file, "--out", page)
+    refused(done, "\\u001b[31mevidence.json")
+    assert not acting(done.err)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_page_asks_for_anything_and_each_forbids_it(every_evidence, kind):
     text = render_evidence(every_evidence[kind])
     tags = Page(text).tags
-    assert not [tag for tag, _ in tags if tag in {"link", "iframe", "img"}]
-    assert not [a for _, attrs in tags for a in attrs if a in {"src", "srcset"}]
-    assert not re.search(r"url\((?!#)|@import", text)
+    assert not [tag for tag, _ in tags if tag in {"link", "iframe", "svg", "object", "embed"}]
+    sources = [attrs[a] for _, attrs in tags for a in attrs if a in {"src", "srcset", "href"}]
+    assert sources
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert not re.search(r"url\(|@import", text)
     policy = next(a["content"] for _, a in tags if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'")
     # The one script is the one that sorts tables, and the policy lets no other one run.
@@ -134,8 +287,8 @@ def test_every_page_can_be_read_with_a_screen_reader(every_evidence, kind):
     ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     assert {a["aria-labelledby"] for _, a in tags if "aria-labelledby" in a} <= set(ids)
-    assert any(tag == "svg" for tag, _ in tags)
-    assert all(a.get("aria-label") for tag, a in tags if tag == "svg")
+    assert any(tag == "img" for tag, _ in tags)
+    assert all(a.get("alt") for tag, a in tags if tag == "img")
     assert all(a.get("scope") for tag, a in tags if tag == "th")
 
 
@@ -161,7 +314,7 @@ def test_a_browser_shows_every_page_without_sideways_scrolling(every_evidence, t
         f"{frames}<script>addEventListener('load', () => {{"
         "const told = [...document.querySelectorAll('iframe')].map(frame => {"
         "const inner = frame.contentDocument;"
-        "const figures = [...inner.querySelectorAll('svg')];"
+        "const figures = [...inner.querySelectorAll('figure img')];"
         "const table = inner.querySelector('table:has(thead button)');"
         "const column = () => table ? [...table.tBodies[0].rows].map(r => r.cells[1].textContent)"
         " : [];"
@@ -179,13 +332,7 @@ def test_a_browser_shows_every_page_without_sideways_scrolling(every_evidence, t
         "document.body.textContent = JSON.stringify(told)})</script>",
         encoding="utf-8",
     )
-    printed = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--disable-quic", f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,1000",
-         "--dump-dom", harness.as_uri()],
-        capture_output=True, text=True, timeout=120, check=True,
-    ).stdout  # fmt: skip
+    printed = browse(harness, tmp_path / "profile")
     told = json.loads(html.unescape(re.search(r"\[\{.*\}\]", printed).group()))
     for (kind, width), one in zip(shown, told, strict=True):
         assert one["width"] <= width, (kind, width)

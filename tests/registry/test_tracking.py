@@ -39,14 +39,16 @@ def test_run_says_what_it_is_and_not_whose(tracking: Tracking, labels: JobLabels
     with JobRun.open(tracking, labels) as run:
         run.log_params({"trials": 60, "objective": "labelled"})
         run.log_metrics({"nonmember_fpr": 0.04, "tpr_at_nonmember_fpr_5pct": 0.8})
-        run.set_note("# A job\nIt found nothing.")
+        run.set_note("A job of *ours*", "It found\nnothing: <b>\u202e.")
         run.set_tags({"verdict": "none"})
     found = tracking.client().get_run(run.run_id)
     assert found.info.status == "FINISHED"
     assert found.info.run_name == labels.name
     assert found.data.params == {"trials": "60", "objective": "labelled"}
     assert found.data.metrics["nonmember_fpr"] == 0.04
-    assert found.data.tags["mlflow.note.content"].startswith("# A job")
+    assert found.data.tags["mlflow.note.content"] == (
+        "A job of \\*ours\\*\n\nIt found nothing: \\<b\\>\\\\u202e."
+    )
     assert found.data.tags["fingerprint"] == labels.fingerprint
     assert found.data.tags["mlflow.source.git.commit"] == labels.commit
     assert {found.data.tags["mlflow.user"], found.info.user_id} == {"tuni"}

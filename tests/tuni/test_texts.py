@@ -1,9 +1,12 @@
 # ruff: noqa: RUF001 - look-alike signs are the matter of these tests
+import json
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from tuni.texts import (
     MAX_CHARACTERS,
@@ -12,8 +15,11 @@ from tuni.texts import (
     SPECIAL_TOKENS,
     canonical,
     clean_text,
+    markdown,
+    one_line,
     refusal,
     script_of,
+    visible,
 )
 
 SCRIPTS = [
@@ -154,3 +160,56 @@ def test_every_prompt_with_a_name_of_five_tokens_fits_a_context_of_sixteen() -> 
     own = len(tokenizer.encode(name))
     for prompt in PROMPTS_24:
         assert len(tokenizer.encode(prompt.format(name))) - own + 5 + 2 <= 16
+
+
+# Characters that act on a terminal or a page, or hide in it, beside ordinary ones.
+ACTING = (
+    "\x00\x07\x08\t\r\x1b\x7f\x85\x9b\xad\u061c\u200b\u200e\u2028\u202e\u2066\ufeff\ufe0f\U000e0041"
+)
+hostile = st.text(st.sampled_from(ACTING + "aé王 \n\\`<&[*~$") | st.characters(), max_size=40)
+
+
+def acts(text: str) -> set[str]:
+    """Control, format, separating and half characters, ends of lines aside."""
+    kinds = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return {sign for sign in text if unicodedata.category(sign) in kinds and sign != "\n"}
+
+
+@given(hostile)
+def test_what_is_shown_holds_nothing_that_acts_and_is_shown_once(text: str) -> None:
+    shown = visible(text)
+    assert not acts(shown)
+    assert visible(shown) == shown
+    assert shown.count("\n") == text.count("\n")
+    assert "\n" not in one_line(text)
+
+
+@given(hostile)
+def test_json_that_is_shown_says_the_same(text: str) -> None:
+    assert json.loads(visible(json.dumps({text: [text]}, ensure_ascii=False))) == {text: [text]}
+
+
+@pytest.mark.parametrize("text", [*SCRIPTS, "67\u00a0%", "“no evidence”", "line\nline", "👍"])
+def test_ordinary_text_is_shown_as_it_is(text: str) -> None:
+    assert visible(text) == text
+
+
+@pytest.mark.parametrize("sign", ACTING)
+def test_each_sign_that_acts_is_named(sign: str) -> None:
+    assert re.fullmatch(r"a(\\[tbrn]|(\\u[0-9a-f]{4})+)b", visible(f"a{sign}b"))
+
+
+@given(hostile | st.sampled_from(["[a](b)", "![a](b)", "<b>", "&#x202e;", "`x`", "~~x~~", "1|2"]))
+def test_markdown_shows_the_text_and_nothing_more(text: str) -> None:
+    (paragraph,) = (
+        MarkdownIt("commonmark").enable("strikethrough").parse(f"a {markdown(text)} b")[1:2]
+    )
+    assert {part.type for part in paragraph.children} <= {"text", "text_special"}
+    shown = "".join(part.content for part in paragraph.children)
+    assert " ".join(shown.split()) == " ".join(f"a {one_line(text)} b".split())
+
+
+def test_an_address_in_markdown_cannot_be_followed() -> None:
+    assert markdown("http://x.test www.x.test a@x.test") == (
+        "http\\://x.test www\\.x.test a\\@x.test"
+    )
