@@ -180,6 +180,13 @@ def serve(
     device: Annotated[
         str | None, typer.Option(help="Torch device: cpu, cuda or cuda:N; else TUNI_DEVICE.")
     ] = None,
+    tell_selected: Annotated[
+        bool,
+        typer.Option(
+            "--tell-selected",
+            help="Flag texts that the detector was chosen on: tells who is on your lists.",
+        ),
+    ] = False,
 ) -> None:
     """Serve a detector on loopback, until interrupted.
 
@@ -189,7 +196,8 @@ def serve(
     from flows.serve import ServeRequest, serve_detector
 
     serve_detector(
-        ServeRequest(checkpoint, version, port, folder, list_decoys, device), open_settings()
+        ServeRequest(checkpoint, version, port, folder, list_decoys, device, tell_selected),
+        open_settings(),
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class ServeRequest:
         folder: Checkpoint folder; None takes the setting, then the one that the ledger knows.
         list_decoys: Also rank each text among decoys of the request's own parts.
         device: Torch device; None takes the setting.
+        tell_selected: Whether answers may tell who is on the home's lists (`selected_on`).
     """
 
     checkpoint: str
@@ -38,6 +40,7 @@ class ServeRequest:
     folder: Path | None = None
     list_decoys: bool = True
     device: str | None = None
+    tell_selected: bool = False
 
 
 def serve_detector(request: ServeRequest, settings: Settings) -> None:
@@ -50,23 +53,29 @@ def serve_detector(request: ServeRequest, settings: Settings) -> None:
         CheckpointError: The audited checkpoint is not found or cannot be loaded.
         HomeError: The token's file cannot be used.
     """
-    import uvicorn
+    from flows.serve_app import RateLimit, Token, make_app
+    from flows.serve_connections import OpenConnections, Server, connection_limits
 
-    from flows.serve_app import RateLimit, make_app
-
-    with socket.socket() as probe:
-        if probe.connect_ex((HOST, request.port)) == 0:
-            raise RequestError(f"--port: {request.port} is taken", "choose another with --port")
-    home = open_home(settings)
-    digest = hashlib.sha256(serve_token(home).encode()).digest()
-    detector, version = load_served(request, settings)
-    app = make_app(detector, digest, RateLimit(settings.serve_rate))
-    say(
-        f"{request.checkpoint} version {version}: http://{HOST}:{request.port}/invocations "
-        f"(Ctrl-C ends it)\n"
-        f"  token: {home.serve_token}; at most {settings.serve_rate} texts a minute"
-    )
-    uvicorn.run(app, host=HOST, port=request.port, log_level="warning", access_log=False)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, request.port))
+        except OSError as error:
+            raise RequestError(
+                f"--port: {request.port} is taken", "choose another with --port"
+            ) from error
+        home = open_home(settings)
+        token = Token(hashlib.sha256(serve_token(home).encode()).digest())
+        detector, version = load_served(request, settings)
+        connections = OpenConnections(connection_limits(), token.is_in)
+        app = make_app(detector, token, RateLimit(settings.serve_rate), connections)
+        say(
+            f"{request.checkpoint} version {version}: http://{HOST}:{request.port}/invocations "
+            f"(Ctrl-C ends it)\n"
+            f"  token: {home.serve_token}; at most {settings.serve_rate} texts a minute"
+        )
+        with suppress(KeyboardInterrupt):
+            Server(listener, app, connections).run()
 
 
 def load_served(request: ServeRequest, settings: Settings) -> tuple[ServedDetector, int]:
@@ -86,6 +95,7 @@ def load_served(request: ServeRequest, settings: Settings) -> tuple[ServedDetect
             "checkpoint": None if checkpoint is None else str(checkpoint),
             "device": request.device or settings.device,
             "list_decoys": request.list_decoys,
+            "tell_selected": request.tell_selected,
         },
     )
     detector.prepare()

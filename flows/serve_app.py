@@ -1,16 +1,19 @@
 """The served detector's web application: a token, a limit, verdicts as JSON.
 
-The one law: nobody without the token learns anything but that the server is up, and no answer
-quotes a text that cannot be scored.
+Nobody without the token learns anything but that the server is up, and no answer quotes a text
+that cannot be scored.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -21,6 +24,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from flows.guard import report_fault
+from flows.serve_connections import Headers, OpenConnections
 from registry.serving import ServedDetector
 from tuni import __version__
 from tuni.errors import InputError, RequestError, TuniError
@@ -56,14 +60,88 @@ class RateLimit:
         return (texts - self._left) * 60 / self.per_minute
 
 
-def make_app(detector: ServedDetector, token_digest: bytes, limit: RateLimit) -> Starlette:
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What those who ask must hold.
+
+    Attributes:
+        digest: SHA-256 of it.
+    """
+
+    digest: bytes
+
+    def is_in(self, headers: Headers) -> bool:
+        """Whether the headers of a request hold it."""
+        given = next((value for name, value in headers if name == b"authorization"), b"")
+        kind, _, token = given.partition(b" ")
+        same = hmac.compare_digest(hashlib.sha256(token.strip()).digest(), self.digest)
+        return same and kind.lower() == b"bearer"
+
+
+class Strangers:
+    """Counts who was turned away, and writes it down now and then: never one line for each."""
+
+    def __init__(self, detector: ServedDetector, connections: OpenConnections) -> None:
+        """Begin to count.
+
+        Args:
+            detector: Whose audit trail takes the counts.
+            connections: Counts those that it closed.
+        """
+        self.refused = 0
+        self._detector, self._connections = detector, connections
+
+    def take(self) -> tuple[int, int]:
+        """The counts since the last time: requests refused, connections closed."""
+        counts = self.refused, self._connections.closed
+        self.refused = self._connections.closed = 0
+        return counts
+
+    def write_down(self, refused: int, closed: int) -> None:
+        """Write counts to log and audit trail, where there are any."""
+        if not (refused or closed):
+            return
+        log.warning("refused %d requests without the token, closed %d connections", refused, closed)
+        try:
+            self._detector.note_refusals(refused, closed)
+        except TuniError as error:
+            log.error("%s", error)
+
+    async def every(self, seconds: float) -> None:
+        """Write them down again and again."""
+        while True:
+            await asyncio.sleep(seconds)
+            await run_in_threadpool(self.write_down, *self.take())
+
+
+def make_app(
+    detector: ServedDetector,
+    token: Token,
+    limit: RateLimit,
+    connections: OpenConnections,
+    every_s: float = 60.0,
+) -> Starlette:
     """The application.
 
     Args:
         detector: Ready to answer.
-        token_digest: SHA-256 of the token.
+        token: What those who ask must hold.
         limit: Of the token's holder.
+        connections: Those of the server that runs the application.
+        every_s: Seconds between two notes of who was turned away.
     """
+    strangers = Strangers(detector, connections)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        notes = asyncio.create_task(strangers.every(every_s))
+        try:
+            yield
+        finally:
+            notes.cancel()
+            with suppress(asyncio.CancelledError):
+                await notes
+            strangers.write_down(*strangers.take())
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("\n")
@@ -72,12 +150,14 @@ def make_app(detector: ServedDetector, token_digest: bytes, limit: RateLimit) ->
         return PlainTextResponse(__version__)
 
     async def invocations(request: Request) -> Response:
-        if not _is_token(request.headers.get("authorization", ""), token_digest):
+        if not token.is_in(request.headers.raw):
+            strangers.refused += 1
             return _refusal(
                 401,
                 "token: missing or wrong",
                 "send the header Authorization: Bearer TOKEN, with what stands in serve.token",
-                {"WWW-Authenticate": "Bearer"},
+                # Nobody reads the rest of such a request.
+                {"WWW-Authenticate": "Bearer", "Connection": "close"},
             )
         try:
             texts = parse_texts(await _body(request))
@@ -106,12 +186,13 @@ def make_app(detector: ServedDetector, token_digest: bytes, limit: RateLimit) ->
         return JSONResponse({"predictions": rows})
 
     return Starlette(
+        lifespan=lifespan,
         routes=[
             Route("/ping", alive),
             Route("/health", alive),
             Route("/version", version),
             Route("/invocations", invocations, methods=["POST"]),
-        ]
+        ],
     )
 
 
@@ -154,12 +235,6 @@ def _verdicts(detector: ServedDetector, texts: list[str]) -> list[dict[str, Any]
     rows = detector.predict(pd.DataFrame({"text": texts})).to_dict("records")
     # Not-a-number is no JSON: a withheld verdict has neither p nor q.
     return [{key: None if value != value else value for key, value in row.items()} for row in rows]
-
-
-def _is_token(header: str, digest: bytes) -> bool:
-    kind, _, token = header.partition(" ")
-    given = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
-    return hmac.compare_digest(given, digest) and kind.lower() == "bearer"
 
 
 def _refusal(

@@ -1,9 +1,10 @@
 """The registered detector as MLflow loads it: `mlflow.pyfunc.load_model`, `mlflow models serve`.
 
-The one law: the verdicts are those of `tuni score` for the same list, and no query is answered that
-does not stand in the audit trail, for a served detector is a membership oracle. This module is
-named as the loader in every registered model: its `_load_pyfunc` must stay importable under this
-name.
+The verdicts are those of `tuni score` for the same list, and no query is answered that does not
+stand in the audit trail, for a served detector is a membership oracle. Of whom the home's own lists
+hold, an answer tells nothing unless its owner wants it: neither by the flag `selected_on` nor, by
+features that are known already, by the time it takes. This module is named as the loader in every
+registered model: its `_load_pyfunc` must stay importable under this name.
 """
 
 import os
@@ -49,6 +50,7 @@ DEFAULTS: Mapping[str, str | int | bool | None] = {
     "list_decoys": True,
     "decoys": None,
     "dependence": "bh",
+    "tell_selected": False,
 }
 
 
@@ -98,7 +100,7 @@ class ServedDetector:
         if "text" not in model_input:
             raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
         texts = ["" if pd.isna(value) else str(value) for value in model_input["text"]]
-        options = self._options()
+        options, telling = self._options(), bool(self._config["tell_selected"])
         with self._turn, Ledger.open(_home(self._config)) as ledger:
             if self._target is None:
                 self._target = self._load(ledger)
@@ -106,7 +108,7 @@ class ServedDetector:
                 "served query", checkpoint=self._name, version=self._version, texts=len(texts)
             )
             selected: frozenset[int] = frozenset()
-            if self._version is not None:
+            if telling and self._version is not None:
                 selected = ledger.selected_on(self._name, self._version, texts)
             verdicts = judge(
                 self.bundle,
@@ -115,7 +117,7 @@ class ServedDetector:
                 options,
                 model_version="" if self._version is None else str(self._version),
                 selected_on=selected,
-                cache=EncryptedFeatureCache(ledger),
+                cache=EncryptedFeatureCache(ledger) if telling else None,
             )
         frame = pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
         numbers = [name for name, kind in VERDICT_COLUMNS.items() if kind == "double"]
@@ -134,6 +136,25 @@ class ServedDetector:
             if self._target is None:
                 self._target = self._load(ledger)
         require_checkpoint(self.bundle, self._target)
+
+    def note_refusals(self, requests: int, connections: int) -> None:
+        """Write to the audit trail how many were turned away, as counts alone.
+
+        Args:
+            requests: Asked without the token.
+            connections: Closed because they sent no request in time, or for others.
+
+        Raises:
+            HomeError: The ledger does not answer.
+        """
+        with Ledger.open(_home(self._config)) as ledger:
+            Trail(ledger).append(
+                "served refusals",
+                checkpoint=self._name,
+                version=self._version,
+                requests=requests,
+                connections=connections,
+            )
 
     def _options(self) -> "JudgeOptions":
         from tuni.audit import JudgeOptions

@@ -23,7 +23,8 @@ def test_the_champion_gives_the_verdicts_of_tuni_score_in_any_order(audit, own_h
 
     mlflow.set_tracking_uri(store.tracking.uri)
     detector = mlflow.pyfunc.load_model(
-        "models:/e2e-clip@champion", model_config={"home": str(own_home)}
+        "models:/e2e-clip@champion",
+        model_config={"home": str(own_home), "tell_selected": True},
     )
     texts = [row["text"] for row in audit.verdicts]
     told = {row["text"]: row for row in audit.verdicts}

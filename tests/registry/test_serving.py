@@ -19,7 +19,7 @@ from sqlalchemy import text
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from registry.serving import DEFAULTS, VERDICT_COLUMNS, _load_pyfunc
+from registry.serving import DEFAULTS, VERDICT_COLUMNS, ServedDetector, _load_pyfunc
 from registry.signing import sign_bundle
 from registry.trail import Trail
 from tuni.array_model import ArrayModel
@@ -174,11 +174,13 @@ def test_served_model_gives_the_verdicts_of_the_audit(
     assert not any(text in log.read_text() for text in TEXTS)
 
 
-def test_text_that_took_part_in_choosing_is_flagged(store: ModelStore, known: Ledger) -> None:
+def test_who_took_part_in_choosing_is_told_where_the_owner_wants_it(
+    store: ModelStore, known: Ledger
+) -> None:
     import mlflow
 
     known.record_selection(NAME, 1, ["GRACE  HOPPER"])
-    config = {"home": str(store.tracking.home.root), **QUICK}
+    config = {"home": str(store.tracking.home.root), "tell_selected": True, **QUICK}
     model = mlflow.pyfunc.load_model(f"models:/{NAME}/1", model_config=config)
     found = model.predict(pd.DataFrame({"text": TEXTS}))
     assert ["selected_on" in flags.split() for flags in found["flags"]] == [
@@ -187,6 +189,42 @@ def test_text_that_took_part_in_choosing_is_flagged(store: ModelStore, known: Le
         False,
         False,
     ]
+
+
+def test_an_answer_tells_nothing_of_the_lists_of_the_home(
+    store: ModelStore, known: Ledger, bundle: Path
+) -> None:
+    """Neither in a column nor by its time: nothing is read of whom the ledger holds, or added."""
+    import mlflow
+
+    known.record_selection(NAME, 1, ["GRACE  HOPPER"])
+    table = text("SELECT count(*) FROM features")
+    config = {"home": str(store.tracking.home.root), **QUICK}
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}/1", model_config=config)
+    with known.engine.connect() as connection:
+        before = connection.scalar(table)
+    found = model.predict(pd.DataFrame({"text": TEXTS}))
+    assert not any("selected_on" in flags for flags in found["flags"])
+    with known.engine.begin() as connection:
+        assert connection.scalar(table) == before
+        connection.execute(text("ALTER TABLE subjects RENAME TO away"))
+    try:
+        again = model.predict(pd.DataFrame({"text": TEXTS}))
+    finally:
+        with known.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO subjects"))
+    pd.testing.assert_frame_equal(again, found)
+
+
+def test_refusals_stand_in_the_trail_as_counts(known: Ledger, bundle: Path) -> None:
+    served = ServedDetector(
+        read_bundle(bundle), NAME, 1, {**DEFAULTS, "home": str(known.home.root)}
+    )
+    before = Trail(known).head().entries
+    served.note_refusals(7, 2)
+    (entry,) = list(Trail(known).entries())[before:]
+    assert entry.action == "served refusals"
+    assert entry.details == {"checkpoint": NAME, "version": 1, "requests": 7, "connections": 2}
 
 
 def test_every_query_stands_in_the_trail_and_none_is_answered_without_it(
