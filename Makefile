@@ -26,7 +26,7 @@ help: ## list these targets
 
 install: $(STAMP) ## make .venv with the command .venv/bin/tuni in it
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt constraints-torch.txt
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not there; install Python 3.11 or later, or say make PYTHON=/path/to/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), and tuni needs Python 3.11 or later; say make PYTHON=/path/to/newer/python" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "make: $(PYTHON) cannot make environments; install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
@@ -35,7 +35,11 @@ $(STAMP): pyproject.toml constraints.txt
 	@log=.venv/install.log; start=$$SECONDS; \
 	( while sleep 10 >/dev/null 2>&1; do printf '  %4d s  %s\n' $$((SECONDS - start)) "$$(grep -E '^ *(Collecting|Building|Installing|Successfully)' $$log | tail -n 1 | cut -c 1-70)"; done ) & beat=$$!; \
 	trap 'kill $$beat 2>/dev/null || true' EXIT; \
-	$(BIN)/python -m pip install --progress-bar off --no-input --no-compile -c constraints.txt -e '.[dev]' >$$log 2>&1 \
+	pip="$(BIN)/python -m pip install --progress-bar off --no-input --no-compile"; \
+	{ $$pip --require-hashes --only-binary=:all: --no-deps -r constraints.txt \
+	  && $$pip -r constraints-torch.txt \
+	  && $$pip --no-deps --no-build-isolation -e . \
+	  && $(BIN)/python -m pip check; } >$$log 2>&1 \
 	  || { grep -v '^WARNING: Location' $$log | tail -n 15 >&2; echo "make: the installation failed; all of it is in $$log" >&2; exit 1; }; \
 	echo "installed in $$((SECONDS - start)) s: $(BIN)/tuni"
 	@touch $@
@@ -91,9 +95,8 @@ bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
 audit-figures: $(STAMP) ## the measured figures of docs/scaling.md: audits under fire, the ledger's cost
 	@$(BIN)/python benchmarks/audits.py
 
-pins: $(STAMP) ## write constraints.txt anew from what is installed
-	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable --exclude tuni-audit | grep -viE '^(nvidia-|cuda-|triton)' | LC_ALL=C sort -f; } >.venv/pins
-	@mv .venv/pins constraints.txt
+pins: $(STAMP) ## write the constraints anew from what is installed, with hashes (5 minutes)
+	@$(BIN)/python .ci/pins.py
 
 clean: ## remove what the targets above made, the environment and the demo included
 	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

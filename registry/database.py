@@ -68,8 +68,7 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(parsed, hide_parameters=True, **options)
     except ModuleNotFoundError as error:
         raise RequestError(
-            "ledger: the driver for Postgres is not installed",
-            "in the checkout: .venv/bin/pip install -c constraints.txt -e '.[postgres]'",
+            "ledger: the driver for Postgres is not installed", "in the checkout: make install"
         ) from error
     except (ArgumentError, ImportError) as error:
         raise RequestError("ledger: the database URL cannot be read", fix) from error

@@ -1,5 +1,6 @@
 """What is installed is what was pinned, and the wheel holds all that runs."""
 
+import hashlib
 import itertools
 import re
 import subprocess
@@ -14,8 +15,10 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-PINS = dict(line.split("==") for line in LINES if line and not line.startswith("#"))
+HASHED = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+TORCH = ("torch", "torchvision")
+PIN = re.compile(r"^([\w.-]+)==([\w.+]+)", re.MULTILINE)
+PINS = dict(PIN.findall(HASHED + (ROOT / "constraints-torch.txt").read_text(encoding="utf-8")))
 
 
 def _normal(name: str) -> str:
@@ -38,12 +41,65 @@ def test_every_direct_dependency_is_pinned():
     assert names - pinned == {"tuni-audit"}
 
 
+def test_everything_but_torch_is_pinned_with_the_hashes_of_its_wheels():
+    one = r"[\w.-]+==[\w.+]+( \\\n    --hash=sha256:[0-9a-f]{64})+"
+    assert re.fullmatch(rf"((#.*)?\n|{one}\n)*", HASHED)
+    assert {_normal(name) for name in PINS} - {
+        _normal(name) for name, _ in PIN.findall(HASHED)
+    } == set(TORCH)
+
+
+def test_what_the_image_installs_is_what_running_needs():
+    running, _, developers = HASHED.partition("# For developers alone\n")
+    run, develop = (
+        {_normal(name) for name, _ in PIN.findall(part)} for part in (running, developers)
+    )
+    extras = PROJECT["optional-dependencies"]
+    asked = [*PROJECT["dependencies"], *extras["postgres"], *extras["server"], "hatchling"]
+    assert {_normal(re.match(r"[\w.-]+", line).group()) for line in asked} <= run | set(TORCH)
+    assert {"pytest", "ray", "mypy", "ruff"} <= develop
+    recipe = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    assert "'/^# For developers alone/,$d' constraints.txt" in recipe
+
+
+@pytest.mark.parametrize("place", ["Makefile", "docker/Dockerfile"])
+def test_no_installation_takes_another_file_than_the_pinned_one(place):
+    text = (ROOT / place).read_text(encoding="utf-8").replace("\\\n", " ")
+    parts = re.split(r"&&|;|\n", text)
+    calls = [one for one in parts if re.search(r"pip install |\$\$pip ", one) and "pip=" not in one]
+    assert len(calls) == 3
+    hashed, torch, project = calls
+    for option in ("--require-hashes", "--only-binary=:all:", "--no-deps"):
+        assert option in hashed
+    assert "-r constraints-torch.txt" in torch
+    for option in ("--no-deps", "--no-build-isolation"):
+        assert option in project
+
+
+def test_a_file_of_another_hash_is_not_installed(built, tmp_path):
+    name, version = built.name.split("-")[:2]
+    right = hashlib.sha256(built.read_bytes()).hexdigest()
+    asked = tmp_path / "asked.txt"
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed"]
+    command += ["--no-index", f"--find-links={built.parent}", "--require-hashes", "--no-deps"]
+    for digest, code in ((right, 0), (right[::-1], 1)):
+        asked.write_text(f"{name}=={version} --hash=sha256:{digest}\n", encoding="utf-8")
+        done = subprocess.run([*command, "-r", str(asked)], capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def wheel(built):
     with zipfile.ZipFile(built) as archive:
         return set(archive.namelist())
 
