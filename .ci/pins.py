@@ -69,7 +69,6 @@ def _closure() -> set[NormalizedName]:
         *project["project"]["optional-dependencies"]["server"],
         *project["build-system"]["requires"],
         "setuptools",  # of torch
-        "editables",  # of hatchling, for `pip install -e`
     ]
     found: set[tuple[str, str]] = set()
     waiting = [Requirement(line) for line in asked]

@@ -70,6 +70,20 @@ def test_what_has_no_page_has_no_way_out():
         assert one["networks"] == (["inside", "pages"] if "ports" in one else ["inside"])
 
 
+def test_every_container_has_its_share_and_writes_into_its_volumes_alone():
+    for name, one in COMPOSE["services"].items():
+        assert one["read_only"] is True
+        assert "/tmp:size=1g" in one["tmpfs"]
+        assert one["cap_drop"] == ["ALL"]
+        assert one["security_opt"] == ["no-new-privileges:true"]
+        assert one["mem_limit"]
+        assert one["pids_limit"]
+        assert one["cpus"]
+        assert "privileged" not in one
+        # Postgres' image begins as root and becomes another; nothing else begins as root.
+        assert ("cap_add" in one) == (name == "postgres")
+
+
 def test_services_that_stay_have_health_checks_and_wait_for_what_they_need():
     services = COMPOSE["services"]
     assert {name for name, one in services.items() if "healthcheck" in one} == STAYING
@@ -160,7 +174,8 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     assert _ask(through, admin)[0] >= 400
     (stack.folder / "artifacts" / "link").unlink()
 
-    # Prefect: the same.
+    # Prefect: the same. Its pages lie in its own folder, since a container's root is read-only.
+    assert {path.name for path in (stack.folder / "prefect" / "pages").iterdir()} >= {"v2"}
     login = _secret(stack, "prefect.env", "PREFECT_SERVER_API_AUTH_STRING")
     pools = f"{prefect}/api/work_pools/filter"
     assert _ask(pools, body={})[0] == 401
@@ -212,6 +227,10 @@ def test_what_it_starts_works_is_guarded_and_can_be_restored(stack):
     }  # fmt: skip
     again = stack.call("tuni", "watchlist", "list")
     assert (again.returncode, again.stdout) == (0, listed.stdout), again.stderr
+
+    # Nothing was written where a container's root is read-only: into the home of its user.
+    written = {path.name for path in stack.folder.iterdir()}
+    assert not {name for name in written if name.startswith(".")} - {".env"}
 
     # With a new key the ledger of that backup opens no more.
     rotated = stack.call("keys", "rotate")
