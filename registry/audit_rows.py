@@ -190,7 +190,7 @@ class AuditRows:
         """How many subjects are listed, and how many have a verdict or a refusal.
 
         Raises:
-            ValueAltered: Rows of the list, or of an ended audit's verdicts, are missing.
+            RowAltered: Rows of the list, or of an ended audit's verdicts, are missing.
         """
         with database_errors("count the verdicts"), snapshot(self._engine) as connection:
             return self._count(connection)

@@ -29,7 +29,7 @@ from registry.database import (
 from registry.home import Home
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, adopt_next, derive, home_key, next_key
 from registry.pseudonyms import Keys
-from registry.row_seals import RowSeals, Values
+from registry.row_seals import RowSeals, Values, altered
 from tuni.errors import CheckpointError, HomeError
 from tuni.spec import canonical_json
 
@@ -357,7 +357,10 @@ class Ledger:
                 owner = SEALED_ROOT if old is None else ROOT
                 known = self._set_root(f"1:{Wrapper(key).wrap(fresh, owner).hex()}")
         generation, _, wrapped = (known or "0:").partition(":")
-        return int(generation), bytes.fromhex(wrapped)
+        try:
+            return int(generation), bytes.fromhex(wrapped)
+        except ValueError as error:
+            raise altered(table) from error
 
     def _seal_rows(self) -> None:
         """Seal what was written before there were seals, once, as it is; the trail says so."""

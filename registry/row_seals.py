@@ -30,7 +30,7 @@ from sqlalchemy import (
 from registry import schema
 from registry.database import CHUNK, insert_ignore, moment
 from registry.keys import derive
-from tuni.errors import ValueAltered
+from tuni.errors import RowAltered
 
 SEAL_BYTES = 16
 _ROWS = 2000
@@ -68,13 +68,14 @@ class RowSeals:
             tables: Whose seals are checked.
 
         Raises:
-            ValueAltered: A row does not fit its seal, or has none.
+            RowAltered: A row does not fit its seal, or has none.
         """
         for row in _fetch(connection, query, tables):
             cells = row._mapping
             for table in tables:
                 expected = self._digest(table, [cells[column] for column in _COLUMNS[table]])
-                if not hmac.compare_digest(cells[table.c.seal] or b"", expected):
+                seal = cells[table.c.seal]
+                if not (isinstance(seal, bytes) and hmac.compare_digest(seal, expected)):
                     raise altered(table)
             yield row
 
@@ -95,7 +96,7 @@ class RowSeals:
             to_change: Nobody else changes it until the transaction ends.
 
         Raises:
-            ValueAltered: It does not fit its seal.
+            RowAltered: It does not fit its seal.
         """
         query = select(table).where(where)
         if to_change:
@@ -179,9 +180,9 @@ class RowSeals:
         return hmac.digest(self._key, content.encode(), "sha256")[:SEAL_BYTES]
 
 
-def altered(table: Table) -> ValueAltered:
+def altered(table: Table) -> RowAltered:
     """What is raised for a row that does not fit its seal, or is missing."""
-    return ValueAltered(
+    return RowAltered(
         f"ledger: rows of its table {table.name} were changed, moved or removed outside tuni, or "
         "written with another key",
         "find out who can write to the ledger's database; restore it together with its key from a "

@@ -34,9 +34,9 @@ from tuni.errors import (
     FingerprintMismatch,
     HomeError,
     ModelNotFound,
+    RowAltered,
     SpecMismatch,
     TextError,
-    ValueAltered,
     WatchlistNotFound,
 )
 from tuni.spec import canonical_json
@@ -297,7 +297,7 @@ def test_a_changed_verdict_is_refused_and_once_it_fits_its_seal_told(
         assert some is not None
         mine = table.c.subject == some.subject
         connection.execute(update(table).where(mine).values(score=some.score + 1e-9))
-    with pytest.raises(ValueAltered, match="its table verdicts"):
+    with pytest.raises(RowAltered, match="its table verdicts"):
         verify_audit(done, settings)
     with ledger.engine.begin() as connection:
         connection.execute(update(table).where(mine).values(score=some.score))

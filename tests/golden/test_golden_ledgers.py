@@ -14,7 +14,7 @@ from registry.home import Home
 from registry.ledger import Ledger
 from registry.trail import Trail
 from registry.watchlists import Watchlists
-from tuni.errors import HomeError, ValueAltered
+from tuni.errors import HomeError, RowAltered
 
 HERE = Path(__file__).parent
 KEY = bytes(range(32))
@@ -98,7 +98,7 @@ def test_rows_of_the_second_schema_are_sealed_once_and_the_trail_says_how_many(
         connection.execute("UPDATE verdicts SET p_decoy = 0.001, seal = NULL")
     with Ledger.open(unsealed_home) as ledger:
         (audit,) = Audits(ledger).list("staff")
-        with pytest.raises(ValueAltered, match="verdicts"):
+        with pytest.raises(RowAltered, match="verdicts"):
             AuditRows(ledger, audit.id).levels()
 
 
@@ -114,7 +114,7 @@ def test_ledger_passed_off_as_one_of_the_second_schema_is_not_sealed_again(
             connection.execute(f"ALTER TABLE audits DROP COLUMN {column}")
         connection.execute("UPDATE ledger_version SET version_num = '0002'")
         connection.execute("UPDATE checkpoints SET source = '{}'")
-    with Ledger.open(unsealed_home) as ledger, pytest.raises(ValueAltered, match="checkpoints"):
+    with Ledger.open(unsealed_home) as ledger, pytest.raises(RowAltered, match="checkpoints"):
         ledger.find_checkpoint("f" * 64)
 
 
