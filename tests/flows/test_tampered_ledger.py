@@ -104,8 +104,8 @@ def _half(ledger: Ledger, settings: Settings, like: Audit) -> str:
 
 
 def put_back(place: Place) -> None:
-    """Make the ledger sound again."""
-    for suffix in ("-wal", "-shm"):
+    """Make the ledger sound again, as a file of its own: the old one may still be open."""
+    for suffix in ("", "-wal", "-shm"):
         place.file.with_name(f"ledger.db{suffix}").unlink(missing_ok=True)
     shutil.copy(place.sound, place.file)
 
@@ -233,9 +233,9 @@ def read_each(
                     try:
                         found[name] = read(ledger)
                     except Exception as error:  # not ours: it would be a traceback to a user
-                        found[name] = error
+                        found[name] = error.with_traceback(None)  # it holds connections open
     except Exception as error:
-        found["open"] = error
+        found["open"] = error.with_traceback(None)
     return found
 
 
