@@ -20,6 +20,7 @@ from registry.database import CHUNK, database_errors, snapshot, take_turn
 from registry.ledger import Ledger
 from registry.row_seals import altered
 from registry.subjects import unwrap
+from tuni.errors import AuditNotFound
 
 LISTED, VERDICT, LEVEL = schema.audit_subjects, schema.verdicts, schema.audit_levels
 ENTRY, PEOPLE = schema.audits, schema.subjects
@@ -260,7 +261,7 @@ class AuditRows:
     def _entry(self, connection: Connection) -> Row[Any]:
         row = self._ledger.seals.find(connection, ENTRY, ENTRY.c.id == self._audit)
         if row is None:
-            raise altered(ENTRY)
+            raise AuditNotFound(f"audit {self._audit!r}: not in this ledger", "tuni audits list")
         return row
 
     def _listed(self, row: Row[tuple[Any, ...]]) -> Listed:  # Any: columns of several types

@@ -70,14 +70,14 @@ class RowSeals:
         Raises:
             RowAltered: A row does not fit its seal, or has none.
         """
-        for row in _fetch(connection, query, tables):
-            cells = row._mapping
-            for table in tables:
-                expected = self._digest(table, [cells[column] for column in _COLUMNS[table]])
-                seal = cells[table.c.seal]
-                if not (isinstance(seal, bytes) and hmac.compare_digest(seal, expected)):
-                    raise altered(table)
-            yield row
+        try:
+            with connection.execute(query) as rows:
+                for row in rows:
+                    for table in tables:
+                        self._check(table, row)
+                    yield row
+        except (ValueError, TypeError, OverflowError) as error:  # SQLite keeps a text in any column
+            raise altered(tables[0]) from error
 
     def find(
         self,
@@ -168,6 +168,13 @@ class RowSeals:
         ]
         connection.execute(update(table).where(*mine).values(seal=bindparam("mark")), marks)
 
+    def _check(self, table: Table, row: Row[Any]) -> None:
+        cells = row._mapping
+        seal = cells[table.c.seal]
+        expected = self._digest(table, [cells[column] for column in _COLUMNS[table]])
+        if not (isinstance(seal, bytes) and hmac.compare_digest(seal, expected)):
+            raise altered(table)
+
     def _seal(self, table: Table, values: Values) -> bytes:
         return self._digest(table, [values.get(column.name) for column in _COLUMNS[table]])
 
@@ -188,15 +195,6 @@ def altered(table: Table) -> RowAltered:
         "find out who can write to the ledger's database; restore it together with its key from a "
         "backup",
     )
-
-
-def _fetch(
-    connection: Connection, query: Select[Any], tables: Sequence[Table]
-) -> Iterator[Row[Any]]:
-    try:
-        yield from connection.execute(query)
-    except (ValueError, TypeError, OverflowError) as error:  # SQLite keeps a text in any column
-        raise altered(tables[0]) from error
 
 
 def _plain(value: object) -> object:
