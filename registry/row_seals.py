@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -38,6 +39,11 @@ SEALED = tuple(table for table in schema.metadata.sorted_tables if "seal" in tab
 _COLUMNS = {
     table: tuple(column for column in table.columns if column.info.get("sealed", True))
     for table in SEALED
+}
+_CELLS = {table: itemgetter(*columns) for table, columns in _COLUMNS.items()}
+_DOUBLES = {
+    table: [place for place, column in enumerate(columns) if isinstance(column.type, Double)]
+    for table, columns in _COLUMNS.items()
 }
 
 Values = Mapping[str, Any]  # Any: values of columns of several types
@@ -171,7 +177,7 @@ class RowSeals:
     def _check(self, table: Table, row: Row[Any]) -> None:
         cells = row._mapping
         seal = cells[table.c.seal]
-        expected = self._digest(table, [cells[column] for column in _COLUMNS[table]])
+        expected = self._digest(table, list(_CELLS[table](cells)))
         if not (isinstance(seal, bytes) and hmac.compare_digest(seal, expected)):
             raise altered(table)
 
@@ -179,11 +185,11 @@ class RowSeals:
         return self._digest(table, [values.get(column.name) for column in _COLUMNS[table]])
 
     def _digest(self, table: Table, values: list[Any]) -> bytes:
-        for place, column in enumerate(_COLUMNS[table]):
+        for place in _DOUBLES[table]:
             # A whole number that was given for a double comes back as a double.
-            if isinstance(values[place], int) and isinstance(column.type, Double):
+            if isinstance(values[place], int):
                 values[place] = float(values[place])
-        content = json.dumps([table.name, *values], default=_plain)
+        content = _encode([table.name, *values])
         return hmac.digest(self._key, content.encode(), "sha256")[:SEAL_BYTES]
 
 
@@ -204,3 +210,6 @@ def _plain(value: object) -> object:
     if isinstance(value, bytes):
         return {"bytes": value.hex()}
     raise TypeError(f"no column holds a {type(value).__name__}")
+
+
+_encode = json.JSONEncoder(default=_plain).encode
