@@ -30,6 +30,7 @@ from registry.home import Home
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, adopt_next, derive, home_key, next_key
 from registry.pseudonyms import Keys
 from registry.row_seals import RowSeals, Values, altered
+from registry.trail import Trail
 from tuni.errors import CheckpointError, HomeError
 from tuni.spec import canonical_json
 
@@ -364,8 +365,6 @@ class Ledger:
 
     def _seal_rows(self) -> None:
         """Seal what was written before there were seals, once, as it is; the trail says so."""
-        from registry.trail import Trail  # which needs a ledger itself
-
         table, wrapper = schema.settings, self.wrappers[self.generation]
         mine = table.c.name == ROOT
         with database_errors("seal the rows"), self.engine.begin() as connection:

@@ -12,13 +12,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Engine, Row, func, select, text
 
 from registry import schema
 from registry.database import database_errors
-from registry.ledger import Ledger
+from registry.pseudonyms import Keys
 from tuni.errors import TrailBroken
 from tuni.spec import canonical_json
 
@@ -27,6 +27,13 @@ _HEAD = "trail_head"
 _ROWS = 5000
 
 Detail = str | int | float | bool | None
+
+
+class Chained(Protocol):
+    """What holds a trail: an open ledger."""
+
+    engine: Engine
+    keys: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,7 @@ def _now() -> datetime:
 class Trail:
     """The trail of one ledger."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, ledger: Chained, clock: Callable[[], datetime] = _now) -> None:
         """Read and append through an open ledger.
 
         Args:
