@@ -57,7 +57,7 @@ def _cells(root: Path, seed: int, count: int) -> int:
     os.environ |= {"TUNI_HOME": str(root / "home"), "MLFLOW_DISABLE_TELEMETRY": "true"}
     (root / "home").mkdir(mode=0o700, parents=True)  # Prefect looks for it when it is imported
     prepare(Settings(home=root / "home"))
-    from tests.flows.test_tampered_ledger import make_place, tally
+    from tests.flows.test_ledger_tampering import make_place, tally
 
     counts, moved = tally(make_place(root), range(seed, seed + count))
     by_table: dict[str, Counter[str]] = {}

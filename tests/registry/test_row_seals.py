@@ -118,7 +118,7 @@ def test_rows_that_were_swapped_moved_removed_or_added_are_refused(
         read(any_ledger)
 
 
-# Layouts are read with the features: tests/flows/test_tampered_ledger.py.
+# Layouts are read with the features: tests/flows/test_ledger_tampering.py.
 @pytest.mark.parametrize("table", sorted({one.name for one in SEALED} - {"feature_layouts"}))
 def test_each_sealed_table_is_read_checked(any_ledger: Ledger, table: str) -> None:
     any_ledger.bind_checkpoint("m", "f" * 64, {"folder": "/x"})
