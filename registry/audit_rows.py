@@ -243,7 +243,9 @@ class AuditRows:
     def _count(self, connection: Connection) -> tuple[int, int]:
         entry = self._entry(connection)
         listed = connection.execute(_count(LISTED, self._audit)).scalar_one()
-        written = connection.execute(_count(VERDICT, self._audit)).scalar_one()
+        # A verdict about somebody who is not listed would never be asked for.
+        whose = _count(VERDICT, self._audit).join(LISTED, _same_row())
+        written = connection.execute(whose).scalar_one()
         if listed != entry.listed:
             raise altered(LISTED)
         if entry.written not in (None, written):

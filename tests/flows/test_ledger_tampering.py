@@ -41,6 +41,11 @@ PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(60)]
 # These take a second: where another reading refuses already, they are asked in some cases alone.
 SLOW = ("compare", "resume")
 SLOW_SHARE = 0.1
+# Most rows of these are of neighbours and decoys.
+LISTED_ALONE = {
+    "subjects": "WHERE id IN (SELECT subject FROM audit_subjects)",
+    "features": "WHERE subject IN (SELECT subject FROM audit_subjects)",
+}
 KINDS = ("value", "value", "value", "swap", "copy", "type")
 
 
@@ -117,12 +122,12 @@ def change_cell(file: Path, dice: random.Random) -> Change:
         while True:
             table = dice.choice(schema.metadata.sorted_tables)
             column, kind = dice.choice(list(table.columns)).name, dice.choice(KINDS)
+            listed = LISTED_ALONE.get(table.name, "") if dice.random() < 0.5 else ""
             rows = connection.execute(
-                f'SELECT rowid, "{column}" FROM "{table.name}" ORDER BY rowid'
+                f'SELECT rowid, "{column}" FROM "{table.name}" {listed} ORDER BY rowid'
             ).fetchall()
             if not rows:
                 continue
-            rows = rows[: dice.choice([100, len(rows)])]  # the list's own people come first
             (here, old), (there, other) = dice.choice(rows), dice.choice(rows)
             new = other if kind in ("swap", "copy") else _other(old, dice, kind)
             if (type(new), new) == (type(old), old):

@@ -38,6 +38,7 @@ def read(ledger: Ledger) -> None:
     """All that the ledger can tell of its audits and lists."""
     for audit in Audits(ledger).list():
         rows = AuditRows(ledger, audit.id)
+        rows.counts()
         list(rows.findings())
         rows.kept_levels()
         rows.list_digest()
@@ -71,6 +72,12 @@ def move_verdicts(connection: Connection) -> None:
     connection.execute(update(VERDICT).where(VERDICT.c.audit == one).values(audit=other))
 
 
+def give_to_somebody_else(connection: Connection) -> None:
+    other = connection.scalar(insert(PEOPLE).values(pseudonym="x").returning(PEOPLE.c.id))
+    one = connection.scalar(select(VERDICT.c.subject).limit(1))
+    connection.execute(update(VERDICT).where(VERDICT.c.subject == one).values(subject=other))
+
+
 def remove_one(table: Table) -> Callable[[Connection], None]:
     def tamper(connection: Connection) -> None:
         row = connection.execute(select(table)).first()
@@ -98,6 +105,7 @@ def unseal(connection: Connection) -> None:
         (swap_numbers, "subjects"),
         (swap_verdicts, "verdicts"),
         (move_verdicts, "verdicts"),
+        (give_to_somebody_else, "verdicts"),
         (remove_one(VERDICT), "verdicts"),
         (remove_one(LEVEL), "audit_levels"),
         (remove_one(LISTED), "audit_subjects"),
