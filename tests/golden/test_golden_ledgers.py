@@ -69,8 +69,9 @@ def test_another_key_is_refused_for_the_first_schema_too(old_home: Home) -> None
     Ledger.open(old_home).close()
 
 
-def test_second_schema_keeps_all_it_knows(unsealed_home: Home) -> None:
-    with Ledger.open(unsealed_home) as ledger:
+@pytest.mark.parametrize("schema_version", ["0002", "0003"])
+def test_later_schemas_keep_all_they_know(schema_version: str, tmp_path: Path) -> None:
+    with Ledger.open(home_of(schema_version, tmp_path / "home")) as ledger:
         assert ledger.selected_on("m", 1, ["Ada Lovelace", "Somebody Else"]) == {0}
         assert ledger.find_checkpoint("f" * 64) == {"folder": "folder"}
         assert [move.alias for move in ledger.moves("m")] == ["champion"]

@@ -155,6 +155,18 @@ def test_tuni_itself_may_erase_rotate_import_and_go_on(any_ledger: Ledger) -> No
         assert Watchlists(again).get("staff").subjects == 3
 
 
+def test_rows_of_the_time_before_are_sealed_block_by_block(any_ledger: Ledger) -> None:
+    audited(any_ledger)
+    many = [Member(f"Person Number{n}", {}) for n in range(2100)]
+    Watchlists(any_ledger).add("guests", many)
+    with any_ledger.engine.begin() as connection:
+        for table in SEALED:
+            connection.execute(update(table).values(seal=None))
+        count = any_ledger.seals.seal_all(connection)
+    read(any_ledger)
+    assert count > 2 * len(many)
+
+
 def test_a_verdict_that_comes_after_the_end_is_left_out(any_ledger: Ledger) -> None:
     lists, audits = Watchlists(any_ledger), Audits(any_ledger)
     lists.add("staff", [Member(name, {}) for name in NAMES])

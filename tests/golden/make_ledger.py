@@ -1,6 +1,6 @@
-"""How ledger_0002.sql was made, by tuni 0.1 with schema 2. What is there is never edited.
+"""How ledger_0002.sql and ledger_0003.sql were made, by the code of their time; never edited.
 
-python make_ledger_0002.py FILE.sql
+python tests/golden/make_ledger.py FILE.sql
 """
 
 import sqlite3
