@@ -248,6 +248,8 @@ def _ended(ledger: Ledger, name: str) -> Audit:
 def _common(ledger: Ledger, audits: list[Audit]) -> tuple[list[int], list[_Side]]:
     """Numbers of the subjects that both judged by full name, and what each said of them."""
     rows = [AuditRows(ledger, one.id) for one in audits]
+    for one in rows:
+        one.counts()  # refuses where verdicts are missing: their subjects would be left out
     numbers: list[int] = []
     scores: list[list[float]] = [[], []]
     found: list[list[bool]] = [[], []]

@@ -1,6 +1,6 @@
 """Audits: how one begins, goes on and ends; its rows are in `registry.audit_rows`.
 
-The one law: what an audit began with (detector's version, options, list) stays with it.
+What an audit began with (detector's version, options, list) stays with it.
 """
 
 import json
@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Literal
 
-from sqlalchemy import CompoundSelect, Row, delete, func, insert, literal, select, update
+from sqlalchemy import CompoundSelect, Connection, Row, delete, func, select
 
 from registry import schema
-from registry.database import CHUNK, database_errors, moment, take_turn
+from registry.database import database_errors, moment, take_turn
 from registry.ledger import Ledger
 from registry.trail import Trail
 from registry.watchlists import Watchlist
@@ -23,7 +24,8 @@ from tuni.spec import canonical_json
 State = Literal["running", "done", "partial", "cancelled"]
 
 ENTRY, LISTED, LEVEL = schema.audits, schema.audit_subjects, schema.audit_levels
-MEMBERS = schema.watchlist_subjects
+MEMBERS, VERDICT = schema.watchlist_subjects, schema.verdicts
+_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +101,11 @@ class Audits:
         """Read and write through an open ledger."""
         self._ledger = ledger
         self._engine = ledger.engine
+        self._seals = ledger.seals
 
     def begin(self, watchlist: Watchlist, plan: Plan) -> Audit:
         """Begin an audit of a list as it is now."""
         name = secrets.token_hex(6)
-        rank = func.row_number().over(order_by=MEMBERS.c.subject) - 1
-        frozen = select(literal(name), MEMBERS.c.subject, rank // plan.shard_size).where(
-            MEMBERS.c.watchlist == watchlist.id
-        )
         values = {
             "id": name,
             "watchlist": watchlist.name,
@@ -119,15 +118,14 @@ class Audits:
             "subjects": 0,
             "shard_size": plan.shard_size,
             "created_at": datetime.now(UTC),
+            "listed": 0,
         }
         with database_errors("begin the audit"), self._engine.begin() as connection:
             take_turn(connection)
-            connection.execute(insert(ENTRY), values)
-            connection.execute(insert(LISTED).from_select(["audit", "subject", "shard"], frozen))
-            count = connection.execute(
-                select(func.count()).select_from(LISTED).where(LISTED.c.audit == name)
-            ).scalar_one()
-            connection.execute(update(ENTRY).where(ENTRY.c.id == name).values(subjects=count))
+            self._seals.add(connection, ENTRY, [values])
+            count = self._freeze(connection, name, watchlist, plan.shard_size)
+            row = self._find(connection, name, to_change=True)
+            self._seals.change(connection, ENTRY, row, subjects=count, listed=count)
             Trail(self._ledger).append_in(
                 connection,
                 "audit begun",
@@ -139,6 +137,26 @@ class Audits:
             )
         return self.get(name)
 
+    def _freeze(
+        self, connection: Connection, name: str, watchlist: Watchlist, shard_size: int
+    ) -> int:
+        """Write down who is on the list now, in shards; how many."""
+        query = (
+            select(MEMBERS)
+            .where(MEMBERS.c.watchlist == watchlist.id)
+            .order_by(MEMBERS.c.subject)
+            .execution_options(yield_per=_ROWS)
+        )
+        members = self._seals.read(connection, query, MEMBERS)
+        count = 0
+        while some := list(islice(members, _ROWS)):
+            rows = [
+                {"audit": name, "subject": row.subject, "shard": (count + place) // shard_size}
+                for place, row in enumerate(some)
+            ]
+            count += self._seals.add(connection, LISTED, rows)
+        return count
+
     def get(self, name: str) -> Audit:
         """One audit.
 
@@ -146,10 +164,7 @@ class Audits:
             AuditNotFound: There is none of this id.
         """
         with database_errors("look up the audit"), self._engine.connect() as connection:
-            row = connection.execute(select(ENTRY).where(ENTRY.c.id == name)).one_or_none()
-        if row is None:
-            raise AuditNotFound(f"audit {name!r}: not in this ledger", "tuni audits list")
-        return _audit(row)
+            return _audit(self._find(connection, name))
 
     def list(self, watchlist: str | None = None) -> tuple[Audit, ...]:
         """All audits, or those of one list; oldest first."""
@@ -157,7 +172,7 @@ class Audits:
         if watchlist is not None:
             query = query.where(ENTRY.c.watchlist == watchlist)
         with database_errors("list the audits"), self._engine.connect() as connection:
-            return tuple(_audit(row) for row in connection.execute(query))
+            return tuple(_audit(row) for row in self._seals.read(connection, query, ENTRY))
 
     def unfinished(self, watchlist: Watchlist, plan: Plan) -> Audit | None:
         """The newest audit of the same list, version and options that has not ended, or None.
@@ -179,22 +194,26 @@ class Audits:
 
     def keep_null(self, audit: str, content: bytes) -> bytes:
         """Keep what the verdicts rest on; the first stays. What is kept then."""
-        mine = ENTRY.c.id == audit
-        fresh = update(ENTRY).where(mine, ENTRY.c.list_null.is_(None)).values(list_null=content)
         with database_errors("keep the list's null"), self._engine.begin() as connection:
-            connection.execute(fresh)
-            return bytes(connection.execute(select(ENTRY.c.list_null).where(mine)).scalar_one())
+            take_turn(connection)
+            row = self._find(connection, audit, to_change=True)
+            if row.list_null is not None:
+                return bytes(row.list_null)
+            self._seals.change(connection, ENTRY, row, list_null=content)
+            return content
 
     def list_null(self, audit: str) -> bytes | None:
         """What `keep_null` kept, or None."""
-        query = select(ENTRY.c.list_null).where(ENTRY.c.id == audit)
         with database_errors("read the list's null"), self._engine.connect() as connection:
-            return connection.scalar(query)
+            content: bytes | None = self._find(connection, audit).list_null
+        return content
 
     def keep_run(self, audit: str, run_id: str) -> None:
         """Note MLflow's run of an audit."""
         with database_errors("note the run"), self._engine.begin() as connection:
-            connection.execute(update(ENTRY).where(ENTRY.c.id == audit).values(run_id=run_id))
+            take_turn(connection)
+            row = self._find(connection, audit, to_change=True)
+            self._seals.change(connection, ENTRY, row, run_id=run_id)
 
     def end(
         self,
@@ -209,35 +228,51 @@ class Audits:
             {"audit": audit, "p_decoy": p, "subjects": levels[p], "q_value": q_values[p]}
             for p in sorted(levels)
         ]
-        ended = {
-            "state": state,
-            "summary": canonical_json(dict(summary)),
-            "ended_at": datetime.now(UTC),
-        }
+        count = select(func.count()).select_from(VERDICT).where(VERDICT.c.audit == audit)
         with database_errors("end the audit"), self._engine.begin() as connection:
-            connection.execute(delete(LEVEL).where(LEVEL.c.audit == audit))
-            for start in range(0, len(rows), CHUNK):
-                connection.execute(insert(LEVEL), rows[start : start + CHUNK])
-            running = (ENTRY.c.id == audit) & (ENTRY.c.state == "running")
-            if not connection.execute(update(ENTRY).where(running).values(**ended)).rowcount:
+            take_turn(connection)
+            row = self._find(connection, audit, to_change=True)
+            if row.state != "running":
                 raise HomeError(
                     f"audit {audit}: was ended or cancelled by another process meanwhile",
                     f"tuni audits show {audit}",
                 )
+            connection.execute(delete(LEVEL).where(LEVEL.c.audit == audit))
+            self._seals.add(connection, LEVEL, rows)
+            self._seals.change(
+                connection,
+                ENTRY,
+                row,
+                state=state,
+                summary=canonical_json(dict(summary)),
+                ended_at=datetime.now(UTC),
+                written=connection.scalar(count),
+                levels=len(rows),
+            )
             Trail(self._ledger).append_in(connection, "audit ended", audit=audit, state=state)
 
     def cancel(self, audit: str) -> None:
         """Mark a running audit as cancelled; what is written stays."""
-        change = {"state": "cancelled", "ended_at": datetime.now(UTC)}
         with database_errors("cancel the audit"), self._engine.begin() as connection:
+            take_turn(connection)
+            row = self._find(connection, audit, to_change=True)
+            self._seals.change(
+                connection, ENTRY, row, state="cancelled", ended_at=datetime.now(UTC)
+            )
             Trail(self._ledger).append_in(connection, "audit cancelled", audit=audit)
-            connection.execute(update(ENTRY).where(ENTRY.c.id == audit).values(**change))
 
     def reopen(self, audit: str) -> None:
         """Let an audit go on that was cancelled or is partial."""
-        change = {"state": "running", "ended_at": None}
         with database_errors("go on with the audit"), self._engine.begin() as connection:
-            connection.execute(update(ENTRY).where(ENTRY.c.id == audit).values(**change))
+            take_turn(connection)
+            row = self._find(connection, audit, to_change=True)
+            self._seals.change(connection, ENTRY, row, state="running", ended_at=None, written=None)
+
+    def _find(self, connection: Connection, name: str, *, to_change: bool = False) -> Row[Any]:
+        row = self._seals.find(connection, ENTRY, ENTRY.c.id == name, to_change=to_change)
+        if row is None:
+            raise AuditNotFound(f"audit {name!r}: not in this ledger", "tuni audits list")
+        return row
 
     def _same_list(self, audit: Audit, watchlist: Watchlist) -> bool:
         mine = select(LISTED.c.subject).where(LISTED.c.audit == audit.id)

@@ -176,9 +176,18 @@ def durable(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def insert_ignore(engine: Engine, table: Any) -> Any:  # Any: the two dialects share no base type
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection all of whose reads see one moment, whatever others write meanwhile."""
+    with engine.connect() as connection:
+        if engine.dialect.name != "sqlite":  # where it is so by itself
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection
+
+
+def insert_ignore(database: Engine | Connection, table: Any) -> Any:  # Any: no common base type
     """An insert that leaves rows alone which are already there."""
-    build = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+    build = sqlite.insert if database.dialect.name == "sqlite" else postgresql.insert
     return build(table).on_conflict_do_nothing()
 
 

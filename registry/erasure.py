@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select, text
+from sqlalchemy import Connection, Select, delete, exists, func, select, text
 
 from registry import schema
 from registry.database import CHUNK, database_errors, take_turn
@@ -20,6 +20,12 @@ from tuni.errors import HomeError
 
 PEOPLE = schema.subjects
 _EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
+# A table's count of the rows that belong to one of its own.
+_COUNTED = (
+    (schema.watchlists, schema.watchlists.c.subjects, schema.watchlist_subjects),
+    (schema.audits, schema.audits.c.listed, schema.audit_subjects),
+    (schema.audits, schema.audits.c.written, schema.verdicts),
+)
 _HOLD = (schema.watchlist_subjects, schema.audit_subjects, schema.selections)
 
 
@@ -53,12 +59,25 @@ def forget(ledger: Ledger, texts: Sequence[str]) -> int:
         take_turn(connection, erasing=True)
         for start in range(0, len(marks), CHUNK):
             some = PEOPLE.c.pseudonym.in_(marks[start : start + CHUNK])
+            _count_out(ledger, connection, select(PEOPLE.c.id).where(some))
             gone += connection.execute(delete(PEOPLE).where(some)).rowcount
         if gone:
             owe(connection, ledger)
         Trail(ledger).append_in(connection, "subjects erased", asked=len(marks), erased=gone)
     sweep(ledger)
     return gone
+
+
+def _count_out(ledger: Ledger, connection: Connection, people: Select[tuple[int]]) -> None:
+    """Say in the rows of lists and audits how many they hold without these people."""
+    for owner, column, table in _COUNTED:
+        of = table.c[owner.name.removesuffix("s")]
+        query = select(of, func.count()).where(table.c.subject.in_(people)).group_by(of)
+        for key, count in connection.execute(query).all():
+            row = ledger.seals.find(connection, owner, owner.c.id == key, to_change=True)
+            if row is not None and row._mapping[column] is not None:
+                values = {column.name: row._mapping[column] - count}
+                ledger.seals.change(connection, owner, row, **values)
 
 
 def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:

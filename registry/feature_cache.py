@@ -54,15 +54,16 @@ class EncryptedFeatureCache:
         found: dict[str, Columns] = {}
         people, payload = schema.subjects, schema.features.c.payload
         for text, row, columns in self._rows(family_key, texts, people, payload):
-            subject = unwrap(self._ledger, row.id, row.pseudonym, row.wrapped, row.generation)
+            subject = unwrap(self._ledger, row)
             where = _where(family_key, row.variant)
             found[text] = _unpack(subject.unseal(row.payload, where), columns)
         return found
 
     def known(self, family_key: str, texts: Sequence[str]) -> set[str]:
         """The texts that `get` would give features of, without reading those."""
-        pseudonym = schema.subjects.c.pseudonym
-        return {text for text, _, _ in self._rows(family_key, texts, pseudonym)}
+        people = schema.subjects.c
+        wanted = (people.id, people.pseudonym, people.seal)
+        return {text for text, _, _ in self._rows(family_key, texts, *wanted)}
 
     def _rows(
         self, family_key: str, texts: Sequence[str], *wanted: Any
@@ -73,7 +74,7 @@ class EncryptedFeatureCache:
         pseudonyms = sorted({pseudonym for pseudonym, _ in place})
         people, table = schema.subjects, schema.features
         with database_errors("read features"), engine.connect() as connection:
-            known = _layout(connection, family_key)
+            known = self._layout(connection, family_key)
             if known is None:
                 return
             layout, columns = known
@@ -84,7 +85,7 @@ class EncryptedFeatureCache:
             )
             for start in range(0, len(pseudonyms), CHUNK):
                 some = people.c.pseudonym.in_(pseudonyms[start : start + CHUNK])
-                for row in connection.execute(query.where(some)):
+                for row in self._ledger.seals.read(connection, query.where(some), people):
                     text = place.get((row.pseudonym, row.variant))
                     if text is not None:
                         yield text, row, columns
@@ -116,11 +117,9 @@ class EncryptedFeatureCache:
         engine, keys = self._ledger.engine, self._ledger.keys
 
         def write(connection: Connection, people: Mapping[str, Subject]) -> None:
-            connection.execute(
-                insert_ignore(engine, schema.feature_layouts),
-                {"family_key": family_key, "columns": canonical_json(layout)},
-            )
-            known = _layout(connection, family_key)
+            values = {"family_key": family_key, "columns": canonical_json(layout)}
+            self._ledger.seals.add(connection, schema.feature_layouts, [values])
+            known = self._layout(connection, family_key)
             if known is None or known[1] != layout:
                 raise HomeError(
                     "feature cache: these features were kept with other columns by another "
@@ -155,14 +154,13 @@ class EncryptedFeatureCache:
             "payload": subject.seal(row.tobytes(), _where(family_key, variant)),
         }
 
-
-def _layout(connection: Connection, family_key: str) -> tuple[int, Layout] | None:
-    table = schema.feature_layouts
-    query = select(table.c.id, table.c["columns"]).where(table.c.family_key == family_key)
-    row = connection.execute(query).one_or_none()
-    if row is None:
+    def _layout(self, connection: Connection, family_key: str) -> tuple[int, Layout] | None:
+        table = schema.feature_layouts
+        query = select(table).where(table.c.family_key == family_key)
+        for row in self._ledger.seals.read(connection, query, table):
+            columns = row._mapping[table.c["columns"]]
+            return row.id, [(name, width) for name, width in json.loads(columns)]
         return None
-    return row[0], [(name, width) for name, width in json.loads(row[1])]
 
 
 def _unpack(payload: bytes, layout: Layout) -> Columns:

@@ -63,7 +63,7 @@ def unseal(cipher: AESGCM, sealed: bytes, place: str) -> bytes:
     """
     try:
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], place.encode())
-    except (InvalidTag, ValueError) as error:
+    except (InvalidTag, ValueError, TypeError) as error:  # TypeError: no bytes at all
         raise WrongKey from error
 
 

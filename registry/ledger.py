@@ -1,7 +1,7 @@
 """The ledger: which checkpoint a name means, who took part in choosing, what was read when.
 
-The one law: a text stands here encrypted, under a keyed pseudonym. Paths are bulk paths, and
-writing the same thing twice is writing it once.
+A text stands here encrypted, under a keyed pseudonym, and a row is believed only with its seal
+(`registry.row_seals`). Paths are bulk paths, and writing the same thing twice is writing it once.
 """
 
 import hmac
@@ -12,9 +12,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, delete, func, select, text, update
+from sqlalchemy import Connection, Engine, Row, Select, Table, delete, func, select, text, update
 
 from registry import schema
 from registry.database import (
@@ -29,11 +29,16 @@ from registry.database import (
 from registry.home import Home
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, adopt_next, derive, home_key, next_key
 from registry.pseudonyms import Keys
+from registry.row_seals import RowSeals, Values, altered
+from registry.trail import Trail
 from tuni.errors import CheckpointError, HomeError
 from tuni.spec import canonical_json
 
 LOCK_TIMEOUT_S = 60
 ROOT = "root"
+# What the wrapped root secret is bound to once every row has a seal: a ledger cannot be passed off
+# as one of the time before, whose rows are sealed as they are.
+SEALED_ROOT = "root of sealed rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ class Ledger:
         self.engine = engine
         self.home = home
         self.keys: Keys
+        self.seals: RowSeals
         self.root_secret: bytes
         self.generation: int
         self.wrappers: Mapping[int, Wrapper]
@@ -158,11 +164,13 @@ class Ledger:
             "source": place,
             "bound_at": datetime.now(UTC),
         }
-        mine = (table.c.name == name) & (table.c.fingerprint == fingerprint)
         with database_errors("bind the checkpoint"), self.engine.begin() as connection:
-            connection.execute(insert_ignore(self.engine, table), values)
-            connection.execute(update(table).where(mine).values(source=place))
-            bound = connection.scalar(select(table.c.fingerprint).where(table.c.name == name))
+            take_turn(connection)
+            self.seals.add(connection, table, [values])
+            row = self.seals.find(connection, table, table.c.name == name, to_change=True)
+            bound = None if row is None else row.fingerprint
+            if row is not None and bound == fingerprint:
+                self.seals.change(connection, table, row, source=place)
         if bound != fingerprint:
             raise CheckpointError(
                 f"checkpoint.name: {name!r} is bound to weights with fingerprint "
@@ -172,65 +180,62 @@ class Ledger:
 
     def find_checkpoint(self, fingerprint: str) -> dict[str, str | None] | None:
         """Where a checkpoint was last loaded from, or None where it was never bound."""
-        table = schema.checkpoints
-        query = (
-            select(table.c.source)
-            .where(table.c.fingerprint == fingerprint)
-            .order_by(table.c.bound_at.desc())
-            .limit(1)
-        )
-        with database_errors("look up the checkpoint"), self.engine.connect() as connection:
-            source = connection.scalar(query)
-        if source is None:
+        query = select(schema.checkpoints).order_by(schema.checkpoints.c.bound_at)
+        rows = self._read_all("look up the checkpoint", query, schema.checkpoints)
+        sources = [row.source for row in rows if row.fingerprint == fingerprint]
+        if not sources:
             return None
-        found: dict[str, str | None] = json.loads(source)
-        return found
+        source: dict[str, str | None] = json.loads(sources[-1])
+        return source
 
     def record_selection(self, model: str, version: int, texts: Sequence[str]) -> None:
         """Remember which texts took part in choosing a version."""
         marks = sorted({self.keys.pseudonym(one) for one in texts})
         people, table = schema.subjects, schema.selections
-        add_person = insert_ignore(self.engine, people)
-        add = insert_ignore(self.engine, table)
         with database_errors("record the selection"), self.engine.begin() as connection:
             take_turn(connection)
             for start in range(0, len(marks), CHUNK):
                 some = marks[start : start + CHUNK]
-                connection.execute(add_person, [{"pseudonym": mark} for mark in some])
-                ids = connection.scalars(select(people.c.id).where(people.c.pseudonym.in_(some)))
-                rows = [{"model": model, "version": version, "subject": one} for one in ids]
-                connection.execute(add, rows)
+                self.seals.add(connection, people, [{"pseudonym": mark} for mark in some])
+                listed = select(people).where(people.c.pseudonym.in_(some))
+                rows = [
+                    {"model": model, "version": version, "subject": row.id}
+                    for row in self.seals.read(connection, listed, people)
+                ]
+                self.seals.add(connection, table, rows)
 
     def selected_on(self, model: str, version: int, texts: Sequence[str]) -> frozenset[int]:
         """Rows of ``texts`` that took part in choosing a version."""
         people, table = schema.subjects, schema.selections
         marks = [self.keys.pseudonym(one) for one in texts]
         distinct = sorted(set(marks))
-        chosen = (
-            select(people.c.pseudonym)
-            .join(table, table.c.subject == people.c.id)
-            .where(table.c.model == model, table.c.version == version)
-        )
-        found: set[str] = set()
+        chosen = (table.c.model == model) & (table.c.version == version)
+        whose = select(people, table).join(table, table.c.subject == people.c.id)
+        selected: set[str] = set()
         with database_errors("look up the selection"), self.engine.connect() as connection:
+            # All that were chosen on, and all choices of those asked about: a row that was moved to
+            # somebody else or to another version is noticed by one or the other.
+            for _ in self.seals.read(connection, select(table).where(chosen), table):
+                pass
             for start in range(0, len(distinct), CHUNK):
-                some = people.c.pseudonym.in_(distinct[start : start + CHUNK])
-                found |= set(connection.scalars(chosen.where(some)))
-        return frozenset(row for row, mark in enumerate(marks) if mark in found)
+                query = whose.where(people.c.pseudonym.in_(distinct[start : start + CHUNK]))
+                for row in self.seals.read(connection, query, people, table):
+                    if (row.model, row.version) == (model, version):
+                        selected.add(row.pseudonym)
+        return frozenset(row for row, mark in enumerate(marks) if mark in selected)
 
     def record_reading(self, job: str, read_set: str) -> None:
         """Write down that a job looked at a set now."""
         values = {"job": job, "read_set": read_set, "read_at": datetime.now(UTC)}
-        with database_errors("record the reading"), self.engine.begin() as connection:
-            connection.execute(schema.readings.insert(), values)
+        self._add("record the reading", schema.readings, values)
 
     def readings(self, job: str) -> tuple[Reading, ...]:
         """What a job looked at, oldest first."""
-        table = schema.readings
-        query = select(table).where(table.c.job == job).order_by(table.c.id)
-        with database_errors("list the readings"), self.engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return tuple(Reading(row.job, row.read_set, moment(row.read_at)) for row in rows)
+        query = select(schema.readings).order_by(schema.readings.c.id)
+        rows = self._read_all("list the readings", query, schema.readings)
+        return tuple(
+            Reading(row.job, row.read_set, moment(row.read_at)) for row in rows if row.job == job
+        )
 
     def record_move(self, model: str, version: int, alias: str, reason: str) -> None:
         """Write down that an alias points to a version now."""
@@ -241,19 +246,26 @@ class Ledger:
             "reason": reason,
             "moved_at": datetime.now(UTC),
         }
-        with database_errors("record the promotion"), self.engine.begin() as connection:
-            connection.execute(schema.promotions.insert(), values)
+        self._add("record the promotion", schema.promotions, values)
 
     def moves(self, model: str) -> tuple[Move, ...]:
         """How the aliases of a model moved, oldest first."""
-        table = schema.promotions
-        query = select(table).where(table.c.model == model).order_by(table.c.id)
-        with database_errors("list the promotions"), self.engine.connect() as connection:
-            rows = connection.execute(query).all()
+        query = select(schema.promotions).order_by(schema.promotions.c.id)
+        rows = self._read_all("list the promotions", query, schema.promotions)
         return tuple(
             Move(row.model, row.version, row.alias, row.reason, moment(row.moved_at))
             for row in rows
+            if row.model == model
         )
+
+    def _add(self, doing: str, table: Table, values: Values) -> None:
+        with database_errors(doing), self.engine.begin() as connection:
+            self.seals.add(connection, table, [values])
+
+    def _read_all(self, doing: str, query: Select[Any], table: Table) -> list[Row[Any]]:
+        """All rows of a short table: one that was moved is noticed wherever it would be missed."""
+        with database_errors(doing), self.engine.connect() as connection:
+            return list(self.seals.read(connection, query, table))
 
     @contextmanager
     def exclusive(self, name: str, wait_s: float | None = None) -> Iterator[None]:
@@ -308,11 +320,14 @@ class Ledger:
             if key is None:
                 continue
             try:
-                secret = Wrapper(key).unwrap(wrapped, ROOT)
+                secret, sealed = _unwrap_root(Wrapper(key), wrapped)
             except WrongKey:
                 continue
             self.root_secret, self.keys, self.generation = secret, Keys(secret), generation
+            self.seals = RowSeals(secret)
             self.wrappers = {generation: Wrapper(key)}
+            if not sealed:
+                self._seal_rows()
             if key is current and coming is not None:  # a rotation goes on, or was interrupted
                 self.wrappers |= {generation + 1: Wrapper(coming)}
             elif key is coming:  # one was interrupted just before its last step
@@ -340,9 +355,27 @@ class Ledger:
             fresh = os.urandom(KEY_BYTES) if old is None else key
             check = hmac.new(derive(key, "check"), b"tuni", "sha256").hexdigest()
             if old is None or hmac.compare_digest(old, check):
-                known = self._set_root(f"1:{Wrapper(key).wrap(fresh, ROOT).hex()}")
+                owner = SEALED_ROOT if old is None else ROOT
+                known = self._set_root(f"1:{Wrapper(key).wrap(fresh, owner).hex()}")
         generation, _, wrapped = (known or "0:").partition(":")
-        return int(generation), bytes.fromhex(wrapped)
+        try:
+            return int(generation), bytes.fromhex(wrapped)
+        except ValueError as error:
+            raise altered(table) from error
+
+    def _seal_rows(self) -> None:
+        """Seal what was written before there were seals, once, as it is; the trail says so."""
+        table, wrapper = schema.settings, self.wrappers[self.generation]
+        mine = table.c.name == ROOT
+        with database_errors("seal the rows"), self.engine.begin() as connection:
+            take_turn(connection, erasing=True)
+            value = str(connection.scalar(select(table.c.value).where(mine).with_for_update()))
+            if _unwrap_root(wrapper, bytes.fromhex(value.partition(":")[2]))[1]:
+                return  # another process has just done so
+            count = self.seals.seal_all(connection)
+            fresh = f"{self.generation}:{wrapper.wrap(self.root_secret, SEALED_ROOT).hex()}"
+            connection.execute(update(table).where(mine).values(value=fresh))
+            Trail(self).append_in(connection, "rows sealed", rows=count)
 
     def _set_root(self, value: str) -> str | None:
         """Set the root secret unless another process has just done so; what stands then."""
@@ -352,3 +385,15 @@ class Ledger:
             connection.execute(add, {"name": ROOT, "value": value})
             connection.execute(delete(table).where(table.c.name == "key_check"))
             return connection.scalar(select(table.c.value).where(table.c.name == ROOT))
+
+
+def _unwrap_root(wrapper: Wrapper, wrapped: bytes) -> tuple[bytes, bool]:
+    """The root secret, and whether the ledger's rows are sealed.
+
+    Raises:
+        WrongKey: Wrapped with another key, or altered.
+    """
+    try:
+        return wrapper.unwrap(wrapped, SEALED_ROOT), True
+    except WrongKey:
+        return wrapper.unwrap(wrapped, ROOT), False

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 from registry import schema, secret_file
 from registry.database import database_errors, durable, insert_ignore
 from registry.keys import Wrapper, adopt_next, next_file, read_key, write_key
-from registry.ledger import ROOT, Ledger
+from registry.ledger import ROOT, SEALED_ROOT, Ledger
 from registry.subjects import rewrap
 from registry.trail import Trail
 from tuni.errors import HomeError, RequestError
@@ -149,7 +149,7 @@ def _finish(ledger: Ledger, fresh: Wrapper, old: int) -> bool:
         # The update comes first: it holds the row against writers (`Ledger.require_generation`)
         # and is taken back where one of them was faster.
         known = ledger.root_secret
-        value = f"{old + 1}:{fresh.wrap(known, ROOT).hex()}"
+        value = f"{old + 1}:{fresh.wrap(known, SEALED_ROOT).hex()}"
         connection.execute(update(SETTINGS).where(mine).values(value=value))
         if connection.execute(left).scalar_one():
             connection.rollback()

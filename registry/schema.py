@@ -29,6 +29,15 @@ metadata = MetaData(
     }
 )
 
+
+def _seal() -> Column[bytes]:
+    """Keyed digest of the row (`registry.row_seals`); no row without one is believed.
+
+    A column whose ``info`` says that it is not sealed is encrypted, bound to its place.
+    """
+    return Column("seal", LargeBinary, info={"sealed": False})
+
+
 # SQLite numbers rows by itself only in a column that is called INTEGER there.
 ID = BigInteger().with_variant(Integer, "sqlite")
 
@@ -46,6 +55,7 @@ checkpoints = Table(
     Column("fingerprint", String(64), nullable=False, index=True),
     Column("source", Text, nullable=False),
     Column("bound_at", DateTime(timezone=True), nullable=False),
+    _seal(),
 )
 
 feature_layouts = Table(
@@ -54,6 +64,7 @@ feature_layouts = Table(
     Column("id", Integer, primary_key=True),
     Column("family_key", String(200), nullable=False, unique=True),
     Column("columns", Text, nullable=False),
+    _seal(),
 )
 
 subjects = Table(
@@ -62,10 +73,12 @@ subjects = Table(
     Column("id", ID, primary_key=True),
     Column("pseudonym", String(64), nullable=False, unique=True),
     # The subject's data key, wrapped by the home's key of a generation; None: nothing to encrypt.
-    Column("wrapped", LargeBinary),
-    Column("generation", Integer, index=True),
+    Column("wrapped", LargeBinary, info={"sealed": False}),
+    Column("generation", Integer, index=True, info={"sealed": False}),
     # The text, encrypted with the data key; None for texts that stand on no list.
-    Column("sealed", LargeBinary),
+    Column("sealed", LargeBinary, info={"sealed": False}),
+    # Binds the number, by which other rows refer to the subject, to the pseudonym.
+    _seal(),
     sqlite_autoincrement=True,  # an erased subject's number is never given again
 )
 
@@ -86,6 +99,7 @@ selections = Table(
     Column("model", String(100), primary_key=True),
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("subject", ID, ForeignKey(subjects.c.id, ondelete="CASCADE"), primary_key=True),
+    _seal(),
     Index("ix_selections_subject", "subject"),
 )
 
@@ -95,6 +109,9 @@ watchlists = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(100), nullable=False, unique=True),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    # How many subjects it holds; a row less or more was not removed or added by tuni.
+    Column("subjects", Integer, nullable=False, server_default="0"),
+    _seal(),
 )
 
 watchlist_subjects = Table(
@@ -104,6 +121,7 @@ watchlist_subjects = Table(
     Column("subject", ID, ForeignKey(subjects.c.id, ondelete="CASCADE"), primary_key=True),
     # The other columns of the subject's row, encrypted with the data key; None where none.
     Column("sealed", LargeBinary),
+    _seal(),
     Index("ix_watchlist_subjects_subject", "subject"),
 )
 
@@ -126,6 +144,12 @@ audits = Table(
     Column("run_id", String(64)),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("ended_at", DateTime(timezone=True)),
+    # How many rows the audit has now, so that one less or more is noticed: subjects, who may be
+    # erased; verdicts, once it has ended; levels, once it has ended for the first time.
+    Column("listed", Integer, nullable=False, server_default="0"),
+    Column("written", Integer),
+    Column("levels", Integer),
+    _seal(),
 )
 
 audit_subjects = Table(
@@ -134,6 +158,7 @@ audit_subjects = Table(
     Column("audit", String(12), ForeignKey(audits.c.id, ondelete="CASCADE"), primary_key=True),
     Column("subject", ID, ForeignKey(subjects.c.id, ondelete="CASCADE"), primary_key=True),
     Column("shard", Integer, nullable=False),
+    _seal(),
     Index("ix_audit_subjects_shard", "audit", "shard"),
     Index("ix_audit_subjects_subject", "subject"),
 )
@@ -149,6 +174,7 @@ verdicts = Table(
     Column("flags", String(200), nullable=False),
     # Why the subject could not be scored; the numbers are empty then.
     Column("refused", String(200)),
+    _seal(),
     Index("ix_verdicts_subject", "subject"),
 )
 
@@ -161,6 +187,7 @@ audit_levels = Table(
     Column("p_decoy", Double, primary_key=True),
     Column("subjects", Integer, nullable=False),
     Column("q_value", Double, nullable=False),
+    _seal(),
 )
 
 trail = Table(
@@ -180,6 +207,7 @@ readings = Table(
     Column("job", String(64), nullable=False, index=True),
     Column("read_set", String(64), nullable=False),
     Column("read_at", DateTime(timezone=True), nullable=False),
+    _seal(),
 )
 
 promotions = Table(
@@ -191,4 +219,5 @@ promotions = Table(
     Column("alias", String(64), nullable=False),
     Column("reason", Text, nullable=False),
     Column("moved_at", DateTime(timezone=True), nullable=False),
+    _seal(),
 )

@@ -1,12 +1,14 @@
 """Whose bundle is this: it is signed when it is registered and checked before it is believed.
 
-The one law: nothing of a bundle is read before its signature fits, and the signature must be of
+Nothing of a bundle is read before its signature fits, and the signature must be of
 this home's key or of one that its owner put among the trusted ones.
 
 The format is OpenSSF's model signature (in-toto statement, DSSE envelope), made by the library
-`model-signing` with an EC P-256 key. Nothing is asked over the network.
+`model-signing` with an EC P-256 key. Nothing is asked over the network. The key signs the statement
+alone, so the file around it must be the one that the library writes, to the last byte.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Sequence
@@ -106,7 +108,14 @@ def verify_bundle(folder: Path, home: Home, trusted: Sequence[Path], of: str) ->
             f"model {of}: is not signed",
             f"if you registered it, sign it: tuni models sign {of}; else ask its owner to do so",
         )
-    hint = _hint(read_bounded(path, MAX_SIGNATURE))
+    unfit = SignatureError(
+        f"model {of}: the signature does not fit, so the bundle or the signature was altered",
+        "register the detector again, or restore the registry from a backup",
+    )
+    try:
+        hint, covered = _parts(read_bounded(path, MAX_SIGNATURE))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise unfit from error
     keys = trusted_keys(home, trusted)
     if hint not in keys:
         raise SignatureError(
@@ -121,10 +130,9 @@ def verify_bundle(folder: Path, home: Home, trusted: Sequence[Path], of: str) ->
         config.use_elliptic_key_verifier(public_key=keys[hint])
         config.set_hashing_config(_hashing()).verify(folder, path)
     except (InvalidSignature, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise SignatureError(
-            f"model {of}: the signature does not fit, so the bundle or the signature was altered",
-            "register the detector again, or restore the registry from a backup",
-        ) from error
+        raise unfit from error
+    if covered != {DESCRIPTION, ARRAYS}:  # a signer may have left files out
+        raise unfit
 
 
 def trusted_keys(home: Home, more: Sequence[Path]) -> dict[str, Path]:
@@ -166,12 +174,29 @@ def _hashing() -> "Config":
     return config.set_ignored_paths(paths=[SIGNATURE], ignore_git_paths=False)
 
 
-def _hint(content: bytes) -> str:
-    """Digest of the key that a signature says it is of: which key to try, no proof."""
-    try:
-        return str(json.loads(content)["verificationMaterial"]["publicKey"]["hint"])
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return ""
+def _parts(content: bytes) -> tuple[str, set[str]]:
+    """What a signature says, unproven: digest of its key (which to try), names of its files.
+
+    Raises:
+        ValueError: There is more in it, or it is written otherwise than the library does.
+    """
+    parsed = json.loads(content)
+    hint = str(parsed["verificationMaterial"]["publicKey"]["hint"])
+    payload = parsed["dsseEnvelope"]["payload"]
+    signature = parsed["dsseEnvelope"]["signatures"][0]["sig"]
+    statement, raw = (base64.b64decode(part, validate=True) for part in (payload, signature))
+    as_written = {
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": hint}, "tlogEntries": []},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(statement).decode(),
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"sig": base64.b64encode(raw).decode(), "keyid": ""}],
+        },
+    }
+    if json.dumps(as_written, separators=(",", ":")).encode() != content:
+        raise ValueError
+    return hint, {one["name"] for one in json.loads(statement)["predicate"]["resources"]}
 
 
 def _fresh(home: Home) -> bytes:

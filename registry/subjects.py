@@ -7,13 +7,13 @@ its place, so erasing the key erases it all, in every backup whose home key is g
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from registry import schema
-from registry.database import CHUNK, database_errors, insert_ignore, take_turn
+from registry.database import CHUNK, database_errors, take_turn
 from registry.keys import KEY_BYTES, Wrapper, WrongKey, seal, unseal
 from registry.ledger import Ledger
 from tuni.errors import HomeError, ValueAltered
@@ -120,22 +120,22 @@ def find_subjects(
     """Those of some subjects that the ledger knows and holds a data key of, by pseudonym."""
     table = schema.subjects
     marks = sorted(pseudonyms)
-    query = select(table.c.id, table.c.pseudonym, table.c.wrapped, table.c.generation)
     found: dict[str, Subject] = {}
     for start in range(0, len(marks), CHUNK):
-        some = table.c.pseudonym.in_(marks[start : start + CHUNK])
-        for number, mark, wrapped, generation in connection.execute(query.where(some)):
-            if wrapped is not None:
-                found[mark] = unwrap(ledger, number, mark, wrapped, generation)
+        query = select(table).where(table.c.pseudonym.in_(marks[start : start + CHUNK]))
+        for row in ledger.seals.read(connection, query, table):
+            if row.wrapped is not None:
+                found[row.pseudonym] = unwrap(ledger, row)
     return found
 
 
-def unwrap(ledger: Ledger, number: int, mark: str, wrapped: bytes, generation: int) -> Subject:
-    """A subject from its row.
+def unwrap(ledger: Ledger, row: Row[Any]) -> Subject:  # Any: columns of several types
+    """A subject from its row, whose seal was checked.
 
     Raises:
         ValueAltered: The wrapped key was altered, or wrapped with a key that is not the home's.
     """
+    generation = row.generation
     if generation not in ledger.wrappers:
         ledger.load_keys()  # rotated meanwhile
     if generation == ledger.generation + 1 and generation not in ledger.wrappers:
@@ -146,7 +146,8 @@ def unwrap(ledger: Ledger, number: int, mark: str, wrapped: bytes, generation: i
     if generation not in ledger.wrappers:
         raise altered()
     try:
-        return Subject(number, mark, AESGCM(ledger.wrappers[generation].unwrap(wrapped, mark)))
+        key = ledger.wrappers[generation].unwrap(row.wrapped, row.pseudonym)
+        return Subject(row.id, row.pseudonym, AESGCM(key))
     except WrongKey as error:
         raise altered() from error
 
@@ -172,7 +173,7 @@ def _make(ledger: Ledger, connection: Connection, marks: Sequence[str]) -> None:
         {"pseudonym": mark, "wrapped": wrapped, "generation": generation}
         for mark, wrapped in fresh.items()
     ]
-    connection.execute(insert_ignore(ledger.engine, table), rows)
+    ledger.seals.add(connection, table, rows)
     # Known by pseudonym alone until now, for having taken part in a choice.
     bare = table.c.pseudonym.in_(marks) & table.c.wrapped.is_(None)
     for mark in connection.scalars(select(table.c.pseudonym).where(bare)).all():

@@ -1,6 +1,6 @@
 """The audit trail: what was done with the ledger and when, in entries chained by a keyed digest.
 
-The one law: an entry holds ids, counts and names of checkpoints and watch lists, nobody's name and
+An entry holds ids, counts and names of checkpoints and watch lists, nobody's name and
 no pseudonym; once written it is never changed. A changed, removed or reordered entry breaks the
 chain, and without the home's key nobody can mend it. Only a whole older state put back in place of
 the present one looks sound: note the head that `verify` tells elsewhere to notice that as well
@@ -12,12 +12,13 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Engine, Row, func, select, text
 
 from registry import schema
 from registry.database import database_errors
-from registry.ledger import Ledger
+from registry.pseudonyms import Keys
 from tuni.errors import TrailBroken
 from tuni.spec import canonical_json
 
@@ -26,6 +27,13 @@ _HEAD = "trail_head"
 _ROWS = 5000
 
 Detail = str | int | float | bool | None
+
+
+class Chained(Protocol):
+    """What holds a trail: an open ledger."""
+
+    engine: Engine
+    keys: Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +77,7 @@ def _now() -> datetime:
 class Trail:
     """The trail of one ledger."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, ledger: Chained, clock: Callable[[], datetime] = _now) -> None:
         """Read and append through an open ledger.
 
         Args:
@@ -122,7 +130,11 @@ class Trail:
                 select(table).order_by(table.c.number)
             )
             for row in rows:
-                yield Entry(row.number, row.at, row.action, json.loads(row.details))
+                try:
+                    details = json.loads(row.details)
+                except (ValueError, TypeError) as error:
+                    raise _broken(row.number, "was changed") from error
+                yield Entry(row.number, row.at, row.action, details)
 
     def verify(self) -> Head:
         """Check every entry and the end of the trail.
@@ -145,8 +157,7 @@ class Trail:
             for row in rows:
                 if row.number != expected:
                     raise _broken(expected, "is missing")
-                entry = _entry(row.number, row.at, row.action, row.details)
-                if not hmac.compare_digest(self._ledger.keys.chain(before, entry), row.mac):
+                if not self._follows(before, row):
                     raise _broken(expected, "was changed, or does not belong there")
                 before, expected = row.mac, expected + 1
         head = self._sealed_head(expected - 1, before)
@@ -164,6 +175,13 @@ class Trail:
             count = connection.scalar(select(func.max(table.c.number))) or 0
             mac = connection.scalar(select(table.c.mac).where(table.c.number == count)) or ""
         return Head(count, mac)
+
+    def _follows(self, before: str, row: Row[Any]) -> bool:  # Any: columns of several types
+        values = (row.at, row.action, row.details, row.mac)
+        if not all(isinstance(value, str) for value in values):  # SQLite keeps any in any column
+            return False
+        mac = self._ledger.keys.chain(before, _entry(row.number, row.at, row.action, row.details))
+        return hmac.compare_digest(mac.encode(), row.mac.encode())
 
     def _serialise(self, connection: Connection) -> None:
         if connection.dialect.name == "sqlite":

@@ -1,7 +1,7 @@
 """Watch lists: named lists of people who are audited again and again.
 
-The one law: a list is numbers of subjects; texts and the other columns of a row lie encrypted with
-each subject's data key. Importing the same rows twice is importing them once.
+A list is numbers of subjects, and how many there are; texts and the other columns of a row lie
+encrypted with each subject's data key. Importing the same rows twice is importing them once.
 """
 
 import json
@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from registry import schema
-from registry.database import database_errors, insert_ignore, moment
+from registry.database import database_errors, moment, take_turn
 from registry.ledger import Ledger
+from registry.row_seals import altered
 from registry.subjects import Subject, unwrap, write_about
 from registry.trail import Trail
 from tuni.errors import RequestError, WatchlistNotFound
@@ -125,9 +127,11 @@ class Watchlists:
             .where(MEMBERS.c.watchlist == LISTS.c.id)
             .scalar_subquery()
         )
-        query = select(LISTS, count.label("subjects")).order_by(LISTS.c.name)
+        query = select(LISTS, count.label("members")).order_by(LISTS.c.name)
         with database_errors("list the watch lists"), self._ledger.engine.connect() as connection:
-            rows = connection.execute(query).all()
+            rows = list(self._ledger.seals.read(connection, query, LISTS))
+        if any(row.members != row.subjects for row in rows):
+            raise altered(MEMBERS)
         return tuple(
             Watchlist(row.id, row.name, row.subjects, moment(row.created_at)) for row in rows
         )
@@ -157,14 +161,14 @@ class Watchlists:
         """
         listed = self.get(name)
         query = (
-            select(PEOPLE, MEMBERS.c.sealed.label("columns"))
-            .join(MEMBERS, MEMBERS.c.subject == PEOPLE.c.id)
+            select(MEMBERS, PEOPLE)
+            .outerjoin(PEOPLE, PEOPLE.c.id == MEMBERS.c.subject)
             .where(MEMBERS.c.watchlist == listed.id)
-            .order_by(PEOPLE.c.id)
+            .order_by(MEMBERS.c.subject)
             .execution_options(yield_per=_ROWS)
         )
         with database_errors("read the watch list"), self._ledger.engine.connect() as connection:
-            for row in connection.execute(query):
+            for row in self._ledger.seals.read(connection, query, MEMBERS, PEOPLE):
                 yield self._member(row, listed.id)
 
     def delete(self, name: str) -> None:
@@ -181,12 +185,14 @@ class Watchlists:
             connection.execute(delete(LISTS).where(LISTS.c.id == listed.id))
 
     def _make(self, name: str) -> int:
-        values = {"name": name, "created_at": datetime.now(UTC)}
+        values = {"name": name, "created_at": datetime.now(UTC), "subjects": 0}
         with database_errors("make the watch list"), self._ledger.engine.begin() as connection:
-            connection.execute(insert_ignore(self._ledger.engine, LISTS), values)
-            return int(
-                connection.execute(select(LISTS.c.id).where(LISTS.c.name == name)).scalar_one()
-            )
+            take_turn(connection)
+            self._ledger.seals.add(connection, LISTS, [values])
+            row = self._ledger.seals.find(connection, LISTS, LISTS.c.name == name)
+        if row is None:
+            raise altered(LISTS)
+        return int(row.id)
 
     def _add_some(self, listed: int, some: Mapping[str, Member]) -> int:
         """Add a block of subjects, by pseudonym; how many were new to the list."""
@@ -195,7 +201,7 @@ class Watchlists:
             .where(PEOPLE.c.id == bindparam("key"), PEOPLE.c.sealed.is_(None))
             .values(sealed=bindparam("text"))
         )
-        add = insert_ignore(self._ledger.engine, MEMBERS).returning(MEMBERS.c.subject)
+        seals = self._ledger.seals
 
         def write(connection: Connection, people: Mapping[str, Subject]) -> int:
             texts, rows = [], []
@@ -206,15 +212,23 @@ class Watchlists:
                 sealed = subject.seal(columns, _place(listed)) if member.columns else None
                 rows.append({"watchlist": listed, "subject": subject.id, "sealed": sealed})
             connection.execute(keep, texts)
-            return len(connection.scalars(add, rows).all())
+            row = seals.find(connection, LISTS, LISTS.c.id == listed, to_change=True)
+            if row is None:
+                raise WatchlistNotFound(
+                    "watch list: was deleted while it was imported", "repeat the import"
+                )
+            new = seals.add(connection, MEMBERS, rows)
+            seals.change(connection, LISTS, row, subjects=row.subjects + new)
+            return new
 
         spelled = [member.text for member in some.values()]
         return write_about(self._ledger, spelled, "add to the watch list", write)
 
-    def _member(self, row: Row[tuple[object, ...]], listed: int) -> Member:
-        subject = unwrap(self._ledger, row.id, row.pseudonym, row.wrapped, row.generation)
-        columns = subject.unseal(row.columns, _place(listed)) if row.columns else b"{}"
-        return Member(subject.unseal_text(row.sealed), json.loads(columns))
+    def _member(self, row: Row[Any], listed: int) -> Member:  # Any: columns of several types
+        subject = unwrap(self._ledger, row)
+        sealed = row._mapping[MEMBERS.c.sealed]
+        columns = subject.unseal(sealed, _place(listed)) if sealed else b"{}"
+        return Member(subject.unseal_text(row._mapping[PEOPLE.c.sealed]), json.loads(columns))
 
 
 def check_list_name(name: str) -> str:

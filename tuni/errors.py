@@ -17,7 +17,8 @@ TuniError
  │   └─ AuditNotFound       no such audit
  ├─ EnvironmentFault        the machine's fault, not the input's; the command line exits with 1
  │   ├─ HomeError           the home cannot be used (permissions, disk, key)
- │   │   └─ ValueAltered    an encrypted value of the ledger does not open
+ │   │   ├─ ValueAltered    an encrypted value of the ledger does not open
+ │   │   └─ RowAltered      a row of the ledger does not fit its seal, or is missing
  │   ├─ TrailBroken         the audit trail was tampered with
  │   └─ TrackingError       MLflow or its store did not answer as expected
  └─ ClaimWithheld           the job ran, a claim may not be made; the command line exits with 3
@@ -116,6 +117,10 @@ class HomeError(EnvironmentFault):
 
 class ValueAltered(HomeError):
     """An encrypted value of the ledger was altered, moved, or written with another key."""
+
+
+class RowAltered(HomeError):
+    """A row of the ledger was changed, moved or removed by somebody else than tuni."""
 
 
 class TrailBroken(EnvironmentFault):

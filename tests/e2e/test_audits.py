@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from registry import schema
 from registry.home import Home
@@ -137,13 +137,17 @@ def write(path: Path, rows: Sequence[Mapping[str, str]], refused: str) -> None:
 
 def lose_verdict(ledger: Ledger, mark: str) -> None:
     """Take a person's verdicts and features away, as if that shard had never been reached."""
-    people = schema.subjects
+    people, audits = schema.subjects, schema.audits
     who = select(people.c.id).where(people.c.pseudonym == mark).scalar_subquery()
     with ledger.engine.begin() as connection:
         lost = delete(schema.verdicts).where(schema.verdicts.c.subject == who)
         assert connection.execute(lost).rowcount == 2
         connection.execute(delete(schema.features).where(schema.features.c.subject == who))
-        connection.execute(update(schema.audits).values(state="partial"))
+        for name in connection.scalars(select(audits.c.id)).all():
+            row = ledger.seals.find(connection, audits, audits.c.id == name, to_change=True)
+            assert row is not None
+            changed = {"state": "partial", "written": row.written - 1}
+            ledger.seals.change(connection, audits, row, **changed)
 
 
 def rows_of(path: Path) -> Mapping[str, Mapping[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, event, make_url, select, text, update
+from sqlalchemy import Engine, create_engine, event, make_url, select, text, update
 
 from flows.audit import audit, conduct, prepare, resume
 from flows.audit_outcome import AuditOutcome
@@ -23,6 +23,7 @@ from flows.shards import ShardWorker
 from registry import schema
 from registry.audit_rows import AuditRows
 from registry.audits import Audit, Audits, Plan
+from registry.erasure import forget
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.trail import Trail
@@ -33,10 +34,12 @@ from tuni.errors import (
     FingerprintMismatch,
     HomeError,
     ModelNotFound,
+    RowAltered,
     SpecMismatch,
     TextError,
     WatchlistNotFound,
 )
+from tuni.spec import canonical_json
 from tuni.table_rows import CsvRows
 
 LIST = "staff"
@@ -203,14 +206,19 @@ def test_a_shard_that_always_fails_makes_the_audit_partial_until_it_is_mended(
     assert Audits(ledger).get(part.id).state == "done"
 
 
+def change_audit(ledger: Ledger, name: str, **values: object) -> None:
+    """Change an audit's row as tuni would, with its seal."""
+    table = schema.audits
+    with ledger.engine.begin() as connection:
+        row = ledger.seals.find(connection, table, table.c.id == name, to_change=True)
+        assert row is not None
+        ledger.seals.change(connection, table, row, **values)
+
+
 def test_another_version_of_tuni_does_not_go_on(settings: Settings, ledger: Ledger) -> None:
     part = interrupted(settings, ledger)
-    with ledger.engine.begin() as connection:
-        old = schema.audits.c.options
-        text = connection.execute(schema.audits.select()).one().options
-        changed = text.replace('"tuni":"', '"tuni":"0.0.')
-        assert changed != text
-        connection.execute(update(schema.audits).values({old.name: changed}))
+    changed = canonical_json({**part.options, "tuni": "0.0.1"})
+    change_audit(ledger, part.id, options=changed)
     with pytest.raises(SpecMismatch, match="begun with tuni"):
         resume.fn(part.id)
 
@@ -224,8 +232,7 @@ def test_another_detector_or_checkpoint_does_not_go_on(
         other.setenv("TUNI_CHECKPOINT", str(retrained_folder))
         with pytest.raises(FingerprintMismatch):
             resume.fn(part.id)
-    with ledger.engine.begin() as connection:
-        connection.execute(update(schema.audits).values(digest="0" * 64))
+    change_audit(ledger, part.id, digest="0" * 64)
     with pytest.raises(SpecMismatch, match="another detector than the one it began with"):
         resume.fn(part.id)
     assert Audits(ledger).get(part.id).state == "running"
@@ -234,9 +241,7 @@ def test_another_detector_or_checkpoint_does_not_go_on(
 
 def test_a_clock_that_went_back_changes_nothing(settings: Settings, ledger: Ledger) -> None:
     part = interrupted(settings, ledger)
-    with ledger.engine.begin() as connection:
-        ahead = part.created_at + timedelta(days=1)
-        connection.execute(update(schema.audits).values(created_at=ahead))
+    change_audit(ledger, part.id, created_at=part.created_at + timedelta(days=1))
     assert audited(shard_size=5) == part.id
     ended = Audits(ledger).get(part.id)
     assert ended.ended_at is not None
@@ -282,15 +287,23 @@ def test_an_old_audit_comes_out_the_same(settings: Settings, ledger: Ledger) -> 
     assert (found.subjects, found.null) == (41, True)
 
 
-def test_a_changed_verdict_is_told(settings: Settings, ledger: Ledger) -> None:
+def test_a_changed_verdict_is_refused_and_once_it_fits_its_seal_told(
+    settings: Settings, ledger: Ledger
+) -> None:
     done = audited()
     table = schema.verdicts
     with ledger.engine.begin() as connection:
         some = connection.execute(table.select().where(table.c.score.is_not(None))).first()
         assert some is not None
-        connection.execute(
-            update(table).where(table.c.subject == some.subject).values(score=some.score + 1e-9)
-        )
+        mine = table.c.subject == some.subject
+        connection.execute(update(table).where(mine).values(score=some.score + 1e-9))
+    with pytest.raises(RowAltered, match="its table verdicts"):
+        verify_audit(done, settings)
+    with ledger.engine.begin() as connection:
+        connection.execute(update(table).where(mine).values(score=some.score))
+        row = ledger.seals.find(connection, table, mine)
+        assert row is not None
+        ledger.seals.change(connection, table, row, score=some.score + 1e-9)
     found = verify_audit(done, settings)
     assert not found.same
     assert found.differing == {"score": 1}
@@ -302,10 +315,7 @@ def test_an_erased_subject_leaves_the_others_as_they_were(
 ) -> None:
     done = audited()
     before = verdicts(ledger, done)
-    people = schema.subjects
-    with ledger.engine.begin() as connection:
-        mark = ledger.keys.pseudonym(PEOPLE[0])
-        connection.execute(delete(people).where(people.c.pseudonym == mark))
+    assert forget(ledger, PEOPLE[:1]) == 1
     after = verdicts(ledger, done)
     del before[PEOPLE[0]]
     assert after == before

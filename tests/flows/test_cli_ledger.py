@@ -72,7 +72,7 @@ def test_a_sound_trail_is_told_and_a_changed_one_ends_with_1(tuni, listed: Path,
 
 
 def test_an_upgrade_says_which_schema_there_is(tuni, listed: Path) -> None:
-    assert tuni("ledger", "upgrade", "--json").result() == {"schema": "0002"}
+    assert tuni("ledger", "upgrade", "--json").result() == {"schema": "0003"}
 
 
 def test_pruning_says_what_would_go(tuni, listed: Path, refused) -> None:

@@ -6,27 +6,43 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from registry import schema
+from registry import row_seals, schema
+from registry.audit_rows import AuditRows
+from registry.audits import Audits
+from registry.feature_cache import EncryptedFeatureCache
 from registry.home import Home
 from registry.ledger import Ledger
-from tuni.errors import HomeError
+from registry.trail import Trail
+from registry.watchlists import Watchlists
+from tuni.errors import HomeError, RowAltered
 
 HERE = Path(__file__).parent
 KEY = bytes(range(32))
 # What tuni 0.1 derived from that key.
 PSEUDONYM = "c07a4b328d015a7ba2526ea00d7ab7b2df299b893c3cdd13ef59e34031cf6c30"
 SPLIT = "c2d99f073738c6a2789497aa892c39219e84247379ac6c8bf4b8e26f59dfcbcc"
+NAMES = {"Ada Lovelace", "Grace Hopper", "Alan Turing"}
+
+
+def home_of(schema_version: str, folder: Path) -> Home:
+    home = Home.open(folder)
+    home.key_file.write_bytes(KEY)
+    home.key_file.chmod(0o600)
+    with sqlite3.connect(home.ledger_file) as connection:
+        file = HERE / f"ledger_{schema_version}.sql"
+        connection.executescript(file.read_text(encoding="utf-8"))
+    connection.close()
+    return home
 
 
 @pytest.fixture
 def old_home(tmp_path: Path) -> Home:
-    home = Home.open(tmp_path / "home")
-    home.key_file.write_bytes(KEY)
-    home.key_file.chmod(0o600)
-    with sqlite3.connect(home.ledger_file) as connection:
-        connection.executescript((HERE / "ledger_0001.sql").read_text(encoding="utf-8"))
-    connection.close()
-    return home
+    return home_of("0001", tmp_path / "home")
+
+
+@pytest.fixture
+def unsealed_home(tmp_path: Path) -> Home:
+    return home_of("0002", tmp_path / "home")
 
 
 def test_first_schema_is_upgraded_and_loses_only_its_cache(old_home: Home) -> None:
@@ -51,3 +67,68 @@ def test_another_key_is_refused_for_the_first_schema_too(old_home: Home) -> None
         Ledger.open(old_home)
     old_home.key_file.write_bytes(KEY)
     Ledger.open(old_home).close()
+
+
+@pytest.mark.parametrize("schema_version", ["0002", "0003"])
+def test_later_schemas_keep_all_they_know(schema_version: str, tmp_path: Path) -> None:
+    with Ledger.open(home_of(schema_version, tmp_path / "home")) as ledger:
+        assert ledger.selected_on("m", 1, ["Ada Lovelace", "Somebody Else"]) == {0}
+        assert ledger.find_checkpoint("f" * 64) == {"folder": "folder"}
+        assert [move.alias for move in ledger.moves("m")] == ["champion"]
+        assert len(ledger.readings("job")) == 1
+        features = EncryptedFeatureCache(ledger).get("k", ["Ada Lovelace"])
+        assert features["Ada Lovelace"]["noise"].tolist() == [0.5, 0.25]
+        assert {one.text for one in Watchlists(ledger).members("staff")} == NAMES
+        (audit,) = Audits(ledger).list("staff")
+        rows = AuditRows(ledger, audit.id)
+        found = {(one.text, one.verdict.p_decoy, one.q_value) for one in rows.findings()}
+        assert found == {(name, 0.25, 0.5) for name in NAMES}
+        assert rows.counts() == (3, 3)
+        assert Audits(ledger).list_null(audit.id) == b"{}"
+
+
+def test_rows_of_the_second_schema_are_sealed_once_and_the_trail_says_how_many(
+    unsealed_home: Home,
+) -> None:
+    for _ in range(2):
+        with Ledger.open(unsealed_home) as ledger:
+            last = list(Trail(ledger).entries())[-1]
+            assert (last.action, last.details) == ("rows sealed", {"rows": 20})
+            assert Trail(ledger).verify().entries == 4
+    with sqlite3.connect(unsealed_home.ledger_file) as connection:
+        connection.execute("UPDATE verdicts SET p_decoy = 0.001, seal = NULL")
+    with Ledger.open(unsealed_home) as ledger:
+        (audit,) = Audits(ledger).list("staff")
+        with pytest.raises(RowAltered, match="verdicts"):
+            AuditRows(ledger, audit.id).levels()
+
+
+def test_ledger_passed_off_as_one_of_the_second_schema_is_not_sealed_again(
+    unsealed_home: Home,
+) -> None:
+    Ledger.open(unsealed_home).close()
+    with sqlite3.connect(unsealed_home.ledger_file) as connection:
+        for table in row_seals.SEALED:
+            connection.execute(f"ALTER TABLE {table.name} DROP COLUMN seal")
+        connection.execute("ALTER TABLE watchlists DROP COLUMN subjects")
+        for column in ("listed", "written", "levels"):
+            connection.execute(f"ALTER TABLE audits DROP COLUMN {column}")
+        connection.execute("UPDATE ledger_version SET version_num = '0002'")
+        connection.execute("UPDATE checkpoints SET source = '{}'")
+    with Ledger.open(unsealed_home) as ledger, pytest.raises(RowAltered, match="checkpoints"):
+        ledger.find_checkpoint("f" * 64)
+
+
+def test_sealing_that_is_killed_is_done_at_the_next_opening(
+    unsealed_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trail, "append_in", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Ledger.open(unsealed_home)
+    with Ledger.open(unsealed_home) as ledger:
+        assert ledger.find_checkpoint("f" * 64) == {"folder": "folder"}
+        assert Trail(ledger).verify().entries == 4
