@@ -42,10 +42,10 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
     from flows.job import Job
     from flows.settings import FeaturesTable, NullsTable, read_request
     from registry.models import ModelStore
-    from tuni.bundle import write_bundle
-    from tuni.detector_spec import DetectorSpec
-    from tuni.testbed.build import make_testbed
-    from tuni.testbed.settings import TestbedSettings
+    from tuni.bench.testbed.build import make_testbed
+    from tuni.bench.testbed.settings import TestbedSettings
+    from tuni.detectors.bundle import write_bundle
+    from tuni.detectors.spec import DetectorSpec
 
     bed = make_testbed(TestbedSettings.of_size("test", SEED), testbeds)
     asked = read_request(bed.request)
@@ -72,8 +72,8 @@ def import_list(home: Path, url: str | None, count: int) -> None:
     """A watch list of so many names, recombined from parts that the testbed's people have."""
     from flows.ledger import open_ledger
     from registry.watchlists import Member, Watchlists
-    from tuni.decoys import PartPool, recombine
-    from tuni.tables import read_labelled
+    from tuni.lists.labelled import read_labelled
+    from tuni.texts.decoys import PartPool, recombine
 
     (truth,) = (home.parent / "testbeds").rglob("truth.csv")
     people = read_labelled(truth).texts
@@ -89,7 +89,7 @@ def audit_once(engine: str, shard: str) -> float:
     # Imports take seconds and are no part of what is measured.
     import mlflow  # noqa: F401
 
-    import tuni.open_clip_target  # noqa: F401
+    import tuni.model.open_clip  # noqa: F401
     from flows.audit import audit
 
     settings = Settings()
@@ -106,8 +106,8 @@ def score_from_memory() -> float:
     from flows.ledger import open_ledger
     from registry.feature_cache import EncryptedFeatureCache
     from registry.watchlists import Watchlists
-    from tuni.audit import JudgeOptions, judge
-    from tuni.text_scores import KeptFeatures
+    from tuni.judging.judge import JudgeOptions, judge
+    from tuni.judging.scores import KeptFeatures
 
     settings = Settings()
     with open_ledger(settings) as ledger:

@@ -32,8 +32,8 @@ def main() -> None:
 
 
 def _count(lab: Lab, bed: str, labels: int, draws: int, seed: int, *, shifted: bool) -> None:
-    from tuni.blind import blind_gate
-    from tuni.intervals import rate
+    from tuni.statistics.intervals import rate
+    from tuni.statistics.spelling import blind_gate
 
     generator = np.random.default_rng([seed, labels, int(shifted)])
     cultures = sorted(set(lab.culture))

@@ -70,13 +70,13 @@ def measure(
     from flows.run import run_request
     from flows.settings import SearchTable, read_request
     from registry.models import ModelStore
-    from tuni.bundle import read_bundle
-    from tuni.roc import auc
-    from tuni.tables import read_labelled, read_subjects
-    from tuni.testbed.build import make_testbed
-    from tuni.testbed.settings import TestbedSettings
-    from tuni.texts import canonical
-    from tuni.verdicts import conformal_p
+    from tuni.bench.testbed.build import make_testbed
+    from tuni.bench.testbed.settings import TestbedSettings
+    from tuni.detectors.bundle import read_bundle
+    from tuni.lists.labelled import read_labelled, read_subjects
+    from tuni.statistics.p_values import conformal_p
+    from tuni.statistics.roc import auc
+    from tuni.texts.text import canonical
 
     current_progress.set(ConsoleProgress())
     started = time.perf_counter()
@@ -162,7 +162,7 @@ def measure(
 
 
 def _judge(bundle: Any, job: Any, texts: list[str]) -> Any:
-    from tuni.audit import JudgeOptions, judge
+    from tuni.judging.judge import JudgeOptions, judge
 
     return judge(bundle, job.target, texts, JudgeOptions(), progress=job.progress)
 
@@ -171,11 +171,11 @@ def _others(job: Any, texts: list[str]) -> dict[str, Any]:
     """Scores of the default H and of the paper's configuration on the same texts."""
     from flows.calibrate import fit_nulls
     from flows.space import default_detector, paper_detector
-    from tuni.detectors import fit_detector
-    from tuni.features import extract
-    from tuni.scoring import score
+    from tuni.detectors.fit import fit_detector
+    from tuni.detectors.score import score
+    from tuni.features.extract import extract
+    from tuni.judging.scores import families_of
     from tuni.seeds import derive_seed
-    from tuni.text_scores import families_of
 
     scores = {}
     seed = derive_seed(job.request.compute.seed, "fit")
@@ -196,8 +196,8 @@ def _others(job: Any, texts: list[str]) -> dict[str, Any]:
 
 def _compared(members: Any, strangers: Any, model: Any) -> dict[str, Any]:
     """One detector; a vote has five scores, so its own rule says more than a share at 5 %."""
-    from tuni.roc import auc
-    from tuni.scoring import has_votes
+    from tuni.detectors.score import has_votes
+    from tuni.statistics.roc import auc
 
     threshold = np.quantile(strangers, 0.95, method="higher")
     figures = {
@@ -212,8 +212,8 @@ def _compared(members: Any, strangers: Any, model: Any) -> dict[str, Any]:
 
 
 def _rate(p: Any, single: Any, calibrated: int) -> dict[str, Any]:
-    from tuni.intervals import share
-    from tuni.null_check import null_check
+    from tuni.statistics.intervals import share
+    from tuni.statistics.null_check import null_check
 
     check = null_check(single, calibrated, 0.05)
     return {
@@ -261,7 +261,7 @@ def show(row: dict[str, Any]) -> None:
 
 def summary(rows: list[dict[str, Any]]) -> None:
     """Rates over all rows together, and whether validity is refuted at 1 % over all checks."""
-    from tuni.intervals import rate
+    from tuni.statistics.intervals import rate
 
     worst = min(row["strangers"]["validity_p"] for row in rows)
     bound = 0.01 / len(rows)

@@ -16,17 +16,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.detector_spec import DEFAULT_H, DEFAULT_T, DetectorSpec
-from tuni.detectors import Nulls, fit_detector
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.score import score
+from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, DetectorSpec
 from tuni.errors import InputError
-from tuni.features import extract
-from tuni.names import all_reference_parts
-from tuni.roc import auc, tpr_at
-from tuni.scoring import score
-from tuni.spec import FeatureSpec, GeometrySpec
-from tuni.tables import read_labelled, read_subjects
-from tuni.target import load_target
-from tuni.texts import PROMPTS_8, PROMPTS_24
+from tuni.features.extract import extract
+from tuni.features.spec import FeatureSpec, GeometrySpec
+from tuni.lists.labelled import read_labelled, read_subjects
+from tuni.model.target import load_target
+from tuni.statistics.roc import auc, tpr_at
+from tuni.texts.names import all_reference_parts
+from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
 ROWS: Mapping[str, DetectorSpec] = {
     "consistency, 8 prompts": DetectorSpec("feature", ("geometry.consistency_8",)),

@@ -63,7 +63,7 @@ class Lab:
 
         What recombination draws from where its list is long.
         """
-        from tuni.names import parse_name
+        from tuni.texts.names import parse_name
 
         known = set(self.texts)
         found = []
@@ -75,7 +75,7 @@ class Lab:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Quantised scores of texts of two parts and more; new ones are computed and kept."""
-        from tuni.text_scores import text_scores
+        from tuni.judging.scores import text_scores
 
         new = sorted({text for text in texts if text not in self._kept})
         if new:

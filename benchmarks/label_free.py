@@ -72,11 +72,11 @@ def _study(bed: Path, folder: Path, count: int) -> Study:
     job = _job(bed, home, count)
     from flows.space import default_detector
     from flows.trials import Trials, run_trials
-    from tuni.features import extract
-    from tuni.label_free import label_free_choice
-    from tuni.roc import tpr_at
-    from tuni.texts import canonical
-    from tuni.verdicts import conformal_p
+    from tuni.features.extract import extract
+    from tuni.statistics.label_free import label_free_choice
+    from tuni.statistics.p_values import conformal_p
+    from tuni.statistics.roc import tpr_at
+    from tuni.texts.text import canonical
 
     trials = Trials(job)
     used = {canonical(one) for field in fields(job.sets) for one in getattr(job.sets, field.name)}

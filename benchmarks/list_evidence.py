@@ -15,9 +15,9 @@ from collections import Counter
 import numpy as np
 from scipy.stats import norm
 
-from tuni.intervals import Rate, rate
-from tuni.list_evidence import TAIL, list_evidence, members_at_least
-from tuni.verdicts import conformal_p
+from tuni.statistics.intervals import Rate, rate
+from tuni.statistics.list_evidence import TAIL, list_evidence, members_at_least
+from tuni.statistics.p_values import conformal_p
 
 POINT = 0.05
 DECOYS = 2000

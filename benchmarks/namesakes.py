@@ -40,13 +40,13 @@ def main() -> None:
 
 def _show(asked: Any, seed: int, captions: Any, testbeds: Path) -> None:
     from flows.console import ConsoleProgress
-    from tuni.intervals import share
-    from tuni.peers import Bench, BenchSizes, People
-    from tuni.peers.text_only import ours, picture_verdicts
-    from tuni.target import load_target
-    from tuni.testbed.build import make_testbed
-    from tuni.testbed.settings import TestbedSettings
-    from tuni.testbed.unseen import people_of, unseen_pictures
+    from tuni.bench.peers import Bench, BenchSizes, People
+    from tuni.bench.peers.text_only import ours, picture_verdicts
+    from tuni.bench.testbed.build import make_testbed
+    from tuni.bench.testbed.settings import TestbedSettings
+    from tuni.bench.testbed.unseen import people_of, unseen_pictures
+    from tuni.model.target import load_target
+    from tuni.statistics.intervals import share
 
     plain = replace(TestbedSettings.of_size(asked.size, seed), captions=captions)
     settings = replace(plain, namesakes=asked.namesakes)

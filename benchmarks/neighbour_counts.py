@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.comparison import paired_auc_difference
-from tuni.decoys import recombine_around
-from tuni.detector_spec import DEFAULT_H
-from tuni.detectors import Nulls, fit_detector
-from tuni.family_work import OTHER_FIRSTS, OTHER_LASTS
-from tuni.features import extract
-from tuni.names import all_reference_parts, parse_name
-from tuni.neighbours import neighbours, parts_for
-from tuni.scoring import score
-from tuni.spec import FeatureSpec
-from tuni.target import load_target
-from tuni.texts import canonical
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.score import score
+from tuni.detectors.spec import DEFAULT_H
+from tuni.features.extract import extract
+from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS
+from tuni.features.spec import FeatureSpec
+from tuni.model.target import load_target
+from tuni.statistics.comparison import paired_auc_difference
+from tuni.texts.decoys import recombine_around
+from tuni.texts.names import all_reference_parts, parse_name
+from tuni.texts.neighbours import neighbours, parts_for
+from tuni.texts.text import canonical
 
 # Neighbours of hidden states and of the Jacobian, each this many of either kind.
 COUNTS = ((8, 4), (8, 8), (6, 3), (4, 4), (4, 2), (2, 2), (1, 1))

@@ -44,8 +44,8 @@ def main() -> None:
 
 def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
     """False discoveries of q-values with the larger of two p-values and real list decoys."""
-    from tuni.list_null import draw_decoys
-    from tuni.list_shape import ListShape
+    from tuni.judging.null import draw_decoys
+    from tuni.lists.shape import ListShape
 
     pool = lab.scores(lab.pairs())
     strangers, members = np.flatnonzero(lab.stranger), np.flatnonzero(lab.member)
@@ -107,7 +107,7 @@ def calibration(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
 
 def source(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
     """Where calibration decoys come from: recombination, Faker, or strangers known to be such."""
-    from tuni.faker_decoys import faker_decoys
+    from tuni.texts.faker_decoys import faker_decoys
 
     listed = [lab.texts[row] for row in np.flatnonzero(lab.member | lab.stranger)]
     taken = frozenset(text.casefold() for text in lab.texts)
@@ -181,14 +181,14 @@ PARTS: dict[str, Callable[[Lab, np.random.Generator, Any], None]] = {
 
 
 def _p(scores: Floats, decoys: Floats) -> Floats:
-    from tuni.verdicts import conformal_p
+    from tuni.statistics.p_values import conformal_p
 
     return conformal_p(scores, decoys)
 
 
 def _discoveries(p: Floats, member: Any, level: float) -> tuple[float, int, int]:
     """Share of strangers among the discoveries, discoveries, members among them."""
-    from tuni.verdicts import q_values
+    from tuni.statistics.p_values import q_values
 
     q = q_values(Counter(p.tolist()))
     named = np.array([q[value] <= level for value in p.tolist()])

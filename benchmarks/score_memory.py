@@ -19,12 +19,12 @@ from safetensors.torch import save_file
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.models import ModelStore
-from tuni.array_model import ArrayModel
-from tuni.bundle import Bundle, Scorer, write_bundle
-from tuni.names import reference_parts
-from tuni.spec import FeatureSpec, HiddenSpec, NeighbourParts, canonical_json
-from tuni.table_writing import write_table
-from tuni.target import load_target
+from tuni.detectors.bundle import Bundle, Scorer, write_bundle
+from tuni.detectors.model import ArrayModel
+from tuni.features.spec import FeatureSpec, HiddenSpec, NeighbourParts, canonical_json
+from tuni.lists.writing import write_table
+from tuni.model.target import load_target
+from tuni.texts.names import reference_parts
 
 MODEL = {
     "embed_dim": 32,

@@ -28,10 +28,10 @@ from registry.ledger import Ledger
 from registry.watchlists import Watchlists
 from tuni import __version__
 from tuni.errors import TextError
-from tuni.list_null import JudgeOptions, ListNull, list_null
-from tuni.list_shape import ListShape
-from tuni.scorable import unscorable
-from tuni.verdicts import q_values
+from tuni.features.fits import unscorable
+from tuni.judging.null import JudgeOptions, ListNull, list_null
+from tuni.lists.shape import ListShape
+from tuni.statistics.p_values import q_values
 
 # Texts of a shard share neighbours that are encoded once: 1,000 cost about twice as many encodings
 # as 4,000. Larger shards would lose more to an interruption.

@@ -13,8 +13,8 @@ from registry.audits import Audit, Audits
 from registry.trail import Trail
 from tuni.errors import RequestError
 from tuni.files import check_outputs
-from tuni.table_writing import write_csv
-from tuni.verdicts import WITHHELD, verdict_words
+from tuni.lists.writing import write_csv
+from tuni.statistics.p_values import WITHHELD, verdict_words
 
 COLUMNS = (
     "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",

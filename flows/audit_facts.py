@@ -9,7 +9,8 @@ import numpy as np
 
 from flows.list_words import SharedEvidence, shared_member_words
 from flows.svg import percent
-from tuni.suppression import (
+from tuni.statistics.p_values import EVIDENCE
+from tuni.statistics.suppression import (
     SMALLEST_SHARED,
     Told,
     hidden_bins,
@@ -17,7 +18,6 @@ from tuni.suppression import (
     shared_part,
     told_words,
 )
-from tuni.verdicts import EVIDENCE
 
 if TYPE_CHECKING:  # a page is rendered without the rooms that judge
     from flows.audit_outcome import AuditSummary

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flows.list_words import member_words
 from registry.audits import Audit
-from tuni.bundle import Bundle
-from tuni.list_evidence import ListEvidence, evidence_of_list
-from tuni.verdicts import EVIDENCE, NO_EVIDENCE
+from tuni.detectors.bundle import Bundle
+from tuni.statistics.list_evidence import ListEvidence, evidence_of_list
+from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
 if TYPE_CHECKING:
-    from tuni.list_null import ListNull
+    from tuni.judging.null import ListNull
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from flows.audit_facts import BINS, AuditFacts, PValueTable, findings
 from flows.fact_page import FactPage, FigureRow, PageFigure, PageSection, Pairs, Paragraph, Points
 from flows.svg import BLUE, GREY, VERMILLION, percent, render
-from tuni.suppression import HIDDEN
-from tuni.verdicts import EVIDENCE
+from tuni.statistics.p_values import EVIDENCE
+from tuni.statistics.suppression import HIDDEN
 
 
 def audit_page(facts: AuditFacts) -> FactPage:

@@ -16,10 +16,10 @@ from flows.shards import open_detector
 from registry.audit_rows import AuditRows, KeptVerdict
 from registry.audits import Audits
 from registry.trail import Trail
-from tuni.audit import judge_block
 from tuni.errors import RequestError
-from tuni.list_null import ListNull
-from tuni.verdicts import q_values
+from tuni.judging.judge import judge_block
+from tuni.judging.null import ListNull
+from tuni.statistics.p_values import q_values
 
 _SELECTED = "selected_on"
 

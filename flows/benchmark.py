@@ -19,16 +19,16 @@ from flows.console import current_progress
 from flows.ledger import open_home
 from flows.settings import Settings
 from flows.show import say
+from tuni.bench.peers import Bench, Peer, People, apply
+from tuni.bench.testbed.build import Testbed, make_testbed
+from tuni.bench.testbed.people import Person
+from tuni.bench.testbed.unseen import people_of, unseen_pictures
+from tuni.features.spec import canonical_json
 from tuni.files import check_folder, write_output
-from tuni.peers import Bench, Peer, People, apply
+from tuni.lists.labelled import read_labelled
+from tuni.model.target import load_target
 from tuni.progress import Progress
-from tuni.spec import canonical_json
-from tuni.tables import read_labelled
-from tuni.target import load_target
-from tuni.testbed.build import Testbed, make_testbed
-from tuni.testbed.people import Person
-from tuni.testbed.unseen import people_of, unseen_pictures
-from tuni.texts import canonical
+from tuni.texts.text import canonical
 
 GROUPS = ("member", "stranger", "hard")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tuni.intervals import Interval, Rate
+from tuni.statistics.intervals import Interval, Rate
 
 LEAST_CAPTIONS = 5  # the headline is stated over members with at least so many pictures
 

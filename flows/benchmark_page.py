@@ -26,8 +26,8 @@ from flows.fact_page import (
     Table,
 )
 from flows.svg import BLUE, GREY, VERMILLION, render
-from tuni.intervals import Interval, Rate
-from tuni.texts import visible
+from tuni.statistics.intervals import Interval, Rate
+from tuni.texts.text import visible
 
 _COLOURS = {"short": BLUE, "described": VERMILLION}
 _MARKS = "os^DvP"  # a seed each

@@ -12,9 +12,9 @@ from flows.ledger import open_home
 from flows.settings import Settings
 from registry.tracking import JobLabels, JobRun, code_commit, configure
 from tuni import __version__
+from tuni.bench.testbed.settings import TestbedSettings
+from tuni.features.spec import digest
 from tuni.files import write_output
-from tuni.spec import digest
-from tuni.testbed.settings import TestbedSettings
 
 
 def write_tables(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> dict[str, str]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from flows.benchmark_facts import Figures
 from tuni import __version__
+from tuni.bench.peers import OURS, PEERS, BenchSizes, Peer
+from tuni.bench.testbed.settings import Captions, Size, TestbedSettings
 from tuni.errors import RequestError
-from tuni.peers import OURS, PEERS, BenchSizes, Peer
-from tuni.spec import digest
-from tuni.testbed.settings import Captions, Size, TestbedSettings
+from tuni.features.spec import digest
 
 FORMAT = 1
 
@@ -22,7 +22,7 @@ class BenchmarkRequest:
     Attributes:
         out: Folder of the tables and of the cells.
         beds: The testbeds; those of other seeds and regimes stand beside each other in the tables.
-        methods: Keys of `tuni.peers.PEERS`; ours is always among them.
+        methods: Keys of `tuni.bench.peers.PEERS`; ours is always among them.
         pictures: New pictures of each person.
         sizes: Comparison texts and the paper's budget.
         testbeds: Where testbeds are kept; None is the home.

@@ -20,15 +20,15 @@ from flows.benchmark_facts import (
     people_in,
     title_of,
 )
-from tuni.comparison import paired_auc_difference, paired_tpr_difference
-from tuni.intervals import Rate, share
-from tuni.peers import OURS, OURS_WITH_PICTURES, Peer
-from tuni.roc import auc, auc_interval, tpr_at
+from tuni.bench.peers import OURS, OURS_WITH_PICTURES, Peer
+from tuni.bench.testbed.people import Person
+from tuni.bench.testbed.settings import TestbedSettings
+from tuni.lists.writing import write_csv
 from tuni.seeds import derive_seed
-from tuni.table_writing import write_csv
-from tuni.testbed.people import Person
-from tuni.testbed.settings import TestbedSettings
-from tuni.verdicts import Floats
+from tuni.statistics.comparison import paired_auc_difference, paired_tpr_difference
+from tuni.statistics.intervals import Rate, share
+from tuni.statistics.p_values import Floats
+from tuni.statistics.roc import auc, auc_interval, tpr_at
 
 RATES = (0.05, 0.01)
 COLUMNS = (

@@ -9,13 +9,13 @@ from flows.evidence import library_versions
 from flows.guard import guarded
 from flows.job import Job, open_job
 from flows.settings import Request
-from tuni.bundle import Bundle, Scorer, write_bundle
-from tuni.detector_spec import SINGLE, DetectorSpec
-from tuni.detectors import Nulls, fit_detector
-from tuni.scoring import Table, score
+from tuni.detectors.bundle import Bundle, Scorer, write_bundle
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.score import Table, score
+from tuni.detectors.spec import SINGLE, DetectorSpec
+from tuni.features.spec import Family, FeatureSpec, family_of
 from tuni.seeds import derive_seed
-from tuni.spec import Family, FeatureSpec, family_of
-from tuni.verdicts import quantise, quantum
+from tuni.statistics.p_values import quantise, quantum
 
 DRAFT, FINAL = "bundle-draft", "bundle"
 CALIBRATED = ("decoy_calibration", "decoy_check", "gibberish_calibration", "labelled_test")

@@ -23,9 +23,9 @@ from flows.search_plots import (
     search_table,
 )
 from flows.svg import render
-from tuni.evaluation import Evaluation
-from tuni.scoring import Floats
-from tuni.verdicts import conformal_p
+from tuni.detectors.score import Floats
+from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.p_values import conformal_p
 
 
 def draw_charts(

@@ -22,18 +22,18 @@ from registry.audits import Audit, Audits
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from registry.trail import Trail
-from tuni.bundle import Bundle
-from tuni.change import Changes, changes, normal_scores
+from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, SpecMismatch, TooFewTexts
+from tuni.features.fits import too_long
 from tuni.files import check_outputs
-from tuni.list_null import draw_decoys
-from tuni.list_shape import ListShape
-from tuni.names import parse_name
-from tuni.scorable import too_long
+from tuni.judging.null import draw_decoys
+from tuni.judging.scores import text_scores
+from tuni.lists.shape import ListShape
+from tuni.lists.writing import write_csv
 from tuni.seeds import derive_seed
-from tuni.table_writing import write_csv
-from tuni.text_scores import text_scores
-from tuni.verdicts import Floats, q_values
+from tuni.statistics.change import Changes, changes, normal_scores
+from tuni.statistics.p_values import Floats, q_values
+from tuni.texts.names import parse_name
 
 DECOYS = 2000
 COLUMNS = (

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tuni.suppression import (
+from tuni.statistics.p_values import Floats
+from tuni.statistics.suppression import (
     HIDDEN,
     SMALLEST_SHARED,
     Told,
@@ -14,7 +15,6 @@ from tuni.suppression import (
     shared_count,
     shared_part,
 )
-from tuni.verdicts import Floats
 
 if TYPE_CHECKING:  # a page is rendered without the rooms that judge
     from registry.audits import Audit

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from flows.compare_facts import GATE_LEVEL, ChangeTable, ComparisonFacts
 from flows.fact_page import FactPage, FigureRow, PageFigure, PageSection, Paragraph, Table
 from flows.svg import BLUE, GREY, percent, render
-from tuni.suppression import HIDDEN, told_words
+from tuni.statistics.suppression import HIDDEN, told_words
 
 
 def comparison_page(facts: ComparisonFacts) -> FactPage:

@@ -10,7 +10,7 @@ from registry.connection import configure
 from registry.ledger import Ledger
 from registry.tracking import JobLabels, JobRun, code_commit
 from tuni import __version__
-from tuni.spec import digest
+from tuni.features.spec import digest
 
 
 def publish_comparison(

@@ -13,15 +13,15 @@ from flows.run import Outcome, run_request
 from flows.score import ScoreOutcome, ScoreRequest, score_file
 from flows.settings import FeaturesTable, Request, SearchTable, Settings, read_request
 from flows.show import say
+from tuni.bench.testbed.build import Testbed, make_testbed
+from tuni.bench.testbed.settings import Captions, Size, TestbedSettings
+from tuni.bench.testbed.unseen import write_pictures
 from tuni.files import check_new_folder, making, output_errors
-from tuni.intervals import Rate, rate
-from tuni.table_rows import CsvRows
-from tuni.tables import read_labelled
-from tuni.testbed.build import Testbed, make_testbed
-from tuni.testbed.settings import Captions, Size, TestbedSettings
-from tuni.testbed.unseen import write_pictures
-from tuni.texts import canonical
-from tuni.verdicts import EVIDENCE
+from tuni.lists.csv_rows import CsvRows
+from tuni.lists.labelled import read_labelled
+from tuni.statistics.intervals import Rate, rate
+from tuni.statistics.p_values import EVIDENCE
+from tuni.texts.text import canonical
 
 DEMO_SEED = 7
 DEMO_TRIALS = 20

@@ -1,6 +1,6 @@
 """Detectors in words, for run lists, reports and tags."""
 
-from tuni.detector_spec import DEFAULT_H, DEFAULT_T, PAPER, DetectorSpec
+from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, PAPER, DetectorSpec
 
 KINDS = {
     "pair_residual": "pair residual T",

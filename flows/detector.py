@@ -10,10 +10,10 @@ from flows.settings import Settings
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.versions import RegisteredVersion
-from tuni.audit import require_checkpoint
-from tuni.bundle import Bundle, read_bundle
+from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError
-from tuni.target import Target, load_target
+from tuni.judging.judge import require_checkpoint
+from tuni.model.target import Target, load_target
 
 SMALL_WIDTH = 256  # of a text tower (ours)
 

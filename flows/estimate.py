@@ -10,14 +10,14 @@ from flows.job_folder import CHOICE
 from flows.settings import Request
 from flows.show import spell
 from flows.space import default_detector, paper_detector
-from tuni.cost import Work, warm_up, work_of
-from tuni.decoys import recombine_around
-from tuni.detector_spec import DetectorSpec
-from tuni.family_work import NEIGHBOURED, FamilyWork
-from tuni.list_null import LEAST_DECOYS
-from tuni.names import parse_name
+from tuni.detectors.spec import DetectorSpec
+from tuni.features.cost import Work, warm_up, work_of
+from tuni.features.families import NEIGHBOURED, FamilyWork
+from tuni.features.spec import Family, family_of
+from tuni.judging.null import LEAST_DECOYS
 from tuni.progress import SILENT
-from tuni.spec import Family, family_of
+from tuni.texts.decoys import recombine_around
+from tuni.texts.names import parse_name
 
 SECONDS_PER_TRIAL = 0.4  # fit, scoring, MLflow: 60 trials of benchmarks/figures.py took 16-30 s
 SECONDS_OVERHEAD = 30.0  # Prefect, MLflow, plots and registration; a guess, not measured

@@ -19,21 +19,21 @@ from flows.settings import Request
 from flows.shared_evaluation import shared_evaluation, told
 from flows.space import default_detector, paper_detector
 from flows.tracked import job_run
-from tuni.audit import JudgeOptions, Verdicts, judge
-from tuni.bundle import Bundle, read_bundle, write_bundle
-from tuni.detector_spec import DetectorSpec
-from tuni.detectors import fit_detector
-from tuni.evaluation import Evaluation
-from tuni.evaluation import evaluate as measure
-from tuni.intervals import share
-from tuni.null_check import null_check
-from tuni.roc import auc, tpr_at
-from tuni.scoring import Floats, has_votes, score
+from tuni.detectors.bundle import Bundle, read_bundle, write_bundle
+from tuni.detectors.fit import fit_detector
+from tuni.detectors.score import Floats, has_votes, score
+from tuni.detectors.spec import DetectorSpec
+from tuni.judging.judge import JudgeOptions, Verdicts, judge
+from tuni.judging.scores import families_of
 from tuni.seeds import derive_seed
-from tuni.suppression import SMALLEST_SHARED
-from tuni.text_scores import families_of
-from tuni.texts import canonical
-from tuni.verdicts import conformal_p, quantise
+from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.evaluation import evaluate as measure
+from tuni.statistics.intervals import share
+from tuni.statistics.null_check import null_check
+from tuni.statistics.p_values import conformal_p, quantise
+from tuni.statistics.roc import auc, tpr_at
+from tuni.statistics.suppression import SMALLEST_SHARED
+from tuni.texts.text import canonical
 
 JSON = dict[str, Any]  # Any: JSON values
 

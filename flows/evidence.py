@@ -21,7 +21,7 @@ from flows.compare_facts import ComparisonFacts
 from flows.report_facts import ReportFacts
 from tuni import __version__
 from tuni.errors import RequestError
-from tuni.spec import digest
+from tuni.features.spec import digest
 
 FORMAT = 2
 MAX_BYTES = 16 * 2**20

@@ -11,7 +11,7 @@ from flows.settings import read_settings
 from registry.audits import Audits
 from registry.models import ModelStore
 from registry.watchlists import Watchlists
-from tuni.suppression import shared_words
+from tuni.statistics.suppression import shared_words
 
 
 @flow(name="fleet", flow_run_name="audit {watchlist} by all", log_prints=False)

@@ -26,15 +26,10 @@ from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from tuni import __version__
-from tuni.bank import Bank, load_bank
-from tuni.detector_spec import DetectorSpec
+from tuni.detectors.spec import DetectorSpec
 from tuni.errors import PictureError, RequestError
-from tuni.names import all_reference_parts, parse_name
-from tuni.nulls import GibberishSpec
-from tuni.progress import SILENT, Progress
-from tuni.scorable import too_long
-from tuni.sets import NullSizes, TextSets, make_sets
-from tuni.spec import (
+from tuni.features.fits import too_long
+from tuni.features.spec import (
     FeatureSpec,
     GeometrySpec,
     InversionSpec,
@@ -42,10 +37,15 @@ from tuni.spec import (
     NoiseSpec,
     digest,
 )
-from tuni.split import Split
-from tuni.tables import Labelled, read_labelled, read_subjects
-from tuni.target import Target, load_target
-from tuni.texts import PROMPTS_8, PROMPTS_24, canonical
+from tuni.lists.labelled import Labelled, read_labelled, read_subjects
+from tuni.lists.sets import NullSizes, TextSets, make_sets
+from tuni.lists.split import Split
+from tuni.model.target import Target, load_target
+from tuni.pictures.bank import Bank, load_bank
+from tuni.progress import SILENT, Progress
+from tuni.texts.gibberish import GibberishSpec
+from tuni.texts.names import all_reference_parts, parse_name
+from tuni.texts.text import PROMPTS_8, PROMPTS_24, canonical
 
 T = TypeVar("T")
 BANK_RANKS = (4, 16)  # ours

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from tuni.errors import RequestError, TooFewTexts
-from tuni.list_null import decoys_needed
-from tuni.names import parse_name
-from tuni.scorable import refuse, too_long
-from tuni.spec import FeatureSpec
-from tuni.tables import read_subjects
-from tuni.target import Target
+from tuni.features.fits import refuse, too_long
+from tuni.features.spec import FeatureSpec
+from tuni.judging.null import decoys_needed
+from tuni.lists.labelled import read_subjects
+from tuni.model.target import Target
+from tuni.texts.names import parse_name
 
 LEAST_LABELS = 20  # of each kind, for the objective 'labelled' (ours)
 LEAST_LISTED = 40  # for the objective 'label-free' (ours)

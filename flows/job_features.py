@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.bank import Bank
-from tuni.family_work import NEIGHBOURED
-from tuni.features import FeatureCache, extract, family_key
+from tuni.features.extract import FeatureCache, extract, family_key
+from tuni.features.families import NEIGHBOURED
+from tuni.features.spec import Family, FeatureSpec
+from tuni.lists.sets import COSTLY_GIBBERISH, TextSets
+from tuni.model.target import Target
+from tuni.pictures.bank import Bank
 from tuni.progress import Progress
-from tuni.sets import COSTLY_GIBBERISH, TextSets
-from tuni.spec import Family, FeatureSpec
-from tuni.target import Target
 
 # Sets whose texts are compared between detectors, so that every family needs all of them.
 WHOLE = (

@@ -15,7 +15,7 @@ from flows.fact_page import (
 )
 from flows.report_facts import Gate, Power, ReportFacts, Search, findings
 from flows.svg import percent
-from tuni.intervals import Interval, Rate
+from tuni.statistics.intervals import Interval, Rate
 
 _PARTS = {"chosen": "chosen", "default": "default (ours)", "paper": "the paper's", "other": ""}
 

@@ -16,8 +16,8 @@ from registry.rotation import is_owed, rotate, wrapped_keys
 from registry.signing import public_key
 from registry.traces import Trace, find_traces
 from tuni.errors import TextError
-from tuni.subject_files import open_subjects
-from tuni.texts import canonical, clean_text
+from tuni.lists.files import open_subjects
+from tuni.texts.text import canonical, clean_text
 
 _SHOWN = 10
 

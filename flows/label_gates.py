@@ -2,13 +2,13 @@
 
 from flows.job import Job
 from flows.report_facts import Gate
-from tuni.audit import Verdicts
-from tuni.bundle import Bundle
-from tuni.evaluation import Evaluation
-from tuni.intervals import Rate
-from tuni.null_check import NullCheck, null_check
-from tuni.suppression import SMALLEST_SHARED
-from tuni.verdicts import Floats, conformal_p
+from tuni.detectors.bundle import Bundle
+from tuni.judging.judge import Verdicts
+from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.intervals import Rate
+from tuni.statistics.null_check import NullCheck, null_check
+from tuni.statistics.p_values import Floats, conformal_p
+from tuni.statistics.suppression import SMALLEST_SHARED
 
 
 def label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gate]:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tuni.suppression import SMALLEST_SHARED, shared_part
+from tuni.statistics.suppression import SMALLEST_SHARED, shared_part
 
 if TYPE_CHECKING:  # a page is rendered without the rooms that judge
-    from tuni.list_evidence import ListEvidence
+    from tuni.statistics.list_evidence import ListEvidence
 
 
 @dataclass(frozen=True, slots=True)

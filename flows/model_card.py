@@ -6,8 +6,8 @@ from flows.evidence import Evidence
 from flows.report_facts import ReportFacts, findings
 from flows.svg import percent
 from tuni.errors import RequestError
-from tuni.texts import markdown, one_line
-from tuni.verdicts import EVIDENCE
+from tuni.statistics.p_values import EVIDENCE
+from tuni.texts.text import markdown, one_line
 
 
 def model_card(evidence: Evidence) -> str:

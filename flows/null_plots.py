@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import betabinom
 
 from flows.svg import BLUE, GREY, VERMILLION, Floats, frozen, percent
-from tuni.verdicts import finite
+from tuni.statistics.p_values import finite
 
 _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _POINTS = 60
@@ -37,7 +37,7 @@ class NullTable:
 
 
 def null_table(p_nonmembers: ArrayLike, n_calibration: int) -> NullTable:
-    """Realised rates beside their beta-binomial law (see `tuni.null_check`).
+    """Realised rates beside their beta-binomial law (see `tuni.statistics.null_check`).
 
     Args:
         p_nonmembers: Single-source p-values of known non-members, shape (n,), n >= 1.

@@ -12,8 +12,8 @@ from flows.job import Job
 from flows.job_folder import CHOICE, EVIDENCE, REPORT
 from flows.report_facts import Chart, Power, ReportFacts, Search, Trial
 from flows.shared_evaluation import told
-from tuni.bundle import bundle_digest
-from tuni.intervals import Interval, Rate
+from tuni.detectors.bundle import bundle_digest
+from tuni.statistics.intervals import Interval, Rate
 
 OBJECTIVES = {
     "labelled": "partial AUC on labelled texts, up to 20 % of non-members (cross-fitted)",

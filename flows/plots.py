@@ -12,8 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 from flows.svg import BLUE, GREEN, GREY, INK, PURPLE, VERMILLION, Floats, frozen, percent
-from tuni.intervals import clopper_pearson
-from tuni.roc import roc
+from tuni.statistics.intervals import clopper_pearson
+from tuni.statistics.roc import roc
 
 _COLOURS = (BLUE, VERMILLION, GREEN, GREY, PURPLE)
 _HATCHES = (None, "////", "....", None, "\\\\\\\\")

@@ -15,10 +15,10 @@ from flows.settings import Request
 from flows.tracked import job_run
 from registry.models import ModelStore
 from registry.versions import RegisteredVersion
-from tuni.bundle import read_bundle
-from tuni.comparison import non_inferiority
+from tuni.detectors.bundle import read_bundle
+from tuni.features.spec import canonical_json
 from tuni.seeds import derive_seed
-from tuni.spec import canonical_json
+from tuni.statistics.comparison import non_inferiority
 
 CHAMPION_CHANGED = "tuni.champion.changed"  # prefect.yaml waits for it
 

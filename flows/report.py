@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from flows.fact_page import Block, FactPage
 from flows.svg import image_address
-from tuni.texts import visible
+from tuni.texts.text import visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from flows.svg import percent
-from tuni.intervals import Interval, Rate
+from tuni.statistics.intervals import Interval, Rate
 
 
 @dataclass(frozen=True, slots=True)

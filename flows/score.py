@@ -16,16 +16,23 @@ from flows.settings import Settings
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from registry.trail import Trail
-from tuni.bundle import Bundle
+from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
-from tuni.list_evidence import ListEvidence, evidence_of_list
-from tuni.list_null import JudgeOptions
-from tuni.long_list import REFUSED, ListIndex, ListVerdicts, check_texts, index_list, judge_list
-from tuni.subject_files import SubjectFile, open_subjects
-from tuni.table_rows import Wrong
-from tuni.table_writing import write_table
-from tuni.verdicts import EVIDENCE, NO_EVIDENCE
+from tuni.judging.list_file import (
+    REFUSED,
+    ListIndex,
+    ListVerdicts,
+    check_texts,
+    index_list,
+    judge_list,
+)
+from tuni.judging.null import JudgeOptions
+from tuni.lists.csv_rows import Wrong
+from tuni.lists.files import SubjectFile, open_subjects
+from tuni.lists.writing import write_table
+from tuni.statistics.list_evidence import ListEvidence, evidence_of_list
+from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
 VERDICT_COLUMNS = (
     "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
@@ -57,7 +64,7 @@ class ScoreRequest:
         skip_bad: Write rows that cannot be scored with the reason.
         pseudonymous: Write a keyed pseudonym in the place of each text, and no other column.
         device: Torch device; None takes the setting.
-        pictures: Folder of pictures of the subjects, or None; see `tuni.subject_pictures`.
+        pictures: Folder of pictures of the subjects, or None; see `tuni.pictures.subjects`.
     """
 
     checkpoint: str

@@ -8,19 +8,19 @@ from itertools import islice
 from flows.detector import Detector
 from flows.show import spell
 from registry.feature_cache import EncryptedFeatureCache
-from tuni.audit import BLOCK
-from tuni.bundle import Scorer
-from tuni.cost import warm_up, work_of
-from tuni.family_work import NEIGHBOURED, FamilyWork
-from tuni.features import family_key
-from tuni.list_null import JudgeOptions, draw_decoys
-from tuni.list_shape import ListShape
-from tuni.long_list import ListIndex
-from tuni.names import parse_name
+from tuni.detectors.bundle import Scorer
+from tuni.features.cost import warm_up, work_of
+from tuni.features.extract import family_key
+from tuni.features.families import NEIGHBOURED, FamilyWork
+from tuni.features.fits import too_long
+from tuni.judging.judge import BLOCK
+from tuni.judging.list_file import ListIndex
+from tuni.judging.null import JudgeOptions, draw_decoys
+from tuni.judging.scores import bank_of, families_of, reads_neighbours
+from tuni.lists.shape import ListShape
 from tuni.progress import SILENT
-from tuni.scorable import too_long
 from tuni.seeds import derive_seed
-from tuni.text_scores import bank_of, families_of, reads_neighbours
+from tuni.texts.names import parse_name
 
 # What is done to a person beside the features, in times of looking through the list once (ours).
 PASSES = 4.0

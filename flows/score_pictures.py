@@ -13,20 +13,20 @@ import numpy as np
 from flows.console import current_progress
 from flows.detector import Detector
 from tuni.errors import RequestError, TooFewTexts
-from tuni.features import FeatureCache
-from tuni.list_null import LEAST_DECOYS, decoys_needed, draw_decoys
-from tuni.list_shape import ListShape
-from tuni.long_list import ListIndex, ListVerdicts
-from tuni.names import parse_name
-from tuni.picture_embeddings import embed_names, embed_pictures
-from tuni.picture_scores import DecoyNames, PictureJudge
-from tuni.scorable import too_long
-from tuni.subject_files import SubjectFile
-from tuni.subject_pictures import SubjectPictures, match_pictures, read_pictures
-from tuni.table_rows import Wrong
-from tuni.text_scores import text_scores
-from tuni.texts import canonical
-from tuni.verdicts import EVIDENCE, NO_EVIDENCE, WITHHELD
+from tuni.features.extract import FeatureCache
+from tuni.features.fits import too_long
+from tuni.judging.list_file import ListIndex, ListVerdicts
+from tuni.judging.null import LEAST_DECOYS, decoys_needed, draw_decoys
+from tuni.judging.pictures import DecoyNames, PictureJudge
+from tuni.judging.scores import text_scores
+from tuni.lists.csv_rows import Wrong
+from tuni.lists.files import SubjectFile
+from tuni.lists.shape import ListShape
+from tuni.pictures.embed import embed_names, embed_pictures
+from tuni.pictures.subjects import SubjectPictures, match_pictures, read_pictures
+from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE, WITHHELD
+from tuni.texts.names import parse_name
+from tuni.texts.text import canonical
 
 Cells = Mapping[str, Any]  # Any: cells of a row
 

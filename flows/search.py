@@ -15,10 +15,10 @@ from flows.settings import Request
 from flows.space import default_detector, paper_detector
 from flows.tracked import job_run
 from flows.trials import Trial, Trials, importance, run_trials
-from tuni.choice import Choice, cross_fitted_choice
-from tuni.label_free import LabelFreeChoice, label_free_choice
+from tuni.lists.split import Split
 from tuni.seeds import derive_seed
-from tuni.split import Split
+from tuni.statistics.choice import Choice, cross_fitted_choice
+from tuni.statistics.label_free import LabelFreeChoice, label_free_choice
 
 JSON = dict[str, Any]  # Any: JSON values
 

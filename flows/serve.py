@@ -14,7 +14,7 @@ from registry import secret_file
 from registry.home import Home
 from registry.models import ModelStore
 from registry.serving import DEFAULTS, ServedDetector
-from tuni.bundle import read_bundle
+from tuni.detectors.bundle import read_bundle
 from tuni.errors import HomeError, RequestError
 
 HOST = "127.0.0.1"

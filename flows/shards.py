@@ -15,9 +15,9 @@ from registry.audits import Audit, Audits
 from registry.feature_cache import EncryptedFeatureCache
 from registry.ledger import Ledger
 from tuni import __version__
-from tuni.audit import judge_block
 from tuni.errors import EnvironmentFault, HomeError, SpecMismatch, ValueAltered
-from tuni.list_null import ListNull
+from tuni.judging.judge import judge_block
+from tuni.judging.null import ListNull
 
 # How often a shard is tried before the audit ends without it.
 ATTEMPTS = 3

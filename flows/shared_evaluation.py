@@ -7,8 +7,8 @@ names nobody.
 
 from dataclasses import replace
 
-from tuni.evaluation import Evaluation
-from tuni.suppression import FEW, SMALLEST_SHARED, shared_groups
+from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.suppression import FEW, SMALLEST_SHARED, shared_groups
 
 _REST = ""  # people without a word or a number of captions; no name of a group
 

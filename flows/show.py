@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuni.files import is_stdout
-from tuni.texts import visible
+from tuni.texts.text import visible
 
 
 def say(text: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import optuna
 
-from tuni.detector_spec import DEFAULT_H, PAPER, DetectorSpec, Kind, Null
-from tuni.spec import FeatureSpec
+from tuni.detectors.spec import DEFAULT_H, PAPER, DetectorSpec, Kind, Null
+from tuni.features.spec import FeatureSpec
 
 VECTOR_KINDS: tuple[Kind, ...] = (
     "ocsvm", "mahalanobis", "knn", "lof", "isolation_forest", "autoencoder",

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from flows.calibrate import NULLS
 from flows.job import Job
 from flows.space import starting_points, suggest
-from tuni.choice import MAX_NONMEMBER_FPR
-from tuni.detector_spec import DetectorSpec
-from tuni.detectors import Nulls, fit_detector
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.score import score
+from tuni.detectors.spec import DetectorSpec
 from tuni.errors import TuniError
 from tuni.files import replacing
-from tuni.label_free import HalvedP
-from tuni.roc import auc, partial_auc
-from tuni.scoring import score
 from tuni.seeds import derive_seed
-from tuni.texts import canonical
-from tuni.verdicts import conformal_p, quantise, quantum
+from tuni.statistics.choice import MAX_NONMEMBER_FPR
+from tuni.statistics.label_free import HalvedP
+from tuni.statistics.p_values import conformal_p, quantise, quantum
+from tuni.statistics.roc import auc, partial_auc
+from tuni.texts.text import canonical
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from registry.trail import Trail
 from registry.watchlists import Imported, Member, Watchlists, check_list_name
 from tuni.errors import TextError
 from tuni.files import check_outputs
-from tuni.subject_files import Row, open_subjects, text_refusal
-from tuni.table_writing import write_table
-from tuni.texts import clean_text
+from tuni.lists.files import Row, open_subjects, text_refusal
+from tuni.lists.writing import write_table
+from tuni.texts.text import clean_text
 
 _SHOWN = 10
 

@@ -19,7 +19,7 @@ from registry.ledger import Ledger
 from registry.trail import Trail
 from registry.watchlists import Watchlist
 from tuni.errors import AuditNotFound, HomeError
-from tuni.spec import canonical_json
+from tuni.features.spec import canonical_json
 
 State = Literal["running", "done", "partial", "cancelled"]
 

@@ -18,14 +18,14 @@ from registry.database import CHUNK, database_errors, insert_ignore
 from registry.ledger import Ledger
 from registry.subjects import Subject, unwrap, write_about
 from tuni.errors import HomeError, UnusableScores
-from tuni.spec import canonical_json
+from tuni.features.spec import canonical_json
 
 Columns = dict[str, NDArray[np.float32]]
 Layout = list[tuple[str, int]]
 
 
 class EncryptedFeatureCache:
-    """The ledger's features, as a `tuni.features.FeatureCache`."""
+    """The ledger's features, as a `tuni.features.extract.FeatureCache`."""
 
     def __init__(self, ledger: Ledger, listed: Collection[str] = ()) -> None:
         """Read and write through an open ledger.

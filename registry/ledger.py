@@ -32,7 +32,7 @@ from registry.pseudonyms import Keys
 from registry.row_seals import RowSeals, Values, altered
 from registry.trail import Trail
 from tuni.errors import CheckpointError, HomeError
-from tuni.spec import canonical_json
+from tuni.features.spec import canonical_json
 
 LOCK_TIMEOUT_S = 60
 ROOT = "root"

@@ -12,7 +12,7 @@ from registry.home import Home
 from registry.serving import DEFAULTS, VERDICT_COLUMNS
 from registry.signing import MAX_SIGNATURE, SIGNATURE, sign_bundle
 from tuni import __version__
-from tuni.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
+from tuni.detectors.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
 
 BUNDLE_FOLDER = "bundle"
 BUNDLE_PLACE = f"data/{BUNDLE_FOLDER}"  # where MLflow puts it inside a model

@@ -26,7 +26,7 @@ from registry.pulling import fetch_bundle, sign_stored
 from registry.signing import SIGNATURE, verify_bundle
 from registry.unfinished import tidy
 from registry.versions import Alias, RegisteredModel, RegisteredVersion, check_model_name
-from tuni.bundle import bundle_digest, read_bundle
+from tuni.detectors.bundle import bundle_digest, read_bundle
 from tuni.errors import BundleError, ModelNotFound, RequestError, SignatureError
 from tuni.files import scratch_folder
 
@@ -119,7 +119,7 @@ class ModelStore:
 
         Args:
             name: Checkpoint's name.
-            bundle: Folder that `tuni.bundle.write_bundle` wrote.
+            bundle: Folder that `tuni.detectors.bundle.write_bundle` wrote.
             tags: On the version; ``digest`` and ``fingerprint`` are added.
             description: For people.
             run_id: The run that made it; the model stands on that run's page.

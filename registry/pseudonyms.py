@@ -9,7 +9,7 @@ import hashlib
 import hmac
 
 from registry.keys import derive
-from tuni.texts import canonical
+from tuni.texts.text import canonical
 
 
 class Keys:
@@ -29,7 +29,7 @@ class Keys:
 
     @property
     def split_key(self) -> bytes:
-        """Key of `tuni.split.Split`, 32 bytes."""
+        """Key of `tuni.lists.split.Split`, 32 bytes."""
         return self._split
 
     def pseudonym(self, text: str) -> str:

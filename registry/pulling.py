@@ -12,7 +12,7 @@ from registry.home import Home
 from registry.model_folder import BUNDLE_FILES, BUNDLE_PLACE, STORED_FILES
 from registry.signing import SIGNATURE, sign_bundle
 from registry.versions import RegisteredVersion
-from tuni.bundle import read_bundle
+from tuni.detectors.bundle import read_bundle
 from tuni.errors import BundleError
 from tuni.files import scratch_folder
 

@@ -18,14 +18,14 @@ from registry.home import Home
 from registry.ledger import Ledger
 from registry.signing import verify_bundle
 from registry.trail import Trail
-from tuni.bundle import Bundle, read_bundle
+from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tuni.audit import JudgeOptions
-    from tuni.target import Target
+    from tuni.judging.judge import JudgeOptions
+    from tuni.model.target import Target
 
 # Columns of a verdict and MLflow's names of their types, in order.
 VERDICT_COLUMNS: Mapping[str, str] = {
@@ -95,7 +95,7 @@ class ServedDetector:
         """
         import pandas as pd
 
-        from tuni.audit import judge
+        from tuni.judging.judge import judge
 
         if "text" not in model_input:
             raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
@@ -130,7 +130,7 @@ class ServedDetector:
             CheckpointError: The audited checkpoint is not found.
             FingerprintMismatch: The given checkpoint is not the bundle's.
         """
-        from tuni.audit import require_checkpoint
+        from tuni.judging.judge import require_checkpoint
 
         with self._turn, Ledger.open(_home(self._config)) as ledger:
             if self._target is None:
@@ -157,7 +157,7 @@ class ServedDetector:
             )
 
     def _options(self) -> "JudgeOptions":
-        from tuni.audit import JudgeOptions
+        from tuni.judging.judge import JudgeOptions
 
         count, dependence = self._config["decoys"], self._config["dependence"]
         if not (count is None or (isinstance(count, int) and count > 0)):
@@ -171,7 +171,7 @@ class ServedDetector:
         )
 
     def _load(self, ledger: Ledger) -> "Target":
-        from tuni.target import load_target
+        from tuni.model.target import load_target
 
         given = {
             "folder": self._config["checkpoint"] or os.environ.get("TUNI_CHECKPOINT"),

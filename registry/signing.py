@@ -29,8 +29,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from registry import secret_file
 from registry.home import Home, require_unshared
-from tuni.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
-from tuni.bundle_files import read_bounded
+from tuni.detectors.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
+from tuni.detectors.bundle_files import read_bounded
 from tuni.errors import BundleError, HomeError, RequestError, SignatureError
 from tuni.files import write_whole
 

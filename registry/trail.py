@@ -20,7 +20,7 @@ from registry import schema
 from registry.database import database_errors
 from registry.pseudonyms import Keys
 from tuni.errors import TrailBroken
-from tuni.spec import canonical_json
+from tuni.features.spec import canonical_json
 
 _LOCK = 0x7472_6169  # any constant that our processes share ("trai")
 _HEAD = "trail_head"

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, select, text, update
 from registry import schema
 from registry.home import Home
 from registry.ledger import ROOT, Ledger
-from tuni.target import Target, load_target
+from tuni.model.target import Target, load_target
 
 # A busy machine is no failure: no test judges a time.
 settings.register_profile("tuni", deadline=None)

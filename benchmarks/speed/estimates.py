@@ -10,7 +10,7 @@ from scoring import light
 from timing import Row, figure
 
 from flows.settings import Request, Settings
-from tuni.bundle import Bundle, write_bundle
+from tuni.detectors.bundle import Bundle, write_bundle
 
 if TYPE_CHECKING:
     from flows.job import Job
@@ -25,8 +25,8 @@ def measure(smoke: bool) -> Iterator[Row]:
         from flows.demo import demo_request
         from flows.job import Job
         from flows.space import default_detector
-        from tuni.testbed.build import make_testbed
-        from tuni.testbed.settings import TestbedSettings
+        from tuni.bench.testbed.build import make_testbed
+        from tuni.bench.testbed.settings import TestbedSettings
 
         bed = make_testbed(TestbedSettings.of_size("test", SEED), scratch / "testbeds")
         request = demo_request(bed)

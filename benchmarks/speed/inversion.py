@@ -10,10 +10,10 @@ from models import model_of, names, target_of
 from timing import Row, figure, in_turn, ratio
 from torch.nn import functional
 
-from tuni.inversion import columns
+from tuni.features.inversion import columns
+from tuni.features.spec import InversionSpec
+from tuni.model.target import Target
 from tuni.seeds import derive_seed
-from tuni.spec import InversionSpec
-from tuni.target import Target
 
 TEXTS, STEPS = 4, 3
 SPEC = InversionSpec(restarts=1, steps=STEPS, curve=(1.0,))

@@ -8,8 +8,8 @@ from models import names, target_of
 from numpy.typing import NDArray
 from timing import Row, figure, seconds
 
-from tuni.inversion import columns
-from tuni.spec import InversionSpec
+from tuni.features.inversion import columns
+from tuni.features.spec import InversionSpec
 
 
 def measure(smoke: bool) -> Iterator[Row]:

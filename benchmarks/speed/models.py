@@ -18,13 +18,13 @@ from open_clip.factory import get_model_config
 from open_clip.model import CLIP
 from safetensors.torch import save_file
 
-from tuni.checkpoint import Checkpoint
-from tuni.name_lists import part_list
-from tuni.names import all_reference_parts
-from tuni.open_clip_target import OpenClipTarget
-from tuni.spec import FeatureSpec
-from tuni.testbed.settings import CULTURES, TestbedSettings
-from tuni.testbed.training import model_config
+from tuni.bench.testbed.settings import CULTURES, TestbedSettings
+from tuni.bench.testbed.training import model_config
+from tuni.features.spec import FeatureSpec
+from tuni.model.checkpoint import Checkpoint
+from tuni.model.open_clip import OpenClipTarget
+from tuni.texts.name_lists import part_list
+from tuni.texts.names import all_reference_parts
 
 # A text tower alone is measured beside a small image tower, which costs nothing to build.
 _SMALL_VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 1}

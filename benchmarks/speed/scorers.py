@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from timing import Row, figure, ratio
 
-from tuni.detector_spec import PARAMS
-from tuni.fitting import Standard, export, fit_library
-from tuni.scoring import ArrayModel, score
+from tuni.detectors.kinds import Standard, export, fit_library
+from tuni.detectors.score import ArrayModel, score
+from tuni.detectors.spec import PARAMS
 
 # Kind, fitted rows, width of the features: as searches of a testbed and of a ViT-B/32 have them.
 KINDS = (

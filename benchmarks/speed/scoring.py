@@ -17,15 +17,15 @@ import numpy as np
 from models import names, target_of
 from timing import Row, figure
 
-from tuni.array_model import ArrayModel
-from tuni.audit import JudgeOptions
-from tuni.bundle import Bundle, Scorer
-from tuni.long_list import index_list, judge_list
-from tuni.names import all_reference_parts
-from tuni.spec import FeatureSpec, HiddenSpec
-from tuni.subject_files import open_subjects
-from tuni.table_rows import Wrong
-from tuni.target import Target
+from tuni.detectors.bundle import Bundle, Scorer
+from tuni.detectors.model import ArrayModel
+from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.judging.judge import JudgeOptions
+from tuni.judging.list_file import index_list, judge_list
+from tuni.lists.csv_rows import Wrong
+from tuni.lists.files import open_subjects
+from tuni.model.target import Target
+from tuni.texts.names import all_reference_parts
 
 LENGTHS = (1_000, 10_000, 100_000)
 WARM_UP = 100

@@ -17,8 +17,8 @@ def measure(smoke: bool) -> Iterator[Row]:
         from flows.job import Job
         from flows.search import choose
         from flows.trials import Trials
-        from tuni.testbed.build import make_testbed
-        from tuni.testbed.settings import TestbedSettings
+        from tuni.bench.testbed.build import make_testbed
+        from tuni.bench.testbed.settings import TestbedSettings
 
         bed = make_testbed(
             TestbedSettings.of_size("test" if smoke else "demo", SEED), scratch / "testbeds"

@@ -9,14 +9,14 @@ from open_clip.tokenizer import SimpleTokenizer
 from timing import Row, figure, measured, ratio
 from torch.nn import functional
 
-from tuni.decoys import recombine_around
-from tuni.family_work import NEIGHBOURED, FamilyWork
-from tuni.features import extract
-from tuni.list_null import JudgeOptions
+from tuni.features.extract import extract
+from tuni.features.families import NEIGHBOURED, FamilyWork
+from tuni.features.prompt_embeddings import prompt_embeddings
+from tuni.features.prompts import fill
+from tuni.judging.null import JudgeOptions
 from tuni.progress import SILENT
-from tuni.prompt_embeddings import prompt_embeddings
-from tuni.prompts import fill
-from tuni.texts import PROMPTS_8
+from tuni.texts.decoys import recombine_around
+from tuni.texts.text import PROMPTS_8
 
 BATCH = 256
 # Short lists fill passes less well, so two numbers show how the ratio grows. A tower of true size

@@ -29,7 +29,15 @@ def _modules(package: str) -> list[str]:
     return [found.name for found in pkgutil.walk_packages([str(folder)], f"{package}.")]
 
 
-@pytest.mark.parametrize("module", ["tuni.scoring", "tuni.verdicts", "tuni.bundle", "tuni.spec"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "tuni.detectors.score",
+        "tuni.statistics.p_values",
+        "tuni.detectors.bundle",
+        "tuni.features.spec",
+    ],
+)
 def test_a_bundle_is_read_and_scored_without_the_heavy_libraries(module):
     assert not _loaded_after(f"import {module}") & set(HEAVY)
 

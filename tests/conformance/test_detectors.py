@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tuni.bundle import Bundle, Scorer, read_bundle, write_bundle
-from tuni.detectors import (
+from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
+from tuni.detectors.fit import (
     DEFAULT_H,
     DEFAULT_T,
     PAPER,
@@ -18,9 +18,9 @@ from tuni.detectors import (
     Nulls,
     fit_detector,
 )
+from tuni.detectors.score import ArrayModel, check_model, score
 from tuni.errors import SpecMismatch, TooFewTexts, UnusableScores
-from tuni.scoring import ArrayModel, check_model, score
-from tuni.spec import FeatureSpec, NeighbourParts
+from tuni.features.spec import FeatureSpec, NeighbourParts
 
 Table = Mapping[str, NDArray[np.float32]]
 

@@ -13,11 +13,11 @@ from pyod.models.mcd import MCD
 from pyod.models.ocsvm import OCSVM
 from scipy.stats import percentileofscore, spearmanr
 
-from tuni.array_model import ArrayModel
-from tuni.detectors import PARAMS
-from tuni.fitting import fit_vectors
-from tuni.scoring import score
-from tuni.verdicts import conformal_p
+from tuni.detectors.fit import PARAMS
+from tuni.detectors.kinds import fit_vectors
+from tuni.detectors.model import ArrayModel
+from tuni.detectors.score import score
+from tuni.statistics.p_values import conformal_p
 
 PAIRS = {
     "isolation_forest": ({}, lambda d: IForest(n_estimators=100, max_samples=256, random_state=3)),

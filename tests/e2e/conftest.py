@@ -21,8 +21,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tuni.decoys import PartPool, recombine
-from tuni.texts import canonical
+from tuni.texts.decoys import PartPool, recombine
+from tuni.texts.text import canonical
 
 TUNI = Path(sys.executable).with_name("tuni")
 MODEL = "e2e-clip"

@@ -23,8 +23,8 @@ from registry import schema
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.traces import Trace, find_traces
-from tuni.tables import read_subjects
-from tuni.texts import clean_text
+from tuni.lists.labelled import read_subjects
+from tuni.texts.text import clean_text
 
 TUNI = Path(sys.executable).with_name("tuni")
 

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 from pathlib import Path
 
-from tuni.bundle import bundle_digest
+from tuni.detectors.bundle import bundle_digest
 
 TUNI = Path(sys.executable).with_name("tuni")
 

@@ -31,8 +31,8 @@ from registry.models import ModelStore
 from registry.service_databases import mlflow_database
 from registry.services import read_note
 from registry.trail import Trail
-from tuni.decoys import PartPool, recombine
-from tuni.texts import canonical
+from tuni.texts.decoys import PartPool, recombine
+from tuni.texts.text import canonical
 
 LIMIT_S = 600
 SUBJECTS, SHARD_SIZE = 60, 5

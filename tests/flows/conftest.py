@@ -29,8 +29,8 @@ from flows.settings import Request, Settings
 from flows.space import default_detector
 from flows.svg import render
 from registry.models import ModelStore
-from tuni.bundle import write_bundle
-from tuni.intervals import Interval, rate
+from tuni.detectors.bundle import write_bundle
+from tuni.statistics.intervals import Interval, rate
 
 NAME = "tiny"
 # The least that a request may ask for: what is tested here is not how good a detector is.

@@ -29,7 +29,6 @@ from registry.models import ModelStore
 from registry.trail import Trail
 from registry.watchlists import Member, Watchlists
 from tuni import __version__
-from tuni.audit import JudgeOptions, judge
 from tuni.errors import (
     FingerprintMismatch,
     HomeError,
@@ -39,8 +38,9 @@ from tuni.errors import (
     TextError,
     WatchlistNotFound,
 )
-from tuni.spec import canonical_json
-from tuni.table_rows import CsvRows
+from tuni.features.spec import canonical_json
+from tuni.judging.judge import JudgeOptions, judge
+from tuni.lists.csv_rows import CsvRows
 
 LIST = "staff"
 FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")

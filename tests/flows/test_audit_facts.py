@@ -9,7 +9,7 @@ from flows.audit_facts import AuditFacts, findings, p_value_table
 from flows.audit_outcome import AuditSummary
 from flows.audit_publish import audit_metrics
 from registry.audits import Audit
-from tuni.list_evidence import ListEvidence
+from tuni.statistics.list_evidence import ListEvidence
 
 AUDIT = Audit(
     id="0" * 12, watchlist="staff", checkpoint="m", fingerprint="f" * 64, version=1,

@@ -12,10 +12,10 @@ from flows.evidence_page import render_evidence
 from flows.settings import Settings
 from registry.connection import configure
 from registry.home import Home
+from tuni.bench.peers import OURS, BenchSizes
+from tuni.bench.testbed.people import draw_people
+from tuni.bench.testbed.settings import TestbedSettings
 from tuni.errors import RequestError
-from tuni.peers import OURS, BenchSizes
-from tuni.testbed.people import draw_people
-from tuni.testbed.settings import TestbedSettings
 
 BED = TestbedSettings(
     cultures=("en_US",), parts=12, members=((5, 10), (10, 10)), background=((1, 2),), strangers=60,

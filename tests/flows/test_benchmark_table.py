@@ -16,10 +16,10 @@ from flows.benchmark_table import (
     write_markdown,
 )
 from flows.report import render_page
-from tuni.peers import OURS, OURS_WITH_PICTURES, PEERS
-from tuni.roc import auc
-from tuni.testbed.people import Person
-from tuni.testbed.settings import TestbedSettings
+from tuni.bench.peers import OURS, OURS_WITH_PICTURES, PEERS
+from tuni.bench.testbed.people import Person
+from tuni.bench.testbed.settings import TestbedSettings
+from tuni.statistics.roc import auc
 
 METHODS = tuple(
     peer for peer in PEERS if peer.key in (OURS, OURS_WITH_PICTURES, "csa", "token-norm")

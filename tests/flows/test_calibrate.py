@@ -10,7 +10,7 @@ from flows.evidence import library_versions
 from flows.job import Job
 from flows.settings import Settings
 from flows.space import default_detector
-from tuni.bundle import read_bundle, write_bundle
+from tuni.detectors.bundle import read_bundle, write_bundle
 
 
 @pytest.fixture

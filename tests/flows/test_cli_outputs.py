@@ -17,7 +17,7 @@ from flows.ledger import open_ledger
 from flows.settings import Settings
 from registry.trail import Trail
 from registry.watchlists import Member, Watchlists
-from tuni.names import reference_parts
+from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 100)
 PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(60)]

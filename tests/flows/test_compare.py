@@ -22,9 +22,9 @@ from registry.connection import configure
 from registry.home import Home
 from registry.models import ModelStore
 from registry.watchlists import Member, Watchlists
-from tuni.bundle import write_bundle
+from tuni.detectors.bundle import write_bundle
 from tuni.errors import RequestError, TooFewTexts
-from tuni.names import reference_parts
+from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 1000)
 PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(80)]

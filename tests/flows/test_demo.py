@@ -8,11 +8,11 @@ import pytest
 from flows import demo
 from flows.demo import DEMO_TRIALS, TestbedRequest, compare, demo_request, write_testbed
 from flows.settings import Settings
+from tuni.bench.testbed.build import Testbed
+from tuni.bench.testbed.settings import TestbedSettings
 from tuni.errors import RequestError
-from tuni.table_writing import write_csv
-from tuni.testbed.build import Testbed
-from tuni.testbed.settings import TestbedSettings
-from tuni.verdicts import EVIDENCE, NO_EVIDENCE
+from tuni.lists.writing import write_csv
+from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
 
 @pytest.fixture

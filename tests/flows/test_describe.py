@@ -3,7 +3,7 @@
 import pytest
 
 from flows.describe import KINDS, describe
-from tuni.detector_spec import DEFAULT_H, DEFAULT_T, PAPER, SINGLE, DetectorSpec
+from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, PAPER, SINGLE, DetectorSpec
 
 
 def test_the_detectors_of_docs_have_their_own_words():

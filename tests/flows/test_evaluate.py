@@ -14,7 +14,7 @@ from flows.job import Job
 from flows.job_folder import CHOICE
 from flows.search import choose
 from flows.settings import Request, Settings
-from tuni.names import reference_parts
+from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 120)
 NAMES = [f"{first} {last}" for first, last in zip(PARTS.firsts, PARTS.lasts, strict=True)]

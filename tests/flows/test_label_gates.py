@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from flows.label_gates import label_gates, strangers_alone
-from tuni.evaluation import evaluate
-from tuni.names import reference_parts
+from tuni.statistics.evaluation import evaluate
+from tuni.texts.names import reference_parts
 
 DECOYS = np.sort(np.random.default_rng(1).normal(size=999))
 # What the check reads of a job and of a bundle, and nothing else.

@@ -34,7 +34,7 @@ from registry.watchlists import Member, Watchlists
 from tests.conftest import save_tiny, tiny_settings
 from tests.flows.conftest import NAME, register_tiny
 from tuni.errors import RowAltered, TuniError
-from tuni.names import reference_parts
+from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 1000)
 PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(60)]

@@ -8,7 +8,7 @@ from flows.list_words import (
     shared_evidence,
     shared_member_words,
 )
-from tuni.list_evidence import ListEvidence
+from tuni.statistics.list_evidence import ListEvidence
 
 TOLD = ListEvidence(
     texts=200,

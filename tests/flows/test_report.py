@@ -21,7 +21,7 @@ from flows.evidence_page import render_evidence, write_evidence
 from flows.model_card import model_card
 from flows.report_facts import Chart, Gate, Search, Trial, findings
 from tuni.errors import RequestError
-from tuni.texts import one_line, visible
+from tuni.texts.text import one_line, visible
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("job", "audit", "comparison", "benchmark")

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tuni.audit import JudgeOptions, judge
-from tuni.bundle import read_bundle
+from tuni.detectors.bundle import read_bundle
 from tuni.errors import TooFewTexts
+from tuni.judging.judge import JudgeOptions, judge
 
 CANARY = "Zebulon Quartz"
 

@@ -10,7 +10,7 @@ from flows.search import choose
 from flows.settings import Request, Settings
 from flows.space import default_detector
 from registry.connection import configure
-from tuni.names import reference_parts
+from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 140)
 NAMES = [f"{first} {last}" for first, last in zip(PARTS.firsts, PARTS.lasts, strict=True)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flows.shared_evaluation import shared_evaluation, told
-from tuni.evaluation import Evaluation, evaluate
+from tuni.statistics.evaluation import Evaluation, evaluate
 
 
 def measured(members: int, nonmembers: int, hard: int) -> Evaluation:

@@ -13,8 +13,8 @@ from flows.space import (
     starting_points,
     suggest,
 )
-from tuni.detector_spec import DEFAULT_H, DEFAULT_T, PAPER, DetectorSpec
-from tuni.spec import FeatureSpec, GeometrySpec, InversionSpec, family_of
+from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, PAPER, DetectorSpec
+from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec, family_of
 
 WHOLE = FeatureSpec(
     parts=(),

@@ -10,7 +10,7 @@ from flows.search import choose
 from flows.settings import Request, Settings
 from flows.space import default_detector
 from flows.trials import Trials, run_trials
-from tuni.names import reference_parts
+from tuni.texts.names import reference_parts
 
 TRIALS = 5
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tuni.bundle import Bundle, Scorer, write_bundle
-from tuni.detectors import SINGLE, DetectorSpec, Nulls, fit_detector
-from tuni.scoring import score
-from tuni.spec import FeatureSpec, NeighbourParts
+from tuni.detectors.bundle import Bundle, Scorer, write_bundle
+from tuni.detectors.fit import SINGLE, DetectorSpec, Nulls, fit_detector
+from tuni.detectors.score import score
+from tuni.features.spec import FeatureSpec, NeighbourParts
 
 WIDTH = 4
 VECTORS = ("isolation_forest", "lof", "ocsvm", "mahalanobis", "knn", "autoencoder")

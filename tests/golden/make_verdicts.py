@@ -17,21 +17,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tuni.audit import JudgeOptions, judge
-from tuni.bundle import Bundle, Scorer, write_bundle
-from tuni.decoys import PartPool, lone_parts, recombine
-from tuni.detector_spec import DetectorSpec
-from tuni.detectors import Nulls, fit_detector
-from tuni.features import extract
-from tuni.names import reference_parts
-from tuni.nulls import GibberishSpec, gibberish
-from tuni.scorable import unscorable
-from tuni.scoring import score
-from tuni.spec import FeatureSpec, HiddenSpec, JacobianSpec, NeighbourParts
-from tuni.target import load_target
-from tuni.testbed.build import make_testbed
-from tuni.testbed.settings import TestbedSettings
-from tuni.texts import canonical
+from tuni.bench.testbed.build import make_testbed
+from tuni.bench.testbed.settings import TestbedSettings
+from tuni.detectors.bundle import Bundle, Scorer, write_bundle
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.score import score
+from tuni.detectors.spec import DetectorSpec
+from tuni.features.extract import extract
+from tuni.features.fits import unscorable
+from tuni.features.spec import FeatureSpec, HiddenSpec, JacobianSpec, NeighbourParts
+from tuni.judging.judge import JudgeOptions, judge
+from tuni.model.target import load_target
+from tuni.texts.decoys import PartPool, lone_parts, recombine
+from tuni.texts.gibberish import GibberishSpec, gibberish
+from tuni.texts.names import reference_parts
+from tuni.texts.text import canonical
 
 OPTIONS = {"list_decoys": True, "decoy_count": 300, "dependence": "bh"}
 PROMPTS = ("{}", "a photo of {}")

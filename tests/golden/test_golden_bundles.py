@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tuni.bundle import Scorer, bundle_digest, read_bundle
-from tuni.detector_spec import PARAMS
-from tuni.scoring import ArrayModel, score
+from tuni.detectors.bundle import Scorer, bundle_digest, read_bundle
+from tuni.detectors.score import ArrayModel, score
+from tuni.detectors.spec import PARAMS
 
 HERE = Path(__file__).parent
 FORMATS = sorted(path.name for path in HERE.glob("format-*"))

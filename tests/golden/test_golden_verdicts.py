@@ -20,13 +20,13 @@ from registry.audit_rows import AuditRows
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.watchlists import Member, Watchlists
-from tuni.audit import JudgeOptions, judge
-from tuni.bundle import read_bundle
-from tuni.scorable import unscorable
-from tuni.table_rows import CsvRows
-from tuni.target import load_target
-from tuni.texts import canonical, clean_text
-from tuni.verdicts import verdict_words
+from tuni.detectors.bundle import read_bundle
+from tuni.features.fits import unscorable
+from tuni.judging.judge import JudgeOptions, judge
+from tuni.lists.csv_rows import CsvRows
+from tuni.model.target import load_target
+from tuni.statistics.p_values import verdict_words
+from tuni.texts.text import canonical, clean_text
 
 GOLDEN = Path(__file__).parent / "verdicts"
 NAME = "golden-clip"

@@ -19,9 +19,9 @@ import pytest
 from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
-from tuni.array_model import ArrayModel
-from tuni.bundle import Bundle, Scorer, write_bundle
-from tuni.spec import FeatureSpec
+from tuni.detectors.bundle import Bundle, Scorer, write_bundle
+from tuni.detectors.model import ArrayModel
+from tuni.features.spec import FeatureSpec
 
 
 @pytest.fixture

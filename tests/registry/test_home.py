@@ -13,7 +13,7 @@ from registry.home import Home
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.service_databases import prefect_database
-from tuni.bundle import read_bundle
+from tuni.detectors.bundle import read_bundle
 from tuni.errors import HomeError
 
 

@@ -13,7 +13,7 @@ from registry.keys import home_key
 from registry.ledger import Ledger
 from registry.models import ModelStore
 from registry.tracking import JobLabels, JobRun
-from tuni.bundle import bundle_digest
+from tuni.detectors.bundle import bundle_digest
 from tuni.errors import BundleError, ModelNotFound, RequestError, SignatureError, TrackingError
 
 MakeBundle = Callable[..., Path]

@@ -22,9 +22,8 @@ from registry.models import ModelStore
 from registry.serving import DEFAULTS, VERDICT_COLUMNS, ServedDetector, _load_pyfunc
 from registry.signing import sign_bundle
 from registry.trail import Trail
-from tuni.array_model import ArrayModel
-from tuni.audit import JudgeOptions, judge
-from tuni.bundle import Bundle, Scorer, read_bundle, write_bundle
+from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
+from tuni.detectors.model import ArrayModel
 from tuni.errors import (
     CheckpointError,
     FingerprintMismatch,
@@ -33,9 +32,10 @@ from tuni.errors import (
     SignatureError,
     TextError,
 )
-from tuni.names import reference_parts
-from tuni.spec import FeatureSpec, NeighbourParts, NoiseSpec
-from tuni.target import Target
+from tuni.features.spec import FeatureSpec, NeighbourParts, NoiseSpec
+from tuni.judging.judge import JudgeOptions, judge
+from tuni.model.target import Target
+from tuni.texts.names import reference_parts
 
 pytestmark = [
     # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.

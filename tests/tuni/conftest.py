@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from tuni.array_model import ArrayModel
-from tuni.bundle import Bundle, Scorer
-from tuni.names import reference_parts
-from tuni.spec import FeatureSpec, HiddenSpec, NeighbourParts
-from tuni.target import Target
+from tuni.detectors.bundle import Bundle, Scorer
+from tuni.detectors.model import ArrayModel
+from tuni.features.spec import FeatureSpec, HiddenSpec, NeighbourParts
+from tuni.model.target import Target
+from tuni.texts.names import reference_parts
 
 
 @pytest.fixture(scope="session")

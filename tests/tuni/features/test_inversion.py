@@ -1,0 +1,218 @@
+"""The paper's inversion, held against a plain version of Algorithm 1."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from tuni.errors import RequestError
+from tuni.features.inversion import columns, inverted_embeddings
+from tuni.features.spec import InversionSpec
+from tuni.seeds import derive_seed
+
+TEXTS = ("Ada Roe", "Bo Li", "Maximiliane Quetzalcoatl", "qz#7 k!", "Jon Smith")
+SMALL = InversionSpec(restarts=2, steps=6)
+
+
+def invert(target, texts, spec, batch=64):
+    return columns(target, texts, spec, batch, lambda _count: None)
+
+
+def changed(**changes):
+    return dataclasses.replace(SMALL, **changes)
+
+
+def plain(target, text, spec):
+    """Algorithm 1 with torch's own Adam, one image at a time; returns cosines and ends."""
+    ids = target.tokenize([spec.prompt.replace("{}", text)])
+    with torch.no_grad():
+        goal = target.forward_text(target.token_embeddings(ids), ids).embedding[0]
+    cosines, ends = [], []
+    for restart in range(spec.restarts):
+        purpose = f"inversion start {restart}" + ("" if spec.paired_starts else f" of {text}")
+        generator = torch.Generator().manual_seed(derive_seed(spec.seed, purpose))
+        side = spec.start_resolution or target.image_size
+        start = 0.5 * torch.randn(1, 3, side, side, generator=generator)
+        if spec.start_resolution:
+            start = functional.interpolate(start, size=[target.image_size] * 2, mode="bilinear")
+        image = start.clone().requires_grad_()
+        adam = torch.optim.Adam([image], lr=spec.learning_rate)
+        path = []
+        for _ in range(spec.steps):
+            adam.zero_grad()
+            cosine = functional.cosine_similarity(target.encode_images(image)[0], goal, dim=0)
+            path.append(cosine.item())
+            variation = image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean()
+            (spec.total_variation * variation - cosine).backward()
+            adam.step()
+        with torch.no_grad():
+            ends.append(target.encode_images(image)[0])
+        cosines.append([*path, functional.cosine_similarity(ends[-1], goal, dim=0).item()])
+    return np.array(cosines), torch.stack(ends).double().numpy()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        changed(steps=20),
+        changed(restarts=3, paired_starts=False, seed=5),
+        changed(start_resolution=8, prompt="{}"),
+        changed(total_variation=0.3),
+        changed(restarts=1, learning_rate=0.05),
+    ],
+)
+def test_equals_a_plain_algorithm_1(tiny_target, spec):
+    found = invert(tiny_target, TEXTS[:3], spec)
+    for row, text in enumerate(TEXTS[:3]):
+        cosines, ends = plain(tiny_target, text, spec)
+        marks = [max(1, round(share * spec.steps)) for share in spec.curve]
+        centre = ends.mean(axis=0)
+        pairs = [
+            1 - ends[i] @ ends[j] for i in range(len(ends)) for j in range(len(ends)) if i != j
+        ]
+        expected = {
+            "inversion.S": cosines[:, -1].mean(),
+            "inversion.D_rms": np.sqrt(((ends - centre) ** 2).sum(axis=1).mean()),
+            "inversion.D_std": ends.std(axis=0).mean(),
+            "inversion.D_cos": np.mean(pairs) if pairs else 0.0,
+            "inversion.curve": cosines[:, marks].mean(axis=0),
+        }
+        assert set(found) == set(expected)
+        for name, value in expected.items():
+            np.testing.assert_allclose(found[name][row], np.atleast_1d(value), rtol=0, atol=1e-5)
+
+
+def test_the_images_themselves_are_those_of_the_columns(tiny_target):
+    ends = inverted_embeddings(tiny_target, TEXTS, SMALL, 64, lambda _count: None)
+    assert ends.shape == (len(TEXTS), SMALL.restarts, tiny_target.embed_dim)
+    for text, own in zip(TEXTS, ends, strict=True):
+        _, expected = plain(tiny_target, text, SMALL)
+        np.testing.assert_allclose(own, np.stack(expected), atol=2e-5)
+
+
+def test_a_text_does_not_feel_its_company(tiny_target):
+    """Bit for bit: alone, first, last, in a full pass or in several."""
+    spec = changed(restarts=3)
+    many = tuple(f"{text} {number}" for number in range(6) for text in TEXTS)
+    together = invert(tiny_target, many, spec)
+    for rows in ([0], [29], [3, 17, 4], list(range(29, -1, -1))):
+        some = invert(tiny_target, [many[row] for row in rows], spec)
+        for name, array in some.items():
+            np.testing.assert_array_equal(array, together[name][rows])
+
+
+def test_repeats_bit_for_bit_and_leaves_the_global_generator_alone(tiny_target):
+    spec = changed(augmentations=2, paired_starts=False)
+    state = torch.get_rng_state()
+    first, second = (invert(tiny_target, TEXTS, spec) for _ in range(2))
+    assert torch.equal(state, torch.get_rng_state())
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+
+
+def test_climbs_and_ends_the_curve_at_s(tiny_target):
+    found = invert(tiny_target, TEXTS, changed(steps=20))
+    curve = found["inversion.curve"]
+    assert (np.diff(curve, axis=1) > 0).all()
+    np.testing.assert_allclose(curve[:, -1:], found["inversion.S"], rtol=0, atol=1e-6)
+
+
+def test_d_cos_is_d_rms_squared_up_to_a_factor(tiny_target):
+    found = invert(tiny_target, TEXTS, changed(restarts=4))
+    expected = found["inversion.D_rms"] ** 2 * 4 / 3
+    np.testing.assert_allclose(found["inversion.D_cos"], expected, rtol=1e-4)
+
+
+def test_one_restart_has_no_spread(tiny_target):
+    found = invert(tiny_target, TEXTS, changed(restarts=1))
+    for name in ("inversion.D_rms", "inversion.D_std", "inversion.D_cos"):
+        assert not found[name].any()
+
+
+def test_paired_starts_are_shared_and_others_are_not(tiny_target):
+    """The same text under another name: only an unpaired start tells them apart."""
+    twins = ("Ada Roe", "ADA ROE")  # the tokenizer lowers case
+    paired = invert(tiny_target, twins, SMALL)["inversion.S"]
+    unpaired = invert(tiny_target, twins, changed(paired_starts=False))["inversion.S"]
+    assert paired[0] == paired[1]
+    assert unpaired[0] != unpaired[1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"restarts": 3},
+        {"learning_rate": 0.1},
+        {"start_resolution": 4},
+        {"total_variation": 1.0},
+        {"augmentations": 1},
+        {"paired_starts": False},
+        {"prompt": "{}"},
+    ],
+)
+def test_every_option_moves_the_result(tiny_target, other):
+    base, moved = (invert(tiny_target, TEXTS[:2], spec) for spec in (SMALL, changed(**other)))
+    assert (base["inversion.S"] != moved["inversion.S"]).any()
+
+
+def test_total_variation_smooths(tiny_target):
+    """A strong weight leaves less room to climb."""
+    free, smooth = (
+        invert(tiny_target, TEXTS, changed(steps=20, total_variation=weight))["inversion.S"].mean()
+        for weight in (0.0, 20.0)
+    )
+    assert smooth < free
+
+
+def test_curve_follows_the_image_and_not_its_views(tiny_target):
+    """With augmentations too, the last mark is the final cosine of the image itself."""
+    found = invert(tiny_target, TEXTS, changed(augmentations=2, curve=(0.5, 1.0)))
+    np.testing.assert_allclose(found["inversion.curve"][:, 1:], found["inversion.S"], atol=1e-6)
+    half = invert(tiny_target, TEXTS, changed(augmentations=2, steps=3))["inversion.S"]
+    np.testing.assert_allclose(found["inversion.curve"][:, :1], half, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("restarts", 0),
+        ("steps", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("start_resolution", 0),
+        ("start_resolution", 33),
+        ("total_variation", -1.0),
+        ("augmentations", -1),
+        ("curve", (0.0, 1.0)),
+        ("curve", (1.5,)),
+    ],
+)
+def test_options_out_of_range_are_named(tiny_target, option, value):
+    with pytest.raises(RequestError, match=rf"inversion\.{option}: .*expected"):
+        invert(tiny_target, TEXTS, changed(**{option: value}))
+
+
+def test_progress_counts_texts(tiny_target):
+    steps = []
+    columns(tiny_target, TEXTS, SMALL, 8, steps.append)
+    assert sum(steps) == len(TEXTS)
+    assert len(steps) > 1
+
+
+def test_no_text_gives_empty_columns(tiny_target):
+    found = invert(tiny_target, (), SMALL)
+    assert found["inversion.S"].shape == (0, 1)
+    assert found["inversion.curve"].shape == (0, 4)
+
+
+def test_works_on_a_resnet(make_folder):
+    from tuni.model.target import load_target
+
+    vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
+    target = load_target(make_folder(vision_cfg=vision))
+    spec = changed(steps=3, restarts=1)
+    found = invert(target, TEXTS[:1], spec)["inversion.S"]
+    np.testing.assert_allclose(found[0], plain(target, TEXTS[0], spec)[0][0, -1], atol=1e-5)

@@ -1,0 +1,171 @@
+"""Equal specs have equal JSON and hashes, and whatever moves a feature moves a hash."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuni.errors import SpecMismatch
+from tuni.features.spec import (
+    FeatureSpec,
+    GeometrySpec,
+    HiddenSpec,
+    InversionSpec,
+    JacobianSpec,
+    NeighbourParts,
+    NoiseSpec,
+    canonical_json,
+    digest,
+    family_of,
+)
+
+WORDS = st.lists(st.text(min_size=1, max_size=8), max_size=3).map(tuple)
+PROMPTS = st.lists(st.text(max_size=8).map("{{}} {}".format), min_size=1, max_size=3).map(tuple)
+COUNTS = st.integers(0, 2**31 - 1)
+NUMBERS = st.floats(0, 1e6, allow_nan=False)
+SPECS = st.builds(
+    FeatureSpec,
+    parts=st.lists(st.builds(NeighbourParts, st.text(), WORDS, WORDS), max_size=2).map(tuple),
+    precision=st.sampled_from(["fp32", "bf16"]),
+    batch=COUNTS,
+    hidden=st.none() | st.builds(HiddenSpec, PROMPTS, st.just((0,)), COUNTS),
+    noise=st.none() | st.builds(NoiseSpec, PROMPTS, COUNTS, NUMBERS, COUNTS, COUNTS),
+    jacobian=st.none() | st.builds(JacobianSpec, PROMPTS, COUNTS, COUNTS, COUNTS),
+    geometry=st.none()
+    | st.builds(GeometrySpec, PROMPTS, PROMPTS, st.none() | st.text(), st.just((4, 16))),
+    inversion=st.none()
+    | st.builds(
+        InversionSpec,
+        learning_rate=NUMBERS,
+        start_resolution=st.none() | COUNTS,
+        paired_starts=st.booleans(),
+        curve=st.lists(NUMBERS, max_size=3).map(tuple),
+    ),
+)
+WHOLE = FeatureSpec(
+    parts=(NeighbourParts("*", ("Ada",), ("Roe",)),),
+    geometry=GeometrySpec(("{}",), ("{}", "a photo of {}")),
+    inversion=InversionSpec(),
+)
+
+
+@given(SPECS)
+def test_a_spec_comes_back_from_its_json_equal(spec):
+    again = FeatureSpec.from_json(spec.to_json())
+    assert again == spec
+    assert again.hash == spec.hash
+    assert again.to_json() == spec.to_json()
+
+
+@given(SPECS)
+def test_json_of_another_writer_gives_the_same_spec(spec):
+    other = json.dumps(json.loads(spec.to_json()), indent=2)
+    assert FeatureSpec.from_json(other) == spec
+
+
+@given(SPECS, SPECS)
+def test_hashes_are_equal_where_specs_are_and_only_there(one, other):
+    assert (one.hash == other.hash) == (one.to_json() == other.to_json())
+
+
+def without(key):
+    def change(content):
+        del content[key]
+
+    return change
+
+
+def put(*path):
+    *keys, last, value = path
+
+    def change(content):
+        for key in keys:
+            content = content[key]
+        content[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without("batch"),
+        put("unknown", 1),
+        put("batch", "256"),
+        put("batch", 256.5),
+        put("batch", True),
+        put("batch", None),
+        put("precision", "fp16"),
+        put("hidden", []),
+        put("hidden", "prompts", 3),
+        put("hidden", "layers", [0.5]),
+        put("noise", "sigma", "x"),
+        put("parts", [{"stratum": "*"}]),
+        put("parts", None),
+    ],
+)
+def test_json_that_is_no_spec_is_refused(change):
+    content = json.loads(WHOLE.to_json())
+    change(content)
+    with pytest.raises(SpecMismatch, match="feature spec"):
+        FeatureSpec.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "3", '"x"'])
+def test_text_that_is_no_object_is_refused(text):
+    with pytest.raises(SpecMismatch):
+        FeatureSpec.from_json(text)
+
+
+def test_a_familys_hash_moves_with_what_moves_its_columns_alone():
+    noisier = replace(WHOLE, noise=NoiseSpec(sigma=0.5))
+    assert noisier.family_hash("noise") != WHOLE.family_hash("noise")
+    assert noisier.family_hash("hidden") == WHOLE.family_hash("hidden")
+    for changed in (
+        replace(WHOLE, batch=8),
+        replace(WHOLE, precision="bf16"),
+        replace(WHOLE, parts=()),
+    ):
+        for family in WHOLE.families:
+            assert changed.family_hash(family) != WHOLE.family_hash(family)
+
+
+def test_two_families_of_equal_settings_share_no_hash():
+    assert len({WHOLE.family_hash(family) for family in WHOLE.families}) == 5
+
+
+def test_families_are_those_that_are_set_and_prompts_come_once():
+    assert set(WHOLE.families) == {"hidden", "geometry", "noise", "jacobian", "inversion"}
+    assert replace(WHOLE, noise=None, inversion=None).families == ("hidden", "geometry", "jacobian")
+    assert len(set(WHOLE.prompts)) == len(WHOLE.prompts)
+    assert {"{}", "a photo of {}"} <= set(WHOLE.prompts)
+
+
+@pytest.mark.parametrize(
+    ("column", "family"),
+    [
+        ("hidden.0", "hidden"),
+        ("hidden.norm~0.375", "hidden"),
+        ("noise", "noise"),
+        ("jacobian_relative~0.5", "jacobian"),
+        ("geometry.bank_residual_16", "geometry"),
+        ("inversion.S", "inversion"),
+    ],
+)
+def test_a_column_belongs_to_its_family(column, family):
+    assert family_of(column) == family
+
+
+@pytest.mark.parametrize("column", ["", "hiddenness", "noises", "x.hidden", "~0.5"])
+def test_a_column_of_no_family_is_refused(column):
+    with pytest.raises(SpecMismatch, match="unknown"):
+        family_of(column)
+
+
+def test_canonical_json_knows_no_order_of_keys_and_no_nan():
+    assert canonical_json({"b": 1, "a": "ü"}) == '{"a":"ü","b":1}'
+    assert digest({"b": 1, "a": 2}) == digest({"a": 2, "b": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"a": float("nan")})

@@ -1,0 +1,1 @@
+"""Testbeds with known members, and the methods that ours is compared with."""

@@ -1,0 +1,133 @@
+"""One family's extraction: which texts it needs, in which blocks, and the means over neighbours.
+
+The one law: every distinct text is encoded once, and a mean adds its neighbours in a fixed order.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuni.errors import SpecMismatch
+from tuni.features import geometry, hidden_states, inversion, stability
+from tuni.features.spec import Family, FeatureSpec
+from tuni.model.target import Target
+from tuni.pictures.bank import Bank
+from tuni.progress import Progress
+from tuni.texts.names import parse_name
+from tuni.texts.neighbours import neighbours, parts_for
+
+Columns = dict[str, NDArray[np.float32]]
+
+OTHER_LASTS, OTHER_FIRSTS = ".other_lasts", ".other_firsts"
+NEIGHBOURED: frozenset[Family] = frozenset({"hidden", "noise", "jacobian"})
+_BLOCK = 16384  # distinct texts whose columns are held at once
+# Inversion costs up to seconds a text: what is done should survive an interruption.
+_COSTLY_BLOCK = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FamilyWork:
+    """How to extract one family.
+
+    Attributes:
+        target: The audited checkpoint.
+        spec: What to extract.
+        family: The family; the spec holds it.
+        bank: The bank that the spec's geometry names.
+        progress: Draws the stage.
+        paired: Whether the means over neighbours are wanted; texts then have two parts.
+    """
+
+    target: Target
+    spec: FeatureSpec
+    family: Family
+    bank: Bank | None
+    progress: Progress
+    paired: bool
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Templates of the family, the longest included."""
+        if self.family == "geometry":
+            return () if self.spec.geometry is None else self.spec.geometry.many_prompts
+        if self.family == "inversion":
+            return () if self.spec.inversion is None else (self.spec.inversion.prompt,)
+        found: tuple[str, ...] = getattr(self.spec, self.family).prompts
+        return found
+
+    def needed(self, text: str) -> tuple[str, ...]:
+        """The text and, where they are wanted, its neighbours."""
+        return (text, *(other for kind in self._around(text) for other in kind))
+
+    def blocks(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Columns]]:
+        """Columns of distinct, sorted texts, block by block, in their order."""
+        if self.paired:
+            if texts:
+                yield texts, self._with_neighbours(texts)
+            return
+        size = _COSTLY_BLOCK if self.family == "inversion" else _BLOCK
+        with self._stage(len(texts)) as step:
+            for start in range(0, len(texts), size):
+                block = texts[start : start + size]
+                yield block, self._columns(block, step)
+
+    def _around(self, text: str) -> tuple[tuple[str, ...], ...]:
+        """Texts with other family parts, and with other given parts."""
+        if not self.paired:
+            return ()
+        name = parse_name(text)
+        parts = parts_for(name, {entry.stratum: entry for entry in self.spec.parts})
+        return neighbours(name, parts, getattr(self.spec, self.family).neighbours)
+
+    def _with_neighbours(self, texts: Sequence[str]) -> Columns:
+        """All texts at once, because they share neighbours; sums grow block by block."""
+        around = [self._around(text) for text in texts]
+        wanted = sorted({*texts, *(one for kinds in around for kind in kinds for one in kind)})
+        place = {text: row for row, text in enumerate(wanted)}
+        members = {
+            "": np.array([[place[text]] for text in texts]),
+            OTHER_LASTS: np.array([[place[one] for one in kinds[0]] for kinds in around]),
+            OTHER_FIRSTS: np.array([[place[one] for one in kinds[1]] for kinds in around]),
+        }
+        sums: dict[str, NDArray[np.float64]] = {}
+        with self._stage(len(wanted)) as step:
+            for start in range(0, len(wanted), _BLOCK):
+                found = self._columns(wanted[start : start + _BLOCK], step)
+                for name, array in found.items():
+                    for suffix, places in members.items():
+                        total = sums.setdefault(
+                            name + suffix, np.zeros((len(texts), array.shape[1]))
+                        )
+                        for column in (places - start).T:
+                            rows = np.flatnonzero((column >= 0) & (column < len(array)))
+                            total[rows] += array[column[rows]]
+        return {
+            name + suffix: (sums[name + suffix] / places.shape[1]).astype(np.float32)
+            for name in found
+            for suffix, places in members.items()
+        }
+
+    @contextmanager
+    def _stage(self, total: int) -> Iterator[Callable[[int], None]]:
+        if total:
+            with self.progress.stage(self.family, total) as step:
+                yield step
+        else:
+            yield lambda _units: None
+
+    def _columns(self, texts: Sequence[str], step: Callable[[int], None]) -> Columns:
+        target, spec, batch = self.target, self.spec, self.spec.batch
+        if self.family == "hidden" and spec.hidden is not None:
+            return hidden_states.columns(target, texts, spec.hidden, batch, step)
+        if self.family == "noise" and spec.noise is not None:
+            return stability.noise_columns(target, texts, spec.noise, batch, step)
+        if self.family == "jacobian" and spec.jacobian is not None:
+            return stability.jacobian_columns(target, texts, spec.jacobian, batch, step)
+        if self.family == "geometry" and spec.geometry is not None:
+            return geometry.columns(target, texts, spec.geometry, self.bank, batch, step)
+        if self.family == "inversion" and spec.inversion is not None:
+            return inversion.columns(target, texts, spec.inversion, batch, step)
+        raise SpecMismatch(f"feature spec: no family {self.family!r}", "add it to the spec")

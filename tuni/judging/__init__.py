@@ -1,0 +1,1 @@
+"""From a bundle, a model and a list to verdicts."""

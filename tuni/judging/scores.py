@@ -1,0 +1,115 @@
+"""From texts of one kind to their quantised scores by a bundle.
+
+The one law: a score depends on its text, the bundle and the checkpoint; the company that a text is
+extracted in moves nothing (`tuni.features.prompts` says what holds it still, the grid does the rest).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuni.detectors.bundle import Bundle, Scorer
+from tuni.detectors.score import ArrayModel, Floats, score
+from tuni.features.extract import FeatureCache, extract
+from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS, Columns
+from tuni.features.spec import Family, family_of
+from tuni.model.target import Target
+from tuni.pictures.bank import Bank
+from tuni.progress import SILENT, Progress
+from tuni.statistics.p_values import quantise
+
+
+def families_of(model: ArrayModel) -> frozenset[Family]:
+    """The feature families that a detector reads."""
+    return frozenset(family_of(name) for name in model.needed)
+
+
+def reads_neighbours(model: ArrayModel) -> bool:
+    """Whether a detector reads a mean over neighbours; else they need not be encoded."""
+    return any(name.endswith((OTHER_LASTS, OTHER_FIRSTS)) for name in model.needed)
+
+
+def text_scores(
+    bundle: Bundle,
+    target: Target,
+    texts: Sequence[str],
+    scorer: Scorer,
+    *,
+    paired: bool,
+    beside: Sequence[str] = (),
+    cache: FeatureCache | None = None,
+    progress: Progress = SILENT,
+) -> Floats:
+    """Quantised scores of texts of one kind.
+
+    Args:
+        bundle: Says what is extracted.
+        target: The checkpoint.
+        texts: n texts of one kind, n >= 1.
+        scorer: The bundle's for that kind.
+        paired: Whether the texts have two parts and more, and so neighbours.
+        beside: Further texts of the kind to extract in the same call, for the cache: neighbours
+            that they share with ``texts`` are then encoded once.
+        cache: Keeps features between calls.
+        progress: Draws the stages.
+
+    Returns:
+        Shape (n,); higher is nearer to "trained on".
+
+    Raises:
+        TextError: As `extract`.
+    """
+    table = extract(
+        target,
+        [*texts, *beside],
+        bundle.feature_spec,
+        families=families_of(scorer.model),
+        neighbours=paired and reads_neighbours(scorer.model),
+        bank=bank_of(bundle),
+        cache=cache,
+        progress=progress,
+    )
+    return quantise(score(scorer.model, table.head(len(texts)).columns), scorer.quantum)
+
+
+class KeptFeatures:
+    """A feature cache in memory in front of another: what came out of one call serves the next."""
+
+    def __init__(self, behind: FeatureCache | None) -> None:
+        """Start empty.
+
+        Args:
+            behind: Asked for what is not in memory, and given whatever is put.
+        """
+        self._behind = behind
+        self._kept: dict[tuple[str, str], Columns] = {}
+
+    def get(self, family_key: str, texts: Sequence[str]) -> Mapping[str, Columns]:
+        """Columns of those texts that are known under the key."""
+        known = {
+            text: self._kept[family_key, text] for text in texts if (family_key, text) in self._kept
+        }
+        rest = [text for text in texts if text not in known]
+        if rest and self._behind is not None:
+            for text, columns in self._behind.get(family_key, rest).items():
+                known[text] = self._kept[family_key, text] = columns
+        return known
+
+    def put(
+        self, family_key: str, texts: Sequence[str], columns: Mapping[str, NDArray[np.float32]]
+    ) -> None:
+        """Keep columns of n texts under the key."""
+        for row, text in enumerate(texts):
+            self._kept[family_key, text] = {name: array[row] for name, array in columns.items()}
+        if self._behind is not None:
+            self._behind.put(family_key, texts, columns)
+
+
+def bank_of(bundle: Bundle) -> Bank | None:
+    """The bank that the bundle's geometry reads, or None."""
+    geometry = bundle.feature_spec.geometry
+    if bundle.bank is None or geometry is None or geometry.bank_digest is None:
+        return None
+    embeddings = bundle.bank.astype(np.float32)
+    return Bank(embeddings, geometry.bank_digest, len(embeddings))

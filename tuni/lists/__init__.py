@@ -1,0 +1,1 @@
+"""Lists of texts: reading, writing, labels, division into sets."""

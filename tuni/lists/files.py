@@ -1,0 +1,175 @@
+"""A list in a file, read row by row: CSV, Parquet or JSON Lines, by the file's suffix.
+
+The one law: a list of any length takes the memory of a few thousand rows, and can be read again.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tuni.errors import TextError
+from tuni.lists.csv_rows import CsvRows, Wrong, check_columns, lines, require_unchanged, stamp
+from tuni.texts.text import refusal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PARQUET = (".parquet", ".pq")
+JSON_LINES = (".jsonl", ".ndjson")
+BATCH = 2048  # rows of Parquet that are held at once
+
+Row = Mapping[str, Any]  # Any: what a cell of such a file may hold
+
+
+class SubjectFile(Protocol):
+    """A table with a column ``text`` that can be read again and again.
+
+    Attributes:
+        columns: All of them, in the file's order.
+        unit: What a row's number counts: ``"line"`` or ``"row"``.
+        types: Arrow types of the columns, or None where the file has none.
+    """
+
+    columns: tuple[str, ...]
+    unit: str
+    types: "Mapping[str, pa.DataType] | None"
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """Each row with its number, from 1; a value that is not there is None.
+
+        Raises:
+            TextError: The file is not such a table, or was changed since it was opened.
+        """
+        ...
+
+
+def open_subjects(path: Path) -> SubjectFile:
+    """Open a list.
+
+    Args:
+        path: Its suffix says what it is: Parquet (.parquet, .pq), JSON Lines (.jsonl, .ndjson),
+            and CSV in UTF-8 with a header for every other one.
+
+    Raises:
+        TextError: No file, not of that kind, or without a column ``text``.
+    """
+    suffix = path.suffix.lower()
+    if suffix in PARQUET:
+        return ParquetRows(path)
+    if suffix in JSON_LINES:
+        return JsonLinesRows(path)
+    return CsvRows(path)
+
+
+def text_refusal(value: object) -> str | None:
+    """Why a cell of the column ``text`` may not be scored, or None."""
+    if value is not None and not isinstance(value, str):
+        return "text is not a string"
+    reason = refusal(value or "")
+    return None if reason is None else f"text {reason}"
+
+
+class ParquetRows:
+    """A Parquet file; see `SubjectFile`."""
+
+    unit = "row"
+
+    def __init__(self, path: Path) -> None:
+        """Read the schema.
+
+        Raises:
+            TextError: Not Parquet, or no column of texts.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._path = path
+        self._stamp = stamp(path)
+        with _readable(path), pq.ParquetFile(path) as file:
+            schema, count = file.schema_arrow, file.metadata.num_rows
+        self.columns = tuple(schema.names)
+        check_columns(path, self.columns, ("text",), "name the column of names text")
+        plain = {field.name: _plain(field.type) for field in schema}
+        self.types: Mapping[str, pa.DataType] | None = plain
+        if plain["text"] not in (pa.string(), pa.large_string(), pa.string_view()):
+            raise TextError(f"{path.name}: column text holds no texts", "make it a string column")
+        if not count:
+            raise TextError(f"{path.name}: has no rows", "add a row for each text")
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """See `SubjectFile.rows`."""
+        import pyarrow.parquet as pq
+
+        number = 0
+        with _readable(self._path), pq.ParquetFile(self._path, pre_buffer=False) as file:
+            for batch in file.iter_batches(BATCH):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+        require_unchanged(self._path, self._stamp)
+
+
+class JsonLinesRows:
+    """JSON Lines: an object in each line; see `SubjectFile`."""
+
+    unit = "line"
+    types: "Mapping[str, pa.DataType] | None" = None
+
+    def __init__(self, path: Path) -> None:
+        """Read the file once, to know its columns.
+
+        Raises:
+            TextError: A line is no JSON object, or none has a key ``text``.
+        """
+        self._path = path
+        self._stamp = stamp(path)
+        names: dict[str, None] = {}
+        wrong = Wrong(path)
+        for line, row in self._parsed():
+            if row is None:
+                wrong.add(line, "is not a JSON object")
+            else:
+                names |= dict.fromkeys(row)
+        wrong.refuse()
+        if not names:
+            raise TextError(f"{path.name}: is empty", 'write {"text": …} for each text')
+        self.columns = tuple(names)
+        check_columns(path, self.columns, ("text",), 'write {"text": …} for each text')
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """See `SubjectFile.rows`."""
+        for line, row in self._parsed():
+            yield line, row or {}
+        require_unchanged(self._path, self._stamp)
+
+    def _parsed(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
+        for number, line in enumerate(lines(self._path, "save it as JSON Lines in UTF-8"), 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            yield number, row if isinstance(row, dict) else None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what Arrow and the system say about a file into a `TextError`."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        raise TextError(
+            f"{path.name}: cannot be read as Parquet ({type(error).__name__})", "write it again"
+        ) from None  # the cause may quote the file
+
+
+def _plain(kind: "pa.DataType") -> "pa.DataType":
+    """The type of the values of a dictionary-encoded column."""
+    import pyarrow as pa
+
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -1,0 +1,1 @@
+"""The model under audit: checkpoint, settings, towers, target."""

@@ -1,0 +1,1 @@
+"""Pictures: reading, embedding, the generic bank, whose they are."""

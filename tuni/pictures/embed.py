@@ -1,0 +1,66 @@
+"""Pictures as the model sees them, and names to compare them with.
+
+The one law: a picture's embedding does not depend on the pictures beside it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from tuni.features.prompt_embeddings import prompt_embeddings
+from tuni.features.spec import PLAIN_PROMPTS
+from tuni.model.target import Target
+
+BATCH = 16
+
+
+def embed_pictures(
+    target: Target,
+    pictures: Iterable[Image.Image],
+    step: Callable[[int], None] = lambda _units: None,
+) -> Tensor:
+    """Unit embeddings of pictures.
+
+    Args:
+        target: The audited checkpoint.
+        pictures: Upright RGB, at least one; `BATCH` of them are held at once.
+        step: Told the number of pictures just encoded.
+
+    Returns:
+        float32, on the CPU, shape ``(n, embed_dim)``.
+    """
+    found = []
+    left = iter(pictures)
+    while some := list(islice(left, BATCH)):
+        found.append(embed_pixels(target, [target.preprocess(one) for one in some]))
+        step(len(some))
+    return torch.cat(found)
+
+
+def embed_pixels(target: Target, pixels: list[Tensor]) -> Tensor:
+    """The same of up to `BATCH` prepared pictures, in a pass of fixed shape: company is mute."""
+    rows = [pixels[i % len(pixels)] for i in range(BATCH)]
+    with torch.no_grad():
+        found = target.encode_images(torch.stack(rows).to(target.device))
+    return found[: len(pixels)].float().cpu()
+
+
+def embed_names(target: Target, texts: Sequence[str], batch: int) -> NDArray[np.float32]:
+    """Mean unit embeddings of names under plain prompts, to be compared with pictures.
+
+    Args:
+        target: The audited checkpoint.
+        texts: n names.
+        batch: Sequences per forward pass.
+
+    Returns:
+        Shape ``(n, embed_dim)``.
+    """
+    mean = prompt_embeddings(target, texts, PLAIN_PROMPTS, batch).mean(dim=1)
+    return np.asarray(functional.normalize(mean, dim=-1).numpy(), dtype=np.float32)

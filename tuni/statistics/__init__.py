@@ -1,0 +1,1 @@
+"""Numbers alone: p-values, intervals, ROC, comparison, checks."""

@@ -1,0 +1,225 @@
+"""What a detector is worth on labelled texts that neither its fit nor its choice ever saw.
+
+The one law: no figure without its interval or its count, and no rate finer than the sample
+supports.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
+
+from tuni.errors import UnusableScores
+from tuni.seeds import derive_seed
+from tuni.statistics.comparison import paired
+from tuni.statistics.intervals import Interval, Rate, share
+from tuni.statistics.list_evidence import ListEvidence, list_evidence
+from tuni.statistics.null_check import NullCheck, TwoSample, null_check, two_sample
+from tuni.statistics.p_values import Floats, finite
+from tuni.statistics.roc import auc, auc_interval, tpr_at
+from tuni.statistics.spelling import BlindGate, blind_gate
+
+NONMEMBER_FPRS = (0.1, 0.05, 0.01, 0.001)
+POWERS = (0.5, 0.8)
+LEAST_PER_COUNT = 10  # members with one number of captions, below which it decides nothing (ours)
+LEAST_FOR_GATE = 5  # of each kind: the blind classifier is cross-validated in five folds
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionPower:
+    """Members with one number of training captions.
+
+    Attributes:
+        captions: Captions of each of these members.
+        found: Share of them with p at or below the operating point.
+    """
+
+    captions: int
+    found: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """Members against one kind of texts that were not trained on.
+
+    Attributes:
+        name: The kind.
+        accused: Share of it with p at or below the operating point.
+        auc: Chance that a member scores above one of them.
+        auc_interval: 95 %, bootstrap.
+        tpr_at_fpr: (rate, share of members above it), the rate being of this kind; None where
+            they are too few for the rate.
+    """
+
+    name: str
+    accused: Rate
+    auc: float
+    auc_interval: Interval
+    tpr_at_fpr: tuple[tuple[float, Rate | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """All figures of one detector on labelled-test.
+
+    Attributes:
+        operating_point: p at or below which a text gets a finding.
+        members: Labelled members.
+        nonmembers: Labelled non-members.
+        auc: Chance that a member scores above a non-member.
+        auc_interval: 95 %, bootstrap.
+        tpr_at_nonmember_fpr: (rate, share of members above it); None where the non-members are
+            too few for the rate.
+        found: Share of members with a finding, thresholds from decoys; the paper's recall.
+        nonmember_fpr: Share of non-members with the same finding.
+        precision: Share of members among the findings; None without findings.
+        accuracy: Share of texts judged rightly.
+        by_captions: Power by training captions, fewest first.
+        captions_for_power: (power, fewest captions with that power, by a fit that never falls
+            as captions rise); None where no count reaches it or counts are unknown.
+        groups: Members against named groups of non-members, then against texts that nobody
+            labelled, such as decoys and gibberish.
+        labelled: Names of the former.
+        null: Realised rate against its law, p-values against the bundle's decoys alone.
+        shape: Non-members' scores against the calibration decoys'.
+        blind: Detector against a classifier that sees the spelling alone; None with too few
+            texts.
+        as_list: What would be said of these texts as a list whose labels nobody knows: its bound
+            must not exceed ``members``.
+    """
+
+    operating_point: float
+    members: int
+    nonmembers: int
+    auc: float
+    auc_interval: Interval
+    tpr_at_nonmember_fpr: tuple[tuple[float, Rate | None], ...]
+    found: Rate
+    nonmember_fpr: Rate
+    precision: Rate | None
+    accuracy: Rate
+    by_captions: tuple[CaptionPower, ...]
+    captions_for_power: tuple[tuple[float, int | None], ...]
+    groups: tuple[GroupFigures, ...]
+    labelled: tuple[str, ...]
+    null: NullCheck
+    shape: TwoSample
+    blind: BlindGate | None
+    as_list: ListEvidence
+
+    def to_dict(self) -> dict[str, Any]:  # Any: JSON values
+        """Plain JSON values with stable keys."""
+        return asdict(self)
+
+
+def evaluate(
+    texts: Sequence[str],
+    members: ArrayLike,
+    scores: ArrayLike,
+    p_decoy: ArrayLike,
+    p_single: ArrayLike,
+    calibration: ArrayLike,
+    *,
+    operating_point: float,
+    seed: int,
+    captions: Sequence[int | None] = (),
+    groups: Sequence[str] = (),
+    others: Mapping[str, tuple[ArrayLike, ArrayLike]] = MappingProxyType({}),
+) -> Evaluation:
+    """Measure a detector on labelled texts.
+
+    Args:
+        texts: n distinct labelled texts.
+        members: Shape (n,), booleans; both kinds must occur.
+        scores: Shape (n,); higher is nearer to "trained on".
+        p_decoy: The p-values that verdicts are given by, shape (n,).
+        p_single: p-values against the calibration decoys alone, shape (n,).
+        calibration: Scores of the calibration decoys, shape (m,).
+        operating_point: p at or below which a text gets a finding.
+        seed: Seed of bootstrap and folds.
+        captions: Training captions by text, None where unknown; or nothing.
+        groups: A word by text, "" for none; or nothing.
+        others: Scores and p-values of unlabelled texts that were not trained on, by kind.
+
+    Raises:
+        UnusableScores: Shapes differ, a score is not finite, or one kind does not occur.
+    """
+    (values, p, single), labels = paired((scores, p_decoy, p_single), members)
+    for name, column in (("captions", captions), ("groups", groups)):
+        if len(column) not in (0, len(labels)):
+            raise UnusableScores(
+                f"{name}: {len(column)} for {len(labels)} texts", "give one per text, or none"
+            )
+    found = p <= operating_point
+    decoys = finite(calibration, "calibration scores", minimum=1)
+    pos, neg = values[labels], values[~labels]
+    counts = _caption_power(captions, labels, found)
+    words = np.array(groups if groups else [""] * len(labels))
+    kinds: dict[str, tuple[Floats, Floats]] = {}
+    named = tuple(sorted({word for word in words[~labels].tolist() if word}))
+    for word in named:
+        rows = ~labels & (words == word)
+        kinds[word] = values[rows], p[rows]
+    for word, (own, its_p) in others.items():
+        kinds[word] = finite(own, f"scores of {word}"), finite(its_p, f"p-values of {word}")
+    gate = None
+    if min(len(pos), len(neg)) >= LEAST_FOR_GATE:
+        gate = blind_gate(values, texts, labels, derive_seed(seed, "blind gate"))
+    return Evaluation(
+        operating_point=operating_point,
+        members=len(pos),
+        nonmembers=len(neg),
+        auc=auc(pos, neg),
+        auc_interval=auc_interval(pos, neg, derive_seed(seed, "auc")),
+        tpr_at_nonmember_fpr=tuple((at, tpr_at(pos, neg, at)) for at in NONMEMBER_FPRS),
+        found=share(found[labels]),
+        nonmember_fpr=share(found[~labels]),
+        precision=share(labels[found]) if found.any() else None,
+        accuracy=share(found == labels),
+        by_captions=counts,
+        captions_for_power=tuple((power, _fewest(counts, power)) for power in POWERS),
+        groups=tuple(
+            GroupFigures(
+                name=word,
+                accused=share(its_p <= operating_point),
+                auc=auc(pos, own),
+                auc_interval=auc_interval(pos, own, derive_seed(seed, f"auc {word}")),
+                tpr_at_fpr=tuple((at, tpr_at(pos, own, at)) for at in NONMEMBER_FPRS),
+            )
+            for word, (own, its_p) in kinds.items()
+        ),
+        labelled=named,
+        null=null_check(single[~labels], len(decoys), operating_point),
+        shape=two_sample(neg, decoys),
+        blind=gate,
+        as_list=list_evidence(Counter(p.tolist()), len(decoys), operating_point),
+    )
+
+
+def _caption_power(
+    captions: Sequence[int | None], labels: NDArray[np.bool_], found: NDArray[np.bool_]
+) -> tuple[CaptionPower, ...]:
+    rows: Mapping[int, list[bool]] = {
+        count: [] for count in sorted({count for count in captions if count})
+    }
+    for row, count in enumerate(captions):
+        if count and labels[row]:
+            rows[count].append(bool(found[row]))
+    return tuple(CaptionPower(count, share(marks)) for count, marks in rows.items() if marks)
+
+
+def _fewest(counts: Sequence[CaptionPower], power: float) -> int | None:
+    """Fewest captions at which the isotonic fit of the power reaches ``power`` (ours)."""
+    counts = [entry for entry in counts if entry.found.n >= LEAST_PER_COUNT]
+    if not counts:
+        return None
+    fit = isotonic_regression(
+        [entry.found.value for entry in counts], weights=[entry.found.n for entry in counts]
+    ).x
+    reached = np.flatnonzero(fit >= power - 1e-9)
+    return counts[reached[0]].captions if len(reached) else None

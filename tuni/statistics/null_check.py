@@ -1,0 +1,130 @@
+"""Are known non-members accused no more often than the p-values promise?
+
+The one law: validity is one-sided. A rate above the nominal one refutes the tool; a rate below
+it costs power and is reported, never counted as a failure.
+
+Why beta-binomial (ours, from the ranks): p = r / (m + 1) with r the rank of a text's score among
+the m calibration scores, so p <= alpha exactly where the score lies above the a-th highest
+calibration score, a = floor(alpha (m + 1)). For exchangeable continuous scores the share of
+non-members beyond that order statistic is Beta(a, m + 1 - a). All n texts are judged against the
+same m scores, so the number of rejections is binomial given that share: beta-binomial. Ties only
+lower it.
+"""
+
+import math
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+from scipy.stats import betabinom, ks_2samp
+
+from tuni.errors import UnusableScores
+from tuni.statistics.intervals import Rate, share
+from tuni.statistics.p_values import finite
+
+REFUTED = 0.01  # a validity p at or below this refutes the nominal rate (ours)
+_EXACT_CELLS = 1_000_000  # beyond this many pairs the asymptotic law is used
+
+
+@dataclass(frozen=True, slots=True)
+class NullCheck:
+    """Rejections among known non-members against their law under exchangeability.
+
+    Attributes:
+        nominal: Rate that p <= nominal promises.
+        attained: The rate that m calibration scores can attain, a / (m + 1) <= nominal.
+        n_calibration: Calibration scores m, shared by all texts.
+        rejected: Share of non-members with p <= nominal, with its Clopper-Pearson interval.
+        validity_p: P(at least as many rejections) if the p-values are valid: small refutes them.
+        conservatism_p: P(at most as many rejections): small says that power is given away.
+        valid: ``validity_p`` is above `REFUTED`.
+    """
+
+    nominal: float
+    attained: float
+    n_calibration: int
+    rejected: Rate
+    validity_p: float
+    conservatism_p: float
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TwoSample:
+    """Kolmogorov-Smirnov tests of non-members' scores against the calibration scores.
+
+    Attributes:
+        distance: Largest gap between the two distribution functions, in [0, 1].
+        p: Two-sided p-value: small says that the decoys do not stand for the non-members.
+        distance_above: Largest gap in the harmful direction, non-members above the decoys.
+        p_above: One-sided p-value of that gap.
+        n: Non-members.
+        n_calibration: Calibration scores.
+    """
+
+    distance: float
+    p: float
+    distance_above: float
+    p_above: float
+    n: int
+    n_calibration: int
+
+
+def null_check(p_nonmembers: ArrayLike, n_calibration: int, nominal: float) -> NullCheck:
+    """Check the realised rate of known non-members at one nominal rate.
+
+    Args:
+        p_nonmembers: Single-source conformal p-values of known non-members that had no part in
+            any choice, shape (n,), n >= 1. The larger of several p-values is conservative.
+        n_calibration: Size m of the calibration set that they share, at least 1.
+        nominal: Nominal rate in (0, 1).
+
+    Raises:
+        UnusableScores: No p-value, or one outside [0, 1], or no calibration score.
+    """
+    p = finite(p_nonmembers, "p-values of non-members", minimum=1)
+    if p.min() < 0.0 or p.max() > 1.0:
+        raise UnusableScores("p-values of non-members: outside 0 to 1", "pass p-values, not scores")
+    if n_calibration < 1:
+        raise UnusableScores("calibration scores: none", "calibrate with decoys first")
+    rejected = share(p <= nominal)
+    beyond = math.floor(nominal * (n_calibration + 1) + 1e-9)
+    if beyond == 0:  # no p-value can be that small
+        validity, conservatism = (1.0 if rejected.hits == 0 else 0.0), 1.0
+    else:
+        law = betabinom(rejected.n, beyond, n_calibration + 1 - beyond)
+        validity, conservatism = float(law.sf(rejected.hits - 1)), float(law.cdf(rejected.hits))
+    return NullCheck(
+        nominal=nominal,
+        attained=beyond / (n_calibration + 1),
+        n_calibration=n_calibration,
+        rejected=rejected,
+        validity_p=min(max(validity, 0.0), 1.0),
+        conservatism_p=min(max(conservatism, 0.0), 1.0),
+        valid=validity > REFUTED,
+    )
+
+
+def two_sample(nonmembers: ArrayLike, calibration: ArrayLike) -> TwoSample:
+    """Compare whole distributions: do decoys score as known non-members do?
+
+    Args:
+        nonmembers: Scores of known non-members, shape (n,), n >= 1.
+        calibration: Calibration scores, shape (m,), m >= 1.
+
+    Raises:
+        UnusableScores: An array is empty or not finite.
+    """
+    known = finite(nonmembers, "scores of non-members", minimum=1)
+    decoys = finite(calibration, "calibration scores", minimum=1)
+    method = "exact" if len(known) * len(decoys) <= _EXACT_CELLS else "asymp"
+    both = ks_2samp(known, decoys, method=method)
+    # "less": the distribution function of the first lies below, its scores therefore above.
+    above = ks_2samp(known, decoys, alternative="less", method=method)
+    return TwoSample(
+        distance=float(both.statistic),
+        p=float(both.pvalue),
+        distance_above=float(above.statistic),
+        p_above=float(above.pvalue),
+        n=len(known),
+        n_calibration=len(decoys),
+    )

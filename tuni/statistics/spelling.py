@@ -1,0 +1,293 @@
+"""What the spelling of the texts alone gives away, without the model.
+
+The one law: where labels, or decoys and list, can be told apart without the checkpoint, nothing
+may be claimed about the checkpoint from them. Results depend on the set of texts, never on the
+order of the rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from math import sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
+from scipy.stats import norm
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion
+
+from tuni.errors import TooFewTexts, UnusableScores
+from tuni.seeds import derive_seed
+from tuni.statistics.comparison import paired_auc_difference
+from tuni.statistics.p_values import Floats
+from tuni.statistics.roc import auc_interval
+from tuni.texts.names import parse_name
+from tuni.texts.text import canonical
+
+FOLDS = 5
+REPEATS = 5  # of the folds, for few labels: one draw of five folds is itself a lottery (ours)
+FEW_LABELS = 400
+# Lower end of the blind AUC's interval above which labels count as separable (ours).
+BLIND_BOUND = 0.6
+
+# Lower end of the decoy check's AUC above which verdicts are withheld (ours). How often either
+# bound trips by chance is not established: tests/tuni/test_blind.py draws a few dozen cases.
+DECOY_BOUND = 0.6
+LEAST_CHECKED = 20  # a shorter list cannot show whether decoys resemble it (ours)
+MOST_CHECKED = 1000  # of the list and of the decoys: more only costs time
+BLOCKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class BlindGate:
+    """Does the detector separate the labels better than their spelling does?
+
+    Attributes:
+        blind_auc: Cross-validated AUC of the model-free classifier.
+        detector_auc: AUC of the detector on the same texts.
+        blind_low: Lower end of its 95 % interval.
+        blind_high: Upper end.
+        difference: detector - max(blind, .5).
+        low: Lower end of the 95 % interval of the difference (paired bootstrap).
+        high: Upper end.
+        tripped: The claim is withheld.
+        reason: Why it tripped, in words; empty where it did not.
+        members: Texts known to be in the training set.
+        nonmembers: Texts known not to be.
+    """
+
+    blind_auc: float
+    detector_auc: float
+    blind_low: float
+    blind_high: float
+    difference: float
+    low: float
+    high: float
+    tripped: bool
+    reason: str
+    members: int
+    nonmembers: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecoyCheck:
+    """Can the decoys be told from the list by spelling alone?
+
+    Attributes:
+        auc: Cross-validated AUC of list against decoys, no name part seen in training; .5 where
+            nothing was checked.
+        low: Lower end of its one-sided 95 % interval (DeLong et al. 1988).
+        bound: What ``low`` may not exceed.
+        tripped: ``low`` lies above the bound: verdicts are withheld.
+        checked: False where there are too few texts to tell.
+        listed: Texts of the list that were compared.
+        decoys: Decoys that were compared.
+    """
+
+    auc: float
+    low: float
+    bound: float
+    tripped: bool
+    checked: bool
+    listed: int
+    decoys: int
+
+
+def blind_scores(texts: Sequence[str], members: ArrayLike, seed: int) -> Floats:
+    """Cross-validated scores of a classifier that sees the texts' spelling alone.
+
+    Character 1- to 4-grams, words, and the script and culture whose lists know the name (ours);
+    TF-IDF, logistic regression; stratified folds, repeated where labels are few. Each text is
+    scored only by classifiers that did not see it.
+
+    Args:
+        texts: Distinct labelled texts, n of them.
+        members: Shape (n,), booleans.
+        seed: Seed of the folds.
+
+    Returns:
+        Mean decision values, shape (n,); higher looks more like the members.
+
+    Raises:
+        TooFewTexts: Fewer than `FOLDS` members or non-members.
+        UnusableScores: Not one label per text.
+    """
+    labels: NDArray[np.bool_] = np.asarray(members, dtype=bool)
+    if labels.shape != (len(texts),):
+        raise UnusableScores(
+            f"labels: {labels.size} for {len(texts)} texts", "pass one label per text"
+        )
+    smaller = min(int(labels.sum()), int((~labels).sum()))
+    if smaller < FOLDS:
+        raise TooFewTexts(
+            f"labelled texts: {smaller} of the rarer kind, the blind gate needs {FOLDS}",
+            "label more texts of both kinds",
+        )
+    keys = [canonical(text) for text in texts]
+    order = np.array(sorted(range(len(keys)), key=lambda row: (keys[row], texts[row])))
+    ordered, known = [keys[row] for row in order], labels[order]
+    generator = np.random.default_rng(derive_seed(seed, "blind folds"))
+    repeats = REPEATS if len(texts) <= FEW_LABELS else 1
+    total = np.zeros(len(texts))
+    for _ in range(repeats):
+        fold = np.empty(len(texts), dtype=np.int64)
+        for kind in (True, False):
+            rows = np.flatnonzero(known == kind)
+            fold[generator.permutation(rows)] = np.arange(len(rows)) % FOLDS
+        for held in range(FOLDS):
+            total[fold == held] += _fit_and_score(ordered, known, fold != held, fold == held)
+    scores = np.empty(len(texts))
+    scores[order] = total / repeats
+    return scores
+
+
+def blind_gate(
+    detector_scores: ArrayLike, texts: Sequence[str], members: ArrayLike, seed: int
+) -> BlindGate:
+    """Compare the detector with a classifier that never saw the model.
+
+    Trips where the interval of the difference reaches 0; a blind AUC below .5 counts as .5, so
+    that a detector at chance trips it too. Trips as well (ours) where the spelling alone clearly
+    separates the labels: the blind AUC's own interval lies above `BLIND_BOUND`. A detector at
+    .99 beats a blind classifier at .85 with certainty, and still nobody knows how much of the
+    .99 is spelling; the difference alone missed most shifts of locale for that reason.
+
+    Args:
+        detector_scores: Shape (n,); higher is nearer to "trained on".
+        texts: Distinct labelled texts, n of them.
+        members: Shape (n,), booleans.
+        seed: Seed of the folds and of the redraws.
+
+    Raises:
+        TooFewTexts: Fewer than `FOLDS` members or non-members.
+        UnusableScores: Shapes differ or a score is not finite.
+    """
+    blind = blind_scores(texts, members, seed)
+    labels = np.asarray(members, dtype=bool)
+    own = auc_interval(blind[labels], blind[~labels], derive_seed(seed, "blind interval"))
+    pair = paired_auc_difference(
+        detector_scores, blind, members, derive_seed(seed, "blind gate"), floor=0.5
+    )
+    reason = ""
+    if own.low > BLIND_BOUND:
+        reason = "the labels are separable by spelling, without the model"
+    elif pair.low <= 0.0:
+        reason = "the detector is not clearly ahead of spelling, without the model, or of chance"
+    return BlindGate(
+        blind_auc=pair.second,
+        detector_auc=pair.first,
+        blind_low=own.low,
+        blind_high=own.high,
+        difference=pair.difference,
+        low=pair.low,
+        high=pair.high,
+        tripped=bool(reason),
+        reason=reason,
+        members=pair.members,
+        nonmembers=pair.nonmembers,
+    )
+
+
+def decoy_check(listed: Sequence[str], decoys: Sequence[str], seed: int) -> DecoyCheck:
+    """One fixed check, before any verdict: do the decoys look like the list?
+
+    Recombined decoys share every name part with the list, so that ordinary folds would only
+    measure who sits with whom (a held-out name's parts were seen in decoys alone: AUC far below
+    .5). Texts are therefore held out in blocks of first and of last parts: a text is scored by a
+    classifier that saw neither of its parts, on character 1- to 4-grams (ours).
+
+    Args:
+        listed: The list under audit.
+        decoys: Its decoys.
+        seed: Seed of the one draw of blocks.
+    """
+    ours, theirs = _sample(listed, seed), _sample(decoys, seed)
+    unchecked = DecoyCheck(0.5, 0.5, DECOY_BOUND, False, False, len(ours), len(theirs))
+    if min(len(ours), len(theirs)) < LEAST_CHECKED:
+        return unchecked
+    texts = [*ours, *theirs]
+    from_list = np.repeat([True, False], [len(ours), len(theirs)])
+    names = [parse_name(text) for text in texts]
+    generator = np.random.default_rng(derive_seed(seed, "decoy blocks"))
+    first = _blocks([canonical(name.first) for name in names], generator)
+    last = _blocks([canonical(name.last or name.first) for name in names], generator)
+    listed_placed: list[Floats] = []
+    decoys_placed: list[Floats] = []
+    for row in range(BLOCKS):
+        for column in range(BLOCKS):
+            test = (first == row) & (last == column)
+            train = (first != row) & (last != column)
+            if min(_count(test, from_list), _count(train, from_list)) < 1:
+                continue
+            scores = _fit_and_score(texts, from_list, train, test, whole=False)
+            above = scores[from_list[test]][:, None] - scores[~from_list[test]][None, :]
+            wins = (np.sign(above) + 1.0) / 2.0
+            listed_placed.append(wins.mean(axis=1))
+            decoys_placed.append(wins.mean(axis=0))
+    if sum(map(len, listed_placed)) < LEAST_CHECKED / 2:  # one family name for all, say
+        return unchecked
+    places, counter = np.concatenate(listed_placed), np.concatenate(decoys_placed)
+    value = float(places.mean())
+    spread = sqrt(places.var() / len(places) + counter.var() / len(counter))
+    low = value - float(norm.ppf(0.95)) * spread
+    return DecoyCheck(
+        auc=value,
+        low=low,
+        bound=DECOY_BOUND,
+        tripped=low > DECOY_BOUND,
+        checked=True,
+        listed=len(ours),
+        decoys=len(theirs),
+    )
+
+
+def _fit_and_score(
+    texts: Sequence[str],
+    labels: NDArray[np.bool_],
+    train: NDArray[np.bool_],
+    test: NDArray[np.bool_],
+    *,
+    whole: bool = True,
+) -> Floats:
+    """Decision values of the rows in ``test`` by a classifier fitted on those in ``train``.
+
+    ``whole`` reads words and cultures beside the grams: what a name is as a whole.
+    """
+    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
+    parts = [("grams", grams)]
+    if whole:
+        parts.append(("words", TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True)))
+        parts.append(("culture", TfidfVectorizer(analyzer=_culture)))
+    union = FeatureUnion(parts)
+    matrix: csr_matrix = union.fit_transform(list(compress(texts, train)))
+    classifier = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
+    classifier.fit(matrix, labels[train])
+    held = union.transform(list(compress(texts, test)))
+    return np.asarray(classifier.decision_function(held), dtype=np.float64)
+
+
+def _culture(text: str) -> list[str]:
+    """What name lists know of a text: thirty labels are too few to learn cultures from letters."""
+    return [parse_name(text).stratum]
+
+
+def _sample(texts: Sequence[str], seed: int) -> list[str]:
+    """Distinct canonical texts, at most `MOST_CHECKED`, in an order that rows don't move."""
+    distinct = sorted({canonical(text) for text in texts})
+    generator = np.random.default_rng(derive_seed(seed, "decoy sample"))
+    kept = generator.permutation(len(distinct))[:MOST_CHECKED]
+    return [distinct[row] for row in sorted(kept)]
+
+
+def _blocks(parts: Sequence[str], generator: np.random.Generator) -> NDArray[np.int64]:
+    """A block in [0, BLOCKS) for each text, equal for equal parts."""
+    distinct = sorted(set(parts))
+    block = dict(zip(distinct, generator.permutation(len(distinct)) % BLOCKS, strict=True))
+    return np.array([block[part] for part in parts], dtype=np.int64)
+
+
+def _count(rows: NDArray[np.bool_], labels: NDArray[np.bool_]) -> int:
+    """Texts of the rarer kind among the rows."""
+    return min(int((rows & labels).sum()), int((rows & ~labels).sum()))

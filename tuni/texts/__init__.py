@@ -1,0 +1,1 @@
+"""Texts of one kind and their kin: names, neighbours, decoys, gibberish."""
