@@ -41,7 +41,7 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
     from flows.calibrate import make_bundle
     from flows.job import Job
     from flows.settings import FeaturesTable, NullsTable, read_request
-    from registry.models import ModelStore
+    from registry.models.store import ModelStore
     from tuni.bench.testbed.build import make_testbed
     from tuni.bench.testbed.settings import TestbedSettings
     from tuni.detectors.bundle import write_bundle
@@ -71,7 +71,7 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
 def import_list(home: Path, url: str | None, count: int) -> None:
     """A watch list of so many names, recombined from parts that the testbed's people have."""
     from flows.ledger import open_ledger
-    from registry.watchlists import Member, Watchlists
+    from registry.audits.watchlists import Member, Watchlists
     from tuni.lists.labelled import read_labelled
     from tuni.texts.decoys import PartPool, recombine
 
@@ -104,8 +104,8 @@ def score_from_memory() -> float:
     """Seconds for the verdicts of the list with every feature in memory."""
     from flows.detector import Detector
     from flows.ledger import open_ledger
-    from registry.feature_cache import EncryptedFeatureCache
-    from registry.watchlists import Watchlists
+    from registry.audits.watchlists import Watchlists
+    from registry.ledger.feature_cache import EncryptedFeatureCache
     from tuni.judging.judge import JudgeOptions, judge
     from tuni.judging.scores import KeptFeatures
 

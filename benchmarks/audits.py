@@ -245,7 +245,7 @@ def verdicts(home: Path) -> dict[str, tuple[Any, ...]]:
     """Everything that was said about a text, by text."""
     from flows.ledger import open_ledger
     from flows.settings import Settings
-    from registry.audit_rows import AuditRows
+    from registry.audits.rows import AuditRows
 
     (audit,) = {row[0] for row in _ask(home, _LAST)}
     with open_ledger(Settings(home=home)) as ledger:

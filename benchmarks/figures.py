@@ -69,7 +69,7 @@ def measure(
     from flows.job import open_job, shared_jobs
     from flows.run import run_request
     from flows.settings import SearchTable, read_request
-    from registry.models import ModelStore
+    from registry.models.store import ModelStore
     from tuni.bench.testbed.build import make_testbed
     from tuni.bench.testbed.settings import TestbedSettings
     from tuni.detectors.bundle import read_bundle

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.models import ModelStore
+from registry.models.store import ModelStore
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.model import ArrayModel
 from tuni.features.spec import FeatureSpec, HiddenSpec, NeighbourParts, canonical_json

@@ -20,10 +20,10 @@ from sqlalchemy import delete, insert, select
 
 from flows.environment import prepare
 from flows.settings import Settings
-from registry import schema
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.trail import Trail
+from registry.ledger import schema
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from tests.registry import test_trail as trail_tests
 from tuni.errors import TrailBroken
 

@@ -21,11 +21,11 @@ from flows.ledger import open_ledger
 from flows.score import measured_power
 from flows.settings import Settings, read_settings
 from flows.shards import ShardWorker, open_detector
-from registry.audit_rows import AuditRows, KeptVerdict
-from registry.audits import Audit, Audits, Plan, State
-from registry.feature_cache import EncryptedFeatureCache
-from registry.ledger import Ledger
-from registry.watchlists import Watchlists
+from registry.audits.audits import Audit, Audits, Plan, State
+from registry.audits.rows import AuditRows, KeptVerdict
+from registry.audits.watchlists import Watchlists
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
 from tuni import __version__
 from tuni.errors import TextError
 from tuni.features.fits import unscorable

@@ -8,9 +8,9 @@ from flows.audit_publish import audit_evidence
 from flows.evidence_page import write_evidence
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.audit_rows import AuditRows, Finding
-from registry.audits import Audit, Audits
-from registry.trail import Trail
+from registry.audits.audits import Audit, Audits
+from registry.audits.rows import AuditRows, Finding
+from registry.ledger.trail import Trail
 from tuni.errors import RequestError
 from tuni.files import check_outputs
 from tuni.lists.writing import write_csv

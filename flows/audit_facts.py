@@ -21,7 +21,7 @@ from tuni.statistics.suppression import (
 
 if TYPE_CHECKING:  # a page is rendered without the rooms that judge
     from flows.audit_outcome import AuditSummary
-    from registry.audits import Audit
+    from registry.audits.audits import Audit
 
 BINS = 20
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from flows.list_words import member_words
-from registry.audits import Audit
+from registry.audits.audits import Audit
 from tuni.detectors.bundle import Bundle
 from tuni.statistics.list_evidence import ListEvidence, evidence_of_list
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE

@@ -10,7 +10,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import FlowRunContext
 
 from flows.console import current_progress
-from registry.audits import Audit
+from registry.audits.audits import Audit
 from tuni.progress import Progress
 
 _TELL_EVERY_S = 5.0

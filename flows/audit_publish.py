@@ -11,12 +11,12 @@ from flows.evidence_page import render_evidence
 from flows.job_folder import EVIDENCE, REPORT
 from flows.list_words import shared_evidence
 from flows.settings import Settings
-from registry.audit_rows import AuditRows
-from registry.audits import Audit, Audits
-from registry.connection import configure
-from registry.ledger import Ledger
-from registry.tracking import JobLabels, JobRun, code_commit
-from registry.trail import Trail
+from registry.audits.audits import Audit, Audits
+from registry.audits.rows import AuditRows
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
+from registry.models.connection import configure
+from registry.models.tracking import JobLabels, JobRun, code_commit
 from tuni import __version__
 from tuni.errors import RequestError
 

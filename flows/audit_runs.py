@@ -9,8 +9,8 @@ from flows.engine import check_engine
 from flows.fleet import fleet
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.audits import Audits
-from registry.models import ModelStore
+from registry.audits.audits import Audits
+from registry.models.store import ModelStore
 from tuni.errors import ModelNotFound
 
 

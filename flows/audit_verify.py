@@ -13,9 +13,9 @@ from flows.console import current_progress
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from flows.shards import open_detector
-from registry.audit_rows import AuditRows, KeptVerdict
-from registry.audits import Audits
-from registry.trail import Trail
+from registry.audits.audits import Audits
+from registry.audits.rows import AuditRows, KeptVerdict
+from registry.ledger.trail import Trail
 from tuni.errors import RequestError
 from tuni.judging.judge import judge_block
 from tuni.judging.null import ListNull

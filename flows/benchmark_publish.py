@@ -10,7 +10,7 @@ from flows.evidence import Evidence, evidence_text, library_versions
 from flows.evidence_page import render_evidence
 from flows.ledger import open_home
 from flows.settings import Settings
-from registry.tracking import JobLabels, JobRun, code_commit, configure
+from registry.models.tracking import JobLabels, JobRun, code_commit, configure
 from tuni import __version__
 from tuni.bench.testbed.settings import TestbedSettings
 from tuni.features.spec import digest

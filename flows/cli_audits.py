@@ -45,7 +45,7 @@ def audit(
 
     from flows.flow_server import start_flow_server
     from flows.ledger import open_ledger
-    from registry.watchlists import Watchlists
+    from registry.audits.watchlists import Watchlists
     from tuni.errors import RequestError
 
     # A slip is told before seconds of imports.
@@ -83,8 +83,8 @@ def list_audits(
     """List the audits, oldest first."""
     from flows.audit_outcome import AuditOutcome
     from flows.ledger import open_ledger
-    from registry.audits import Audits
-    from registry.watchlists import Watchlists
+    from registry.audits.audits import Audits
+    from registry.audits.watchlists import Watchlists
 
     with open_ledger(open_settings()) as ledger:
         found = [AuditOutcome.of(entry) for entry in Audits(ledger).list(watchlist)]
@@ -103,7 +103,7 @@ def show(audit_id: Id, as_json: Json = False) -> None:
     """Show what an audit came to, in aggregates."""
     from flows.audit_outcome import AuditOutcome
     from flows.ledger import open_ledger
-    from registry.audits import Audits
+    from registry.audits.audits import Audits
 
     with open_ledger(open_settings()) as ledger:
         outcome = AuditOutcome.of(Audits(ledger).get(audit_id))
@@ -142,7 +142,7 @@ def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) ->
 
     from flows.flow_server import start_flow_server
     from flows.ledger import open_ledger
-    from registry.audits import Audits
+    from registry.audits.audits import Audits
 
     with open_ledger(settings) as ledger:
         Audits(ledger).get(audit_id)  # a slip is told before seconds of imports
@@ -160,7 +160,7 @@ def cancel(audit_id: Id, as_json: Json = False) -> None:
     """Give a running or interrupted audit up; what is written stays, and it can be resumed."""
     from flows.audit_outcome import AuditOutcome
     from flows.ledger import open_ledger
-    from registry.audits import Audits
+    from registry.audits.audits import Audits
     from tuni.errors import RequestError
 
     with open_ledger(open_settings()) as ledger:

@@ -55,7 +55,7 @@ def verify(as_json: Json = False) -> None:
     Only a whole older ledger put back looks sound: note the head that is printed elsewhere.
     """
     from flows.ledger import open_ledger
-    from registry.trail import Trail
+    from registry.ledger.trail import Trail
 
     with open_ledger(open_settings()) as opened:
         head = Trail(opened).verify()
@@ -70,7 +70,7 @@ def trail(as_json: Json = False) -> None:
     from dataclasses import asdict
 
     from flows.ledger import open_ledger
-    from registry.trail import Trail
+    from registry.ledger.trail import Trail
 
     with open_ledger(open_settings()) as opened:
         entries = list(Trail(opened).entries())
@@ -112,7 +112,7 @@ def prune(
     from dataclasses import asdict
 
     from flows.ledger import open_ledger
-    from registry.erasure import prune as let_go
+    from registry.ledger.erasure import prune as let_go
 
     before = datetime.now(UTC) - timedelta(days=_days(older_than))
     with open_ledger(open_settings()) as opened:

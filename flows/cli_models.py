@@ -9,7 +9,7 @@ from flows.show import results
 from flows.verbs import verbs
 
 if TYPE_CHECKING:
-    from registry.models import ModelStore
+    from registry.models.store import ModelStore
 
 models = verbs("List, show, pull, promote and roll back registered detectors.")
 
@@ -94,7 +94,7 @@ def split_reference(reference: str) -> tuple[str, str]:
 def _store() -> "ModelStore":
     from flows.ledger import open_home
     from flows.settings import read_settings
-    from registry.models import ModelStore
+    from registry.models.store import ModelStore
 
     settings = read_settings()
     return ModelStore(open_home(settings), settings.runs_uri, trusted=settings.trusted_keys)

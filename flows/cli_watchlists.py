@@ -41,7 +41,7 @@ def import_list(
 def list_lists(as_json: Json = False) -> None:
     """List the watch lists and how many people each holds."""
     from flows.ledger import open_ledger
-    from registry.watchlists import Watchlists
+    from registry.audits.watchlists import Watchlists
 
     with open_ledger(open_settings()) as ledger:
         found = Watchlists(ledger).list()
@@ -58,8 +58,8 @@ def show(name: Name, as_json: Json = False) -> None:
     """Show a list's size and its audits; names of people are not shown."""
     from flows.audit_outcome import AuditOutcome
     from flows.ledger import open_ledger
-    from registry.audits import Audits
-    from registry.watchlists import Watchlists
+    from registry.audits.audits import Audits
+    from registry.audits.watchlists import Watchlists
 
     with open_ledger(open_settings()) as ledger:
         entry = Watchlists(ledger).get(name)
@@ -95,7 +95,7 @@ def delete(
 ) -> None:
     """Delete a list. Its audits stay, and so do the people: `tuni forget` erases them."""
     from flows.ledger import open_ledger
-    from registry.watchlists import Watchlists
+    from registry.audits.watchlists import Watchlists
 
     with open_ledger(open_settings()) as ledger:
         lists = Watchlists(ledger)

@@ -17,11 +17,11 @@ from flows.evidence_page import write_evidence
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from flows.shards import open_detector
-from registry.audit_rows import AuditRows
-from registry.audits import Audit, Audits
-from registry.feature_cache import EncryptedFeatureCache
-from registry.ledger import Ledger
-from registry.trail import Trail
+from registry.audits.audits import Audit, Audits
+from registry.audits.rows import AuditRows
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, SpecMismatch, TooFewTexts
 from tuni.features.fits import too_long

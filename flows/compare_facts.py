@@ -17,7 +17,7 @@ from tuni.statistics.suppression import (
 )
 
 if TYPE_CHECKING:  # a page is rendered without the rooms that judge
-    from registry.audits import Audit
+    from registry.audits.audits import Audit
 
 BINS = 24
 # At which a gate says that a list is known more than before (ours): one innocent list in a hundred.

@@ -6,9 +6,9 @@ from flows.evidence import Evidence, evidence_text
 from flows.evidence_page import render_evidence
 from flows.job_folder import EVIDENCE, REPORT
 from flows.settings import Settings
-from registry.connection import configure
-from registry.ledger import Ledger
-from registry.tracking import JobLabels, JobRun, code_commit
+from registry.ledger.ledger import Ledger
+from registry.models.connection import configure
+from registry.models.tracking import JobLabels, JobRun, code_commit
 from tuni import __version__
 from tuni.features.spec import digest
 

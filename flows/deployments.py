@@ -13,7 +13,7 @@ from typing import Any
 
 from flows.prefect_api import PrefectApi
 from registry.home import Home
-from registry.services import did_not_start, log_file
+from registry.services.processes import did_not_start, log_file
 
 POOL = "tuni"
 DEPLOY_LIMIT_S = 300

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 
 from flows.settings import Settings
-from registry.ledger import Ledger
-from registry.models import ModelStore
-from registry.versions import RegisteredVersion
+from registry.ledger.ledger import Ledger
+from registry.models.store import ModelStore
+from registry.models.versions import RegisteredVersion
 from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError
 from tuni.judging.judge import require_checkpoint

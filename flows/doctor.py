@@ -10,9 +10,9 @@ from typing import Any
 from flows.ledger import open_home
 from flows.settings import Settings
 from registry.home import Home
-from registry.keys import home_key
-from registry.ledger import Ledger
-from registry.models import ModelStore
+from registry.keys.home_key import home_key
+from registry.ledger.ledger import Ledger
+from registry.models.store import ModelStore
 from tuni.errors import TuniError
 
 PACKAGES = (

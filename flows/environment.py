@@ -12,9 +12,9 @@ from typing import Literal
 from flows.ledger import open_home
 from flows.settings import Settings, read_settings
 from registry.home import Home
-from registry.logins import server_login
-from registry.service_databases import prefect_database
-from registry.services import served
+from registry.services.databases import prefect_database
+from registry.services.logins import server_login
+from registry.services.processes import served
 from tuni.errors import HomeError
 
 

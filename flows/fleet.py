@@ -8,9 +8,9 @@ from flows.audit_outcome import AuditOutcome
 from flows.guard import guarded
 from flows.ledger import open_home, open_ledger
 from flows.settings import read_settings
-from registry.audits import Audits
-from registry.models import ModelStore
-from registry.watchlists import Watchlists
+from registry.audits.audits import Audits
+from registry.audits.watchlists import Watchlists
+from registry.models.store import ModelStore
 from tuni.statistics.suppression import shared_words
 
 

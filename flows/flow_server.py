@@ -19,7 +19,7 @@ from pathlib import Path
 
 from flows.ledger import open_home
 from flows.settings import Settings
-from registry.services import HOST, log_file
+from registry.services.processes import HOST, log_file
 from tuni.errors import EnvironmentFault, HomeError
 
 NAME = "flow-server"

@@ -21,10 +21,10 @@ from flows.job_features import JobFeatures
 from flows.job_folder import CHOICE, OUTCOME, JobFolder
 from flows.ledger import open_home
 from flows.settings import Request, Settings, read_settings
-from registry.connection import Tracking, configure
-from registry.feature_cache import EncryptedFeatureCache
-from registry.ledger import Ledger
-from registry.models import ModelStore
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.models.connection import Tracking, configure
+from registry.models.store import ModelStore
 from tuni import __version__
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import PictureError, RequestError

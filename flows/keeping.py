@@ -8,13 +8,13 @@ from typing import Any
 from flows.console import current_progress
 from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
-from registry.database import known_head
-from registry.erasure import forget
-from registry.keys import make_key
-from registry.ledger import Ledger
-from registry.rotation import is_owed, rotate, wrapped_keys
-from registry.signing import public_key
-from registry.traces import Trace, find_traces
+from registry.keys.home_key import make_key
+from registry.keys.signing import public_key
+from registry.ledger.database import known_head
+from registry.ledger.erasure import forget
+from registry.ledger.ledger import Ledger
+from registry.ledger.rotation import is_owed, rotate, wrapped_keys
+from registry.ledger.traces import Trace, find_traces
 from tuni.errors import TextError
 from tuni.lists.files import open_subjects
 from tuni.texts.text import canonical, clean_text

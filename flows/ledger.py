@@ -2,7 +2,7 @@
 
 from flows.settings import Settings
 from registry.home import Home
-from registry.ledger import Ledger
+from registry.ledger.ledger import Ledger
 
 
 def open_home(settings: Settings) -> Home:

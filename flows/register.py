@@ -13,8 +13,8 @@ from flows.job_folder import EVALUATION, OUTCOME
 from flows.page import write_pages
 from flows.settings import Request
 from flows.tracked import job_run
-from registry.models import ModelStore
-from registry.versions import RegisteredVersion
+from registry.models.store import ModelStore
+from registry.models.versions import RegisteredVersion
 from tuni.detectors.bundle import read_bundle
 from tuni.features.spec import canonical_json
 from tuni.seeds import derive_seed

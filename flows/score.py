@@ -13,9 +13,9 @@ from flows.list_words import member_words
 from flows.score_estimate import ScoreEstimate, estimate_score
 from flows.score_pictures import find_pictures, judge_pictures
 from flows.settings import Settings
-from registry.feature_cache import EncryptedFeatureCache
-from registry.ledger import Ledger
-from registry.trail import Trail
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs

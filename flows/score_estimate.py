@@ -7,7 +7,7 @@ from itertools import islice
 
 from flows.detector import Detector
 from flows.show import spell
-from registry.feature_cache import EncryptedFeatureCache
+from registry.ledger.feature_cache import EncryptedFeatureCache
 from tuni.detectors.bundle import Scorer
 from tuni.features.cost import warm_up, work_of
 from tuni.features.extract import family_key

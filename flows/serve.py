@@ -10,9 +10,9 @@ from pathlib import Path
 from flows.ledger import open_home, open_ledger
 from flows.settings import Settings
 from flows.show import say
-from registry import secret_file
 from registry.home import Home
-from registry.models import ModelStore
+from registry.keys import secret_file
+from registry.models.store import ModelStore
 from registry.serving import DEFAULTS, ServedDetector
 from tuni.detectors.bundle import read_bundle
 from tuni.errors import HomeError, RequestError

@@ -24,15 +24,11 @@ from flows.environment import prefect_access, quiet
 from flows.ledger import open_home
 from flows.prefect_api import PrefectApi
 from flows.settings import Settings
-from registry.connection import mlflow_access
 from registry.home import Home, sqlite_url
-from registry.logins import USER, server_login
-from registry.service_databases import (
-    make_databases,
-    mlflow_database,
-    prefect_database,
-)
-from registry.services import (
+from registry.models.connection import mlflow_access
+from registry.services.databases import make_databases, mlflow_database, prefect_database
+from registry.services.logins import USER, server_login
+from registry.services.processes import (
     HOST,
     Service,
     check_port,

@@ -274,7 +274,7 @@ class Settings(BaseSettings):
         if self.tracking_uri or not self.database_url:
             return self.tracking_uri
         from registry.home import Home
-        from registry.service_databases import mlflow_database
+        from registry.services.databases import mlflow_database
 
         return mlflow_database(Home(self.home), self.database_url)
 

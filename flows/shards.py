@@ -10,10 +10,10 @@ from flows.detector import Detector
 from flows.guard import report_fault
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.audit_rows import AuditRows, KeptVerdict
-from registry.audits import Audit, Audits
-from registry.feature_cache import EncryptedFeatureCache
-from registry.ledger import Ledger
+from registry.audits.audits import Audit, Audits
+from registry.audits.rows import AuditRows, KeptVerdict
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
 from tuni import __version__
 from tuni.errors import EnvironmentFault, HomeError, SpecMismatch, ValueAltered
 from tuni.judging.judge import judge_block

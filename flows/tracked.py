@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.job import Job
-from registry.tracking import JobLabels, JobRun, code_commit
+from registry.models.tracking import JobLabels, JobRun, code_commit
 from tuni import __version__
 
 

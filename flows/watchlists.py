@@ -8,8 +8,8 @@ from typing import Any
 
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.trail import Trail
-from registry.watchlists import Imported, Member, Watchlists, check_list_name
+from registry.audits.watchlists import Imported, Member, Watchlists, check_list_name
+from registry.ledger.trail import Trail
 from tuni.errors import TextError
 from tuni.files import check_outputs
 from tuni.lists.files import Row, open_subjects, text_refusal

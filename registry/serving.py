@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.feature_cache import EncryptedFeatureCache
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.signing import verify_bundle
-from registry.trail import Trail
+from registry.keys.signing import verify_bundle
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
 

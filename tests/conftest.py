@@ -17,9 +17,9 @@ from open_clip.model import CLIP, CustomTextCLIP
 from safetensors.torch import save_file
 from sqlalchemy import create_engine, select, text, update
 
-from registry import schema
 from registry.home import Home
-from registry.ledger import ROOT, Ledger
+from registry.ledger import schema
+from registry.ledger.ledger import ROOT, Ledger
 from tuni.model.target import Target, load_target
 
 # A busy machine is no failure: no test judges a time.

@@ -60,7 +60,7 @@ def _run(request: Request) -> Row:
 
 
 def _register(job: "Job", name: str, bundle: Bundle) -> None:
-    from registry.models import ModelStore
+    from registry.models.store import ModelStore
 
     folder = job.home.root / f"bench-{name}"
     write_bundle(bundle, folder)

@@ -32,6 +32,6 @@ def routes(app: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 if sys.argv[1] == "prefect":
     from prefect.server.api.server import create_app
 else:
-    from registry.mlflow_app import create_app
+    from registry.services.mlflow_app import create_app
 
 json.dump(sorted(set(routes(create_app()))), sys.stdout)

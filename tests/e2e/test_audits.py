@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select
 
-from registry import schema
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.traces import Trace, find_traces
+from registry.ledger import schema
+from registry.ledger.ledger import Ledger
+from registry.ledger.traces import Trace, find_traces
 from tuni.lists.labelled import read_subjects
 from tuni.texts.text import clean_text
 

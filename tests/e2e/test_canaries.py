@@ -8,7 +8,7 @@ import re
 import unicodedata
 from urllib.parse import unquote_plus
 
-from registry.traces import find_traces
+from registry.ledger.traces import find_traces
 
 ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 

@@ -25,8 +25,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
 from registry.home import Home
-from registry.logins import server_login
-from registry.services import read_note
+from registry.services.logins import server_login
+from registry.services.processes import read_note
 
 NOBODY = 65534
 THREATS = Path(__file__).parents[2] / "docs" / "threat-model.md"

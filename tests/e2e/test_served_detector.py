@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from registry.home import Home
-from registry.models import ModelStore
+from registry.models.store import ModelStore
 
 pytestmark = [
     # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.

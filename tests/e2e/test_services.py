@@ -22,15 +22,15 @@ from websockets.sync.client import connect
 from flows.prefect_api import PrefectApi
 from flows.register import CHAMPION_CHANGED
 from flows.services import flow_processes
-from registry.audit_rows import AuditRows
-from registry.audits import Audit, Audits
+from registry.audits.audits import Audit, Audits
+from registry.audits.rows import AuditRows
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.logins import server_login
-from registry.models import ModelStore
-from registry.service_databases import mlflow_database
-from registry.services import read_note
-from registry.trail import Trail
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
+from registry.models.store import ModelStore
+from registry.services.databases import mlflow_database
+from registry.services.logins import server_login
+from registry.services.processes import read_note
 from tuni.texts.decoys import PartPool, recombine
 from tuni.texts.text import canonical
 

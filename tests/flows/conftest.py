@@ -28,7 +28,7 @@ from flows.report_facts import Chart, Gate, Power, ReportFacts, Search, Trial
 from flows.settings import Request, Settings
 from flows.space import default_detector
 from flows.svg import render
-from registry.models import ModelStore
+from registry.models.store import ModelStore
 from tuni.detectors.bundle import write_bundle
 from tuni.statistics.intervals import Interval, rate
 

@@ -20,14 +20,14 @@ from flows.ledger import open_ledger
 from flows.score import ScoreRequest, score_file
 from flows.settings import Settings
 from flows.shards import ShardWorker
-from registry import schema
-from registry.audit_rows import AuditRows
-from registry.audits import Audit, Audits, Plan
-from registry.erasure import forget
-from registry.ledger import Ledger
-from registry.models import ModelStore
-from registry.trail import Trail
-from registry.watchlists import Member, Watchlists
+from registry.audits.audits import Audit, Audits, Plan
+from registry.audits.rows import AuditRows
+from registry.audits.watchlists import Member, Watchlists
+from registry.ledger import schema
+from registry.ledger.erasure import forget
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
+from registry.models.store import ModelStore
 from tuni import __version__
 from tuni.errors import (
     FingerprintMismatch,

@@ -8,7 +8,7 @@ import pytest
 from flows.audit_facts import AuditFacts, findings, p_value_table
 from flows.audit_outcome import AuditSummary
 from flows.audit_publish import audit_metrics
-from registry.audits import Audit
+from registry.audits.audits import Audit
 from tuni.statistics.list_evidence import ListEvidence
 
 AUDIT = Audit(

@@ -10,8 +10,8 @@ from flows.benchmark_request import BenchmarkRequest, beds_of
 from flows.evidence import read_evidence
 from flows.evidence_page import render_evidence
 from flows.settings import Settings
-from registry.connection import configure
 from registry.home import Home
+from registry.models.connection import configure
 from tuni.bench.peers import OURS, BenchSizes
 from tuni.bench.testbed.people import draw_people
 from tuni.bench.testbed.settings import TestbedSettings

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from flows.keeping import read_names
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.watchlists import Watchlists
+from registry.audits.watchlists import Watchlists
 from tuni.errors import TextError
 
 FILE = "text\nZebulon Quartz\nAda Lovelace\n"

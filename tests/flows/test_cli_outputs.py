@@ -15,8 +15,8 @@ from flows.audit import audit
 from flows.evidence import evidence_text
 from flows.ledger import open_ledger
 from flows.settings import Settings
-from registry.trail import Trail
-from registry.watchlists import Member, Watchlists
+from registry.audits.watchlists import Member, Watchlists
+from registry.ledger.trail import Trail
 from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 100)

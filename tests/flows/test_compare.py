@@ -18,10 +18,10 @@ from flows.job import Job
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from flows.space import default_detector
-from registry.connection import configure
+from registry.audits.watchlists import Member, Watchlists
 from registry.home import Home
-from registry.models import ModelStore
-from registry.watchlists import Member, Watchlists
+from registry.models.connection import configure
+from registry.models.store import ModelStore
 from tuni.detectors.bundle import write_bundle
 from tuni.errors import RequestError, TooFewTexts
 from tuni.texts.names import reference_parts

@@ -10,9 +10,9 @@ import pytest
 from flows.environment import log_to, prepare
 from flows.ledger import open_home
 from flows.settings import Settings
-from registry.logins import server_login
-from registry.service_databases import prefect_database
-from registry.services import digest, start
+from registry.services.databases import prefect_database
+from registry.services.logins import server_login
+from registry.services.processes import digest, start
 from tuni.errors import HomeError
 
 

@@ -24,13 +24,13 @@ from flows.engine import LocalEngine
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from flows.shards import ShardWorker
-from registry import schema
-from registry.audit_rows import AuditRows
-from registry.audits import Audit, Audits, Plan
-from registry.feature_cache import EncryptedFeatureCache
-from registry.ledger import Ledger
-from registry.trail import Trail
-from registry.watchlists import Member, Watchlists
+from registry.audits.audits import Audit, Audits, Plan
+from registry.audits.rows import AuditRows
+from registry.audits.watchlists import Member, Watchlists
+from registry.ledger import schema
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from tests.conftest import save_tiny, tiny_settings
 from tests.flows.conftest import NAME, register_tiny
 from tuni.errors import RowAltered, TuniError

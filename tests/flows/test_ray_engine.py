@@ -22,11 +22,11 @@ from flows.audit import audit
 from flows.ledger import open_ledger
 from flows.ray_engine import RayEngine
 from flows.settings import Settings
-from registry import schema
-from registry.audit_rows import AuditRows
-from registry.audits import Audits
-from registry.ledger import Ledger
-from registry.watchlists import Member, Watchlists
+from registry.audits.audits import Audits
+from registry.audits.rows import AuditRows
+from registry.audits.watchlists import Member, Watchlists
+from registry.ledger import schema
+from registry.ledger.ledger import Ledger
 from tuni.errors import AuditNotFound
 
 LIST = "staff"

@@ -7,7 +7,7 @@ from flows.job import Job
 from flows.register import decide
 from flows.report_facts import Gate
 from flows.settings import Settings
-from registry.models import ModelStore
+from registry.models.store import ModelStore
 
 
 def evaluated(*gates: Gate) -> Evaluated:

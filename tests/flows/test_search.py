@@ -9,7 +9,7 @@ from flows.job import Job
 from flows.search import choose
 from flows.settings import Request, Settings
 from flows.space import default_detector
-from registry.connection import configure
+from registry.models.connection import configure
 from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 140)

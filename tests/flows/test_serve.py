@@ -17,7 +17,7 @@ from flows.ledger import open_ledger
 from flows.serve import serve_token
 from flows.settings import Settings
 from registry.home import Home
-from registry.trail import Trail
+from registry.ledger.trail import Trail
 from tuni.errors import HomeError
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "anna  ABBOTT"]

@@ -7,8 +7,8 @@ import pytest
 
 from flows.settings import Settings
 from flows.show import results, say
-from registry.connection import configure
 from registry.home import Home
+from registry.models.connection import configure
 
 HOSTILE = "a\x1b[2J\x9b31m\u202eb\nversion  tiny 9"
 SHOWN = r"a\u001b[2J\u009b31m\u202eb"

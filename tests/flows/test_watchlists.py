@@ -12,7 +12,7 @@ import pytest
 from flows.ledger import open_ledger
 from flows.settings import Settings
 from flows.watchlists import export_list, import_file
-from registry.watchlists import Watchlists
+from registry.audits.watchlists import Watchlists
 from tuni.errors import TextError, WatchlistNotFound
 
 ROWS = [

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from registry.audit_rows import AuditRows, KeptVerdict
-from registry.audits import Audits, Plan
-from registry.feature_cache import EncryptedFeatureCache
+from registry.audits.audits import Audits, Plan
+from registry.audits.rows import AuditRows, KeptVerdict
+from registry.audits.watchlists import Member, Watchlists
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.watchlists import Member, Watchlists
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
 
 NAMES = ("Ada Lovelace", "Grace Hopper", "Alan Turing")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from registry import row_seals, schema
-from registry.audit_rows import AuditRows
-from registry.audits import Audits
-from registry.feature_cache import EncryptedFeatureCache
+from registry.audits.audits import Audits
+from registry.audits.rows import AuditRows
+from registry.audits.watchlists import Watchlists
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.trail import Trail
-from registry.watchlists import Watchlists
+from registry.ledger import row_seals, schema
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from tuni.errors import HomeError, RowAltered
 
 HERE = Path(__file__).parent

@@ -16,10 +16,10 @@ from flows.audit import audit
 from flows.ledger import open_ledger
 from flows.score import ScoreRequest, score_file
 from flows.settings import Settings
-from registry.audit_rows import AuditRows
-from registry.ledger import Ledger
-from registry.models import ModelStore
-from registry.watchlists import Member, Watchlists
+from registry.audits.rows import AuditRows
+from registry.audits.watchlists import Member, Watchlists
+from registry.ledger.ledger import Ledger
+from registry.models.store import ModelStore
 from tuni.detectors.bundle import read_bundle
 from tuni.features.fits import unscorable
 from tuni.judging.judge import JudgeOptions, judge

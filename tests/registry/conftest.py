@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.models import ModelStore
+from registry.ledger.ledger import Ledger
+from registry.models.store import ModelStore
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.model import ArrayModel
 from tuni.features.spec import FeatureSpec

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.models import ModelStore
-from registry.service_databases import prefect_database
+from registry.ledger.ledger import Ledger
+from registry.models.store import ModelStore
+from registry.services.databases import prefect_database
 from tuni.detectors.bundle import read_bundle
 from tuni.errors import HomeError
 

@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import text
 
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.models import ModelStore
+from registry.keys.signing import sign_bundle
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
+from registry.models.store import ModelStore
 from registry.serving import DEFAULTS, VERDICT_COLUMNS, ServedDetector, _load_pyfunc
-from registry.signing import sign_bundle
-from registry.trail import Trail
 from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
 from tuni.detectors.model import ArrayModel
 from tuni.errors import (

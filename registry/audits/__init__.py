@@ -1,0 +1,1 @@
+"""Watch lists, audits and their rows."""

@@ -1,0 +1,1 @@
+"""Servers that outlive a command: processes, databases, logins."""
