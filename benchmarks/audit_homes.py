@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.environment import log_to, prepare
-from flows.settings import Settings
+from flows.machine.environment import log_to, prepare
+from flows.machine.settings import Settings
 
 NAME, LIST = "light", "everybody"
 SEED = 5
@@ -39,8 +39,8 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
     home.mkdir(mode=0o700, parents=True)  # Prefect looks for it when it is imported
     prepare(Settings(home=home, ledger_url=url))
     from flows.calibrate import make_bundle
-    from flows.job import Job
-    from flows.settings import FeaturesTable, NullsTable, read_request
+    from flows.job.job import Job
+    from flows.machine.settings import FeaturesTable, NullsTable, read_request
     from registry.models.store import ModelStore
     from tuni.bench.testbed.build import make_testbed
     from tuni.bench.testbed.settings import TestbedSettings
@@ -70,7 +70,7 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
 
 def import_list(home: Path, url: str | None, count: int) -> None:
     """A watch list of so many names, recombined from parts that the testbed's people have."""
-    from flows.ledger import open_ledger
+    from flows.machine.home import open_ledger
     from registry.audits.watchlists import Member, Watchlists
     from tuni.lists.labelled import read_labelled
     from tuni.texts.decoys import PartPool, recombine
@@ -102,8 +102,8 @@ def audit_once(engine: str, shard: str) -> float:
 
 def score_from_memory() -> float:
     """Seconds for the verdicts of the list with every feature in memory."""
-    from flows.detector import Detector
-    from flows.ledger import open_ledger
+    from flows.machine.home import open_ledger
+    from flows.scoring.detector import Detector
     from registry.audits.watchlists import Watchlists
     from registry.ledger.feature_cache import EncryptedFeatureCache
     from tuni.judging.judge import JudgeOptions, judge

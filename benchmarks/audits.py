@@ -243,8 +243,8 @@ def _ask(home: Path, query: str) -> list[tuple[Any, ...]]:
 
 def verdicts(home: Path) -> dict[str, tuple[Any, ...]]:
     """Everything that was said about a text, by text."""
-    from flows.ledger import open_ledger
-    from flows.settings import Settings
+    from flows.machine.home import open_ledger
+    from flows.machine.settings import Settings
     from registry.audits.rows import AuditRows
 
     (audit,) = {row[0] for row in _ask(home, _LAST)}

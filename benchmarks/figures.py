@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.environment import log_to, prepare
-from flows.settings import Settings
+from flows.machine.environment import log_to, prepare
+from flows.machine.settings import Settings
 
 OBJECTIVES = ("labelled", "label-free")
 COUNTS = (1, 2, 5, 10, 20, 50)
@@ -65,10 +65,10 @@ def measure(
     os.environ["TUNI_HOME"] = str(home)
     prepare(Settings(home=home))
     log_to(home / "logs")
-    from flows.console import ConsoleProgress, current_progress
-    from flows.job import open_job, shared_jobs
+    from flows.job.job import open_job, shared_jobs
+    from flows.machine.console import ConsoleProgress, current_progress
+    from flows.machine.settings import SearchTable, read_request
     from flows.run import run_request
-    from flows.settings import SearchTable, read_request
     from registry.models.store import ModelStore
     from tuni.bench.testbed.build import make_testbed
     from tuni.bench.testbed.settings import TestbedSettings
@@ -170,7 +170,7 @@ def _judge(bundle: Any, job: Any, texts: list[str]) -> Any:
 def _others(job: Any, texts: list[str]) -> dict[str, Any]:
     """Scores of the default H and of the paper's configuration on the same texts."""
     from flows.calibrate import fit_nulls
-    from flows.space import default_detector, paper_detector
+    from flows.job.search.space import default_detector, paper_detector
     from tuni.detectors.fit import fit_detector
     from tuni.detectors.score import score
     from tuni.features.extract import extract

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.environment import prepare
-from flows.settings import Settings
+from flows.machine.environment import prepare
+from flows.machine.settings import Settings
 
 Floats = NDArray[np.float64]
 
@@ -91,9 +91,9 @@ class Lab:
     def _calibrated(self, bed: Path) -> Any:
         """The default detector, calibrated on decoys of the testbed's names, and the checkpoint."""
         from flows.calibrate import make_bundle
-        from flows.job import Job
-        from flows.settings import read_request
-        from flows.space import default_detector
+        from flows.job.job import Job
+        from flows.job.search.space import default_detector
+        from flows.machine.settings import read_request
 
         listed = self._folder / "everybody.csv"
         listed.write_text("text\n" + "".join(f"{t}\n" for t in self._listed()), encoding="utf-8")
@@ -119,6 +119,6 @@ class Lab:
 
 
 def _progress() -> Any:
-    from flows.console import ConsoleProgress
+    from flows.machine.console import ConsoleProgress
 
     return ConsoleProgress()

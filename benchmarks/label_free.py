@@ -70,8 +70,8 @@ def main() -> None:
 def _study(bed: Path, folder: Path, count: int) -> Study:
     home = folder.absolute() / bed.name[:12] / "label-free"
     job = _job(bed, home, count)
-    from flows.space import default_detector
-    from flows.trials import Trials, run_trials
+    from flows.job.search.space import default_detector
+    from flows.job.search.trials import Trials, run_trials
     from tuni.features.extract import extract
     from tuni.statistics.label_free import label_free_choice
     from tuni.statistics.p_values import conformal_p
@@ -124,8 +124,8 @@ def _study(bed: Path, folder: Path, count: int) -> Study:
 
 def _job(bed: Path, home: Path, count: int) -> Any:
     """The job of a user who has the watch list alone."""
-    from flows.environment import prepare
-    from flows.settings import SearchTable, Settings, read_request
+    from flows.machine.environment import prepare
+    from flows.machine.settings import SearchTable, Settings, read_request
 
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (home / "key").exists():  # a fixed key: the same halves of the list at every run
@@ -133,8 +133,8 @@ def _job(bed: Path, home: Path, count: int) -> Any:
         (home / "key").chmod(0o600)
     os.environ["TUNI_HOME"] = str(home)
     prepare(Settings(home=home))
-    from flows.console import ConsoleProgress
-    from flows.job import Job
+    from flows.job.job import Job
+    from flows.machine.console import ConsoleProgress
 
     asked = read_request(bed / "request.toml")
     update = {

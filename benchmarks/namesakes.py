@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _show(asked: Any, seed: int, captions: Any, testbeds: Path) -> None:
-    from flows.console import ConsoleProgress
+    from flows.machine.console import ConsoleProgress
     from tuni.bench.peers import Bench, BenchSizes, People
     from tuni.bench.peers.text_only import ours, picture_verdicts
     from tuni.bench.testbed.build import make_testbed

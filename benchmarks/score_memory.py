@@ -16,8 +16,8 @@ import numpy as np
 import open_clip
 from safetensors.torch import save_file
 
-from flows.ledger import open_ledger
-from flows.settings import Settings
+from flows.machine.home import open_ledger
+from flows.machine.settings import Settings
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.model import ArrayModel

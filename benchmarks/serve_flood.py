@@ -20,7 +20,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from flows.settings import Settings
+from flows.machine.settings import Settings
 from tests.conftest import save_tiny, tiny_settings
 from tests.flows.conftest import register_tiny
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from sqlalchemy import delete, insert, select
 
-from flows.environment import prepare
-from flows.settings import Settings
+from flows.machine.environment import prepare
+from flows.machine.settings import Settings
 from registry.home import Home
 from registry.ledger import schema
 from registry.ledger.ledger import Ledger

@@ -17,9 +17,9 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from flows.cli import app
-from flows.evidence import evidence_schema
-from flows.settings import Request, Settings
+from flows.cli.app import app
+from flows.machine.settings import Request, Settings
+from flows.pages.evidence import evidence_schema
 
 DOCS = Path(__file__).parent
 BEGIN, END = "<!-- {}: written by make docs -->", "<!-- end of {} -->"

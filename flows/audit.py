@@ -10,17 +10,17 @@ from typing import Literal
 from prefect import flow, get_run_logger
 from prefect.context import FlowRunContext
 
-from flows.audit_facts import AuditFacts, findings
-from flows.audit_outcome import AuditOutcome, AuditSummary
-from flows.audit_progress import AuditProgress
-from flows.audit_publish import publish
-from flows.detector import Detector
-from flows.engine import check_engine, engine_of
-from flows.guard import guarded
-from flows.ledger import open_ledger
-from flows.score import measured_power
-from flows.settings import Settings, read_settings
-from flows.shards import ShardWorker, open_detector
+from flows.auditing.engines.engine import check_engine, engine_of
+from flows.auditing.outcome import AuditOutcome, AuditSummary
+from flows.auditing.progress import AuditProgress
+from flows.auditing.publish import publish
+from flows.auditing.shards import ShardWorker, open_detector
+from flows.machine.guard import guarded
+from flows.machine.home import open_ledger
+from flows.machine.settings import Settings, read_settings
+from flows.pages.kinds.audit_facts import AuditFacts, findings
+from flows.scoring.detector import Detector
+from flows.scoring.score import measured_power
 from registry.audits.audits import Audit, Audits, Plan, State
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.audits.watchlists import Watchlists

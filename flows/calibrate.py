@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from prefect import flow, task
 
-from flows.evidence import library_versions
-from flows.guard import guarded
-from flows.job import Job, open_job
-from flows.settings import Request
+from flows.job.job import Job, open_job
+from flows.machine.guard import guarded
+from flows.machine.settings import Request
+from flows.pages.evidence import library_versions
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import Table, score

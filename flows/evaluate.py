@@ -8,17 +8,17 @@ import numpy as np
 from prefect import flow, task
 
 from flows.calibrate import DRAFT, FINAL, fit_nulls
-from flows.charts import draw_charts
-from flows.describe import describe
-from flows.guard import guarded
-from flows.job import Job, open_job
-from flows.job_folder import CHOICE, EVALUATION
-from flows.label_gates import counted, label_gates, strangers_alone
-from flows.report_facts import Gate
-from flows.settings import Request
-from flows.shared_evaluation import shared_evaluation, told
-from flows.space import default_detector, paper_detector
-from flows.tracked import job_run
+from flows.job.charts import draw_charts
+from flows.job.describe import describe
+from flows.job.folder import CHOICE, EVALUATION
+from flows.job.gates import counted, label_gates, strangers_alone
+from flows.job.job import Job, open_job
+from flows.job.search.space import default_detector, paper_detector
+from flows.job.shared_evaluation import shared_evaluation, told
+from flows.job.tracked import job_run
+from flows.machine.guard import guarded
+from flows.machine.settings import Request
+from flows.pages.kinds.job_facts import Gate
 from tuni.detectors.bundle import Bundle, read_bundle, write_bundle
 from tuni.detectors.fit import fit_detector
 from tuni.detectors.score import Floats, has_votes, score

@@ -7,12 +7,12 @@ from prefect.events import emit_event
 
 from flows.calibrate import FINAL
 from flows.evaluate import Evaluated, score_labelled_test
-from flows.guard import guarded
-from flows.job import Job, open_job
-from flows.job_folder import EVALUATION, OUTCOME
-from flows.page import write_pages
-from flows.settings import Request
-from flows.tracked import job_run
+from flows.job.folder import EVALUATION, OUTCOME
+from flows.job.job import Job, open_job
+from flows.job.report import write_pages
+from flows.job.tracked import job_run
+from flows.machine.guard import guarded
+from flows.machine.settings import Request
 from registry.models.store import ModelStore
 from registry.models.versions import RegisteredVersion
 from tuni.detectors.bundle import read_bundle

@@ -8,12 +8,12 @@ from prefect import flow
 
 from flows.calibrate import calibrate
 from flows.evaluate import Evaluated, evaluate
-from flows.guard import guarded
-from flows.job import open_job, shared_jobs
-from flows.job_folder import EVALUATION, OUTCOME, REPORT
+from flows.job.folder import EVALUATION, OUTCOME, REPORT
+from flows.job.job import open_job, shared_jobs
+from flows.machine.guard import guarded
+from flows.machine.settings import Request
 from flows.register import register_bundle
 from flows.search import search
-from flows.settings import Request
 
 
 @flow(name="run", flow_run_name="run {request.checkpoint.name}", log_prints=False)

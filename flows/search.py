@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from prefect import flow, task
 
-from flows.describe import describe
-from flows.guard import guarded
-from flows.job import Job, open_job
-from flows.job_folder import CHOICE
-from flows.settings import Request
-from flows.space import default_detector, paper_detector
-from flows.tracked import job_run
-from flows.trials import Trial, Trials, importance, run_trials
+from flows.job.describe import describe
+from flows.job.folder import CHOICE
+from flows.job.job import Job, open_job
+from flows.job.search.space import default_detector, paper_detector
+from flows.job.search.trials import Trial, Trials, importance, run_trials
+from flows.job.tracked import job_run
+from flows.machine.guard import guarded
+from flows.machine.settings import Request
 from tuni.lists.split import Split
 from tuni.seeds import derive_seed
 from tuni.statistics.choice import Choice, cross_fitted_choice

@@ -9,11 +9,11 @@ from models import names
 from scoring import light
 from timing import Row, figure
 
-from flows.settings import Request, Settings
+from flows.machine.settings import Request, Settings
 from tuni.detectors.bundle import Bundle, write_bundle
 
 if TYPE_CHECKING:
-    from flows.job import Job
+    from flows.job.job import Job
 
 SEED, WANTED = 1, "0.75 to 1.25"
 
@@ -21,10 +21,10 @@ SEED, WANTED = 1, "0.75 to 1.25"
 def measure(smoke: bool) -> Iterator[Row]:
     """A job on the smallest testbed, then lists of names by two detectors of its checkpoint."""
     with scratch_home() as (scratch, settings):
+        from flows.benchmark.demo import demo_request
         from flows.calibrate import make_bundle
-        from flows.demo import demo_request
-        from flows.job import Job
-        from flows.space import default_detector
+        from flows.job.job import Job
+        from flows.job.search.space import default_detector
         from tuni.bench.testbed.build import make_testbed
         from tuni.bench.testbed.settings import TestbedSettings
 
@@ -47,8 +47,8 @@ def measure(smoke: bool) -> Iterator[Row]:
 
 
 def _run(request: Request) -> Row:
-    from flows.estimate import estimate
-    from flows.job import shared_jobs
+    from flows.job.estimate import estimate
+    from flows.job.job import shared_jobs
     from flows.run import run_request
 
     with shared_jobs():
@@ -71,8 +71,8 @@ def _register(job: "Job", name: str, bundle: Bundle) -> None:
 
 def _score(settings: Settings, detector: str, count: int, rounds: int) -> Row:
     """Other names each round: what is kept is not encoded again."""
-    from flows.score import ScoreRequest, score_file
-    from flows.score_estimate import ScoreEstimate
+    from flows.scoring.estimate import ScoreEstimate
+    from flows.scoring.score import ScoreRequest, score_file
 
     pairs = []
     for number in range(rounds):

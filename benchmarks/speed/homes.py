@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.environment import log_to, prepare
-from flows.settings import Settings
+from flows.machine.environment import log_to, prepare
+from flows.machine.settings import Settings
 
 
 @contextmanager

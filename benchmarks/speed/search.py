@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from homes import scratch_home
 from timing import Row, figure, measured
 
-from flows.settings import SearchTable, read_request
+from flows.machine.settings import SearchTable, read_request
 
 SEED = 1
 
@@ -14,9 +14,9 @@ SEED = 1
 def measure(smoke: bool) -> Iterator[Row]:
     """Features first, then the study, in one job of a home of its own."""
     with scratch_home() as (scratch, settings):
-        from flows.job import Job
+        from flows.job.job import Job
+        from flows.job.search.trials import Trials
         from flows.search import choose
-        from flows.trials import Trials
         from tuni.bench.testbed.build import make_testbed
         from tuni.bench.testbed.settings import TestbedSettings
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 from timing import Row, figure, seconds
 
-from flows.cli import app
+from flows.cli.app import app
 
 _CALL = "import sys; from flows.cli import main; sys.argv = ['tuni', {}]; main()"
 _REQUEST = '[checkpoint]\nname = "bench"\nfolder = "."\n\n[subjects]\nlist = "list.csv"\n'

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from flows.cli import app
+from flows.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "sklearn", "mlflow", "prefect", "optuna", "open_clip", "sqlalchemy", "pandas")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from flows.cli import app
-from flows.score import VERDICT_COLUMNS
-from flows.settings import Request
+from flows.cli.app import app
+from flows.machine.settings import Request
+from flows.scoring.score import VERDICT_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"

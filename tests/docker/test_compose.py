@@ -13,8 +13,8 @@ import pytest
 import yaml
 from compose_spec.models import ComposeSpecification
 
-from flows.deployments import POOL
-from flows.environment import quiet
+from flows.machine.environment import quiet
+from flows.machine.services.deployments import POOL
 from registry.home import Home
 
 DOCKER = Path(__file__).parents[2] / "docker"

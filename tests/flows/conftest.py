@@ -15,19 +15,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.audit_facts import AuditFacts, PValueTable
-from flows.benchmark_facts import BenchmarkFacts, Figures, Lead
 from flows.calibrate import make_bundle
-from flows.cli import main
-from flows.compare_facts import ChangeTable, ComparedAudit, ComparisonFacts
-from flows.evidence import Evidence
-from flows.job import Job
-from flows.list_words import SharedEvidence
-from flows.plots import draw_roc, roc_table
-from flows.report_facts import Chart, Gate, Power, ReportFacts, Search, Trial
-from flows.settings import Request, Settings
-from flows.space import default_detector
-from flows.svg import render
+from flows.cli.app import main
+from flows.job.job import Job
+from flows.job.search.space import default_detector
+from flows.machine.settings import Request, Settings
+from flows.pages.evidence import Evidence
+from flows.pages.figures import render
+from flows.pages.kinds.audit_facts import AuditFacts, PValueTable
+from flows.pages.kinds.benchmark_facts import BenchmarkFacts, Figures, Lead
+from flows.pages.kinds.comparison_facts import ChangeTable, ComparedAudit, ComparisonFacts
+from flows.pages.kinds.job_facts import Chart, Gate, Power, ReportFacts, Search, Trial
+from flows.pages.plots import draw_roc, roc_table
+from flows.pages.words import SharedEvidence
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import write_bundle
 from tuni.statistics.intervals import Interval, rate

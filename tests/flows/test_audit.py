@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, make_url, select, text, update
 
 from flows.audit import audit, conduct, prepare, resume
-from flows.audit_outcome import AuditOutcome
-from flows.audit_verify import verify_audit
-from flows.detector import Detector
-from flows.engine import LocalEngine
-from flows.ledger import open_ledger
-from flows.score import ScoreRequest, score_file
-from flows.settings import Settings
-from flows.shards import ShardWorker
+from flows.auditing.engines.engine import LocalEngine
+from flows.auditing.outcome import AuditOutcome
+from flows.auditing.shards import ShardWorker
+from flows.auditing.verify import verify_audit
+from flows.machine.home import open_ledger
+from flows.machine.settings import Settings
+from flows.scoring.detector import Detector
+from flows.scoring.score import ScoreRequest, score_file
 from registry.audits.audits import Audit, Audits, Plan
 from registry.audits.rows import AuditRows
 from registry.audits.watchlists import Member, Watchlists

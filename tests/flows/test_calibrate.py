@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from flows.calibrate import fit_nulls, make_bundle
-from flows.evidence import library_versions
-from flows.job import Job
-from flows.settings import Settings
-from flows.space import default_detector
+from flows.job.job import Job
+from flows.job.search.space import default_detector
+from flows.machine.settings import Settings
+from flows.pages.evidence import library_versions
 from tuni.detectors.bundle import read_bundle, write_bundle
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from flows.calibrate import make_bundle
 from flows.evaluate import Evaluated, evaluate_job
-from flows.job import Job
-from flows.job_folder import CHOICE
+from flows.job.folder import CHOICE
+from flows.job.job import Job
+from flows.machine.settings import Request, Settings
 from flows.search import choose
-from flows.settings import Request, Settings
 from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 120)

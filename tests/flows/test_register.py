@@ -3,10 +3,10 @@
 import pytest
 
 from flows.evaluate import Evaluated
-from flows.job import Job
+from flows.job.job import Job
+from flows.machine.settings import Settings
+from flows.pages.kinds.job_facts import Gate
 from flows.register import decide
-from flows.report_facts import Gate
-from flows.settings import Settings
 from registry.models.store import ModelStore
 
 

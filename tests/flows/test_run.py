@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.evaluate import Evaluated
-from flows.report_facts import Gate
+from flows.pages.kinds.job_facts import Gate
 from flows.run import Outcome
 
 EVALUATED = Evaluated(

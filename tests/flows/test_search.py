@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.job import Job
+from flows.job.job import Job
+from flows.job.search.space import default_detector
+from flows.machine.settings import Request, Settings
 from flows.search import choose
-from flows.settings import Request, Settings
-from flows.space import default_detector
 from registry.models.connection import configure
 from tuni.texts.names import reference_parts
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from flows.audit import audit
-from flows.ledger import open_ledger
-from flows.score import ScoreRequest, score_file
-from flows.settings import Settings
+from flows.machine.home import open_ledger
+from flows.machine.settings import Settings
+from flows.scoring.score import ScoreRequest, score_file
 from registry.audits.rows import AuditRows
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger.ledger import Ledger

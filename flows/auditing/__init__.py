@@ -1,0 +1,1 @@
+"""Watch lists judged shard by shard, resumed, verified, compared and exported."""

@@ -1,0 +1,1 @@
+"""What works on an audit's shards: this process, or a Ray cluster."""

@@ -1,0 +1,142 @@
+"""Whether an old audit comes out the same when it is computed again.
+
+The one law: nothing cached is believed. Features, decoys, scores and p-values are computed anew
+from the list, the kept detector and the seeds, and compared bit for bit.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from flows.audit import judge_options, make_null
+from flows.auditing.shards import open_detector
+from flows.machine.console import current_progress
+from flows.machine.home import open_ledger
+from flows.machine.settings import Settings
+from registry.audits.audits import Audits
+from registry.audits.rows import AuditRows, KeptVerdict
+from registry.ledger.trail import Trail
+from tuni.errors import RequestError
+from tuni.judging.judge import judge_block
+from tuni.judging.null import ListNull
+from tuni.statistics.p_values import q_values
+
+_SELECTED = "selected_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a second computation came to.
+
+    Attributes:
+        audit: The audit's id.
+        subjects: Verdicts that were computed again.
+        erased: Subjects that were erased since; their p-values are kept unlinked.
+        null: Whether the list's decoys scored the same; None where subjects were erased, since
+            the decoys are made of all.
+        differing: What differs, to how many subjects.
+        q_same: Whether the q-values follow from the p-values as they did.
+    """
+
+    audit: str
+    subjects: int
+    erased: int
+    null: bool | None
+    differing: dict[str, int]
+    q_same: bool
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs."""
+        return not self.differing and self.null is not False and self.q_same
+
+    def record(self) -> dict[str, Any]:  # Any: JSON values
+        """One JSON object."""
+        return {
+            "audit": self.audit,
+            "same": self.same,
+            "subjects": self.subjects,
+            "erased": self.erased,
+            "null_same": self.null,
+            "differing": self.differing,
+            "q_values_same": self.q_same,
+        }
+
+    def text(self) -> str:
+        """A few lines for people."""
+        words = "the same, bit for bit" if self.same else "NOT the same"
+        lines = [f"audit {self.audit}: {self.subjects:,} verdicts computed again, {words}"]
+        lines += [f"  {what} differs for {n:,} subjects" for what, n in self.differing.items()]
+        if self.null is False:
+            lines.append("  the list's decoys scored otherwise")
+        if not self.q_same:
+            lines.append("  q-values do not follow from the kept p-values")
+        if self.erased:
+            lines.append(
+                f"  {self.erased:,} subjects were erased since: the others were ranked against "
+                "the kept decoys, and q-values over the kept list of p-values"
+            )
+        return "\n".join(lines)
+
+
+def verify_audit(audit_id: str, settings: Settings) -> Verification:
+    """Compute an audit again and compare.
+
+    Raises:
+        AuditNotFound: There is none of this id.
+        RequestError: It has not ended.
+        SpecMismatch: It was begun with another version of tuni, or the registered version holds
+            another bundle now.
+    """
+    with open_ledger(settings) as ledger:
+        audit = Audits(ledger).get(audit_id)
+        kept_null = Audits(ledger).list_null(audit_id)
+        if audit.summary is None or kept_null is None:
+            raise RequestError(
+                f"audit {audit_id}: is {audit.state}, it has not ended",
+                f"tuni audits resume {audit_id}",
+            )
+        detector = open_detector(ledger, settings, audit)
+        rows = AuditRows(ledger, audit_id)
+        listed, written = rows.counts()
+        erased = audit.subjects - listed
+        null = ListNull.from_json(kept_null.decode())
+        null_same = None
+        if not erased:
+            remade = make_null(ledger, audit, detector, fresh=True)
+            null_same = remade.to_json().encode() == kept_null
+        differing: Counter[str] = Counter()
+        done = 0
+        with current_progress.get().stage("verify", written) as step:
+            for block in rows.subjects():
+                kept = rows.kept_verdicts([one.id for one in block])
+                some = [one for one in block if one.id in kept and not kept[one.id].refused]
+                if some:
+                    judged = judge_block(
+                        detector.bundle, detector.target, [one.text for one in some], null
+                    )
+                    for who, one in zip(some, judged, strict=True):
+                        again = KeptVerdict(
+                            who.id, one.score, one.p_decoy, one.p_gibberish, " ".join(one.flags)
+                        )
+                        differing.update(_differences(kept[who.id], again))
+                done += len(some)
+                step(len(kept))
+        levels = rows.kept_levels()
+        q = q_values({p: n for p, (n, _) in levels.items()}, judge_options(audit).dependence)
+        q_same = all(q[p] == value for p, (_, value) in levels.items())
+        found = Verification(audit_id, done, erased, null_same, dict(differing), q_same)
+        Trail(ledger).append("audit verified", audit=audit_id, same=found.same)
+        return found
+
+
+def _differences(kept: KeptVerdict, again: KeptVerdict) -> list[str]:
+    """What of a verdict is not the same; who took part in a choice may have grown since."""
+    flags = {one for one in kept.flags.split() if one != _SELECTED}
+    pairs = {
+        "score": kept.score == again.score,
+        "p_decoy": kept.p_decoy == again.p_decoy,
+        "p_gibberish": kept.p_gibberish == again.p_gibberish,
+        "flags": flags == set(again.flags.split()),
+    }
+    return [name for name, equal in pairs.items() if not equal]

@@ -1,0 +1,231 @@
+"""Figures of a benchmark from the scores of its methods, and the tables that show them.
+
+The one law: no figure without its interval, and none finer than the non-members support.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.pages.kinds.benchmark_facts import (
+    LEAST_CAPTIONS,
+    TIES,
+    Figures,
+    Lead,
+    by_testbed,
+    findings,
+    people_in,
+    title_of,
+)
+from tuni.bench.peers import OURS, OURS_WITH_PICTURES, Peer
+from tuni.bench.testbed.people import Person
+from tuni.bench.testbed.settings import TestbedSettings
+from tuni.lists.writing import write_csv
+from tuni.seeds import derive_seed
+from tuni.statistics.comparison import paired_auc_difference, paired_tpr_difference
+from tuni.statistics.intervals import Rate, share
+from tuni.statistics.p_values import Floats
+from tuni.statistics.roc import auc, auc_interval, tpr_at
+
+RATES = (0.05, 0.01)
+COLUMNS = (
+    "seed", "captions", "method", "title", "members", "strangers", "auc", "auc_low", "auc_high",
+    "auc_all_members", "tpr_5", "tpr_5_low", "tpr_5_high", "tpr_1", "tpr_1_low", "tpr_1_high",
+    "own_rule", "members_found", "strangers_accused", "strangers_accused_low",
+    "strangers_accused_high", "hard_accused", "seconds_per_subject", "pictures",
+    "known_nonmembers", "shadow_models", "ours_minus_auc", "ours_minus_auc_low",
+    "ours_minus_auc_high", "ours_minus_tpr_5", "ours_minus_tpr_5_low", "ours_minus_tpr_5_high",
+    "pictured_minus_auc", "pictured_minus_auc_low", "pictured_minus_auc_high",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """What one method said about the people of one testbed.
+
+    Attributes:
+        scores: Of the people in `places_of` the method, higher is nearer to "trained on".
+        accused: Of the same, by the method's own rule.
+        seconds: CPU seconds a subject.
+    """
+
+    scores: Floats
+    accused: NDArray[np.bool_]
+    seconds: float
+
+
+def places_of(peer: Peer, people: Sequence[Person], made_from: TestbedSettings) -> NDArray[np.intp]:
+    """Which of the people a method is asked about."""
+    groups = [person.group for person in people]
+    return peer.places([person.text for person in people], groups, made_from.seed)
+
+
+def figures_of(
+    made_from: TestbedSettings,
+    peers: Sequence[Peer],
+    cells: Mapping[str, Cell],
+    people: Sequence[Person],
+    pictures: int,
+) -> list[Figures]:
+    """The figures of every method on one testbed.
+
+    Args:
+        made_from: The testbed.
+        peers: The methods, ours among them.
+        cells: What each said, by key.
+        people: Who stands in which row of the cells.
+        pictures: Pictures of each person.
+    """
+    groups = np.array([person.group for person in people])
+    captions = np.array([person.captions for person in people])
+    seed = derive_seed(made_from.seed, f"benchmark {made_from.captions}")
+    pictured = cells.get(OURS_WITH_PICTURES)
+    rows = []
+    for peer in peers:
+        cell, places = cells[peer.key], places_of(peer, people, made_from)
+        group = groups[places]
+        often = (group == "member") & (captions[places] >= LEAST_CAPTIONS)
+        stranger, hard = group == "stranger", group == "hard"
+        compared = often | stranger
+        pos, neg = cell.scores[often], cell.scores[stranger]
+        leads: tuple[Lead | None, Lead | None] = (None, None)
+        lead_pictured = None
+        if pictured is not None and peer.pictures and peer.key != OURS_WITH_PICTURES:
+            rivals = (pictured.scores[places][compared], cell.scores[compared], often[compared])
+            three = paired_auc_difference(*rivals, seed)
+            lead_pictured = Lead(three.difference, three.low, three.high)
+        if peer.key != OURS:
+            both = (cells[OURS].scores[places][compared], cell.scores[compared], often[compared])
+            one = paired_auc_difference(*both, seed)
+            two = paired_tpr_difference(*both, RATES[0], seed)
+            leads = (
+                Lead(one.difference, one.low, one.high),
+                Lead(two.difference, two.low, two.high),
+            )
+        rows.append(
+            Figures(
+                seed=made_from.seed,
+                captions=made_from.captions,
+                method=peer.key,
+                title=peer.title,
+                source=peer.source,
+                rule=peer.rule,
+                members=len(pos),
+                strangers=len(neg),
+                part=len(places) < len(people),
+                auc=auc(pos, neg),
+                auc_interval=auc_interval(pos, neg, seed),
+                auc_all_members=auc(cell.scores[group == "member"], neg),
+                tpr=tuple((rate, tpr_at(pos, neg, rate)) for rate in RATES),
+                members_found=share(cell.accused[often]),
+                strangers_accused=share(cell.accused[stranger]),
+                hard_accused=share(cell.accused[hard]),
+                seconds=cell.seconds,
+                pictures=pictures if peer.pictures else 0,
+                known_nonmembers=peer.known_strangers,
+                shadow_models=peer.shadow_models,
+                lead_auc=leads[0],
+                lead_tpr_5=leads[1],
+                lead_pictured=lead_pictured,
+            )
+        )
+    return rows
+
+
+def write_csv_table(figures: Sequence[Figures], path: Path) -> None:
+    """One row for each testbed and method, numbers as they are."""
+    write_csv(path, COLUMNS, [_flat(one) for one in figures])
+
+
+def write_markdown(figures: Sequence[Figures]) -> str:
+    """A table for each testbed, best AUC first, then who is ahead of ours."""
+    lines = []
+    for (seed, captions), rows in by_testbed(figures).items():
+        lines += [
+            f"### Seed {seed}, {captions} captions",
+            "",
+            f"{people_in(rows)} {TIES}",
+            "",
+            "| " + " | ".join(HEADS) + " |",
+            "|" + "---|" * len(HEADS),
+            *("| " + " | ".join(table_row(one)) + " |" for one in rows),
+            "",
+        ]
+    lines += [f"- {line}" for line in findings(figures)]
+    return "\n".join(lines) + "\n"
+
+
+HEADS = (
+    "method", "AUC (95 %)", "found at 5 % of strangers", "at 1 %", "own rule: members found",
+    "strangers accused", "hard negatives accused", "CPU s a subject", "pictures",
+    "shadow models", "H ahead: AUC", "found at 5 %", "H with pictures ahead: AUC",
+)  # fmt: skip
+
+
+def table_row(one: Figures) -> tuple[str, ...]:
+    """The cells of one method, in words."""
+    return (
+        title_of(one) + (" *" if one.known_nonmembers else ""),
+        f"{one.auc:.3f} ({one.auc_interval.low:.3f}-{one.auc_interval.high:.3f})",
+        *(_rate(rate) for _at, rate in one.tpr),
+        _rate(one.members_found),
+        _rate(one.strangers_accused),
+        _rate(one.hard_accused),
+        f"{one.seconds:.3f}",
+        str(one.pictures),
+        str(one.shadow_models),
+        _lead(one.lead_auc),
+        _lead(one.lead_tpr_5),
+        _lead(one.lead_pictured),
+    )
+
+
+def _flat(one: Figures) -> dict[str, object]:
+    (_, five), (_, one_percent) = one.tpr
+    auc_lead, tpr_lead = one.lead_auc, one.lead_tpr_5
+    values: dict[str, object] = {
+        "seed": one.seed,
+        "captions": one.captions,
+        "method": one.method,
+        "title": one.title,
+        "members": one.members,
+        "strangers": one.strangers,
+        "auc": one.auc,
+        "auc_low": one.auc_interval.low,
+        "auc_high": one.auc_interval.high,
+        "auc_all_members": one.auc_all_members,
+        "own_rule": one.rule,
+        "members_found": one.members_found.value,
+        "strangers_accused": one.strangers_accused.value,
+        "strangers_accused_low": one.strangers_accused.low,
+        "strangers_accused_high": one.strangers_accused.high,
+        "hard_accused": one.hard_accused.value,
+        "seconds_per_subject": one.seconds,
+        "pictures": one.pictures,
+        "known_nonmembers": int(one.known_nonmembers),
+        "shadow_models": one.shadow_models,
+    }
+    for name, rate in (("tpr_5", five), ("tpr_1", one_percent)):
+        if rate is not None:
+            values |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
+    for name, lead in (
+        ("ours_minus_auc", auc_lead),
+        ("ours_minus_tpr_5", tpr_lead),
+        ("pictured_minus_auc", one.lead_pictured),
+    ):
+        if lead is not None:
+            values |= {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
+    return values
+
+
+def _rate(rate: Rate | None) -> str:
+    if rate is None:
+        return "too few"
+    return f"{rate.value:.2f} ({rate.low:.2f}-{rate.high:.2f})"
+
+
+def _lead(lead: Lead | None) -> str:
+    return "" if lead is None else f"{lead.value:+.3f} ({lead.low:+.3f} to {lead.high:+.3f})"

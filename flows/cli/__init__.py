@@ -1,0 +1,1 @@
+"""The command `tuni`, one module for each group of verbs."""

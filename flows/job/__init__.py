@@ -1,0 +1,1 @@
+"""One job of `tuni run`: its request, features, search, calibration, evaluation and report."""

@@ -1,0 +1,72 @@
+"""Checks of a detector on labelled texts, before a claim is made from it."""
+
+from flows.job.job import Job
+from flows.pages.kinds.job_facts import Gate
+from tuni.detectors.bundle import Bundle
+from tuni.judging.judge import Verdicts
+from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.intervals import Rate
+from tuni.statistics.null_check import NullCheck, null_check
+from tuni.statistics.p_values import Floats, conformal_p
+from tuni.statistics.suppression import SMALLEST_SHARED
+
+
+def label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gate]:
+    """Strangers against decoys, the detector against spelling, the list against decoys."""
+    blind, gates = measured.blind, [_strangers_gate(job, measured.null)]
+    if blind is None:
+        gates.append(Gate("blind", None, "too few labelled texts to compare with their spelling"))
+    else:
+        gates.append(
+            Gate(
+                "blind",
+                not blind.tripped,
+                f"a classifier that sees the spelling alone reaches AUC {blind.blind_auc:.2f} "
+                f"(below .5 counts as .5), the detector {blind.detector_auc:.2f}; its lead is "
+                f"{blind.low:+.3f} to {blind.high:+.3f}, and must lie above 0",
+            )
+        )
+    check = verdicts.check
+    if check is None or not check.checked:
+        gates.append(Gate("decoys against list", None, "too few texts to compare with decoys"))
+    else:
+        gates.append(
+            Gate(
+                "decoys against list",
+                not check.tripped,
+                f"the labelled texts can be told from their decoys by spelling with AUC "
+                f"{check.auc:.2f} (bound {check.bound:.2f})",
+            )
+        )
+    return gates
+
+
+def strangers_alone(job: Job, bundle: Bundle, scores: Floats) -> Gate:
+    """Known non-members without members: power cannot be measured, but the null can be.
+
+    Args:
+        job: Gives the confidence.
+        bundle: Gives decoys and operating point.
+        scores: Of the non-members.
+    """
+    decoys = bundle.pair.decoy_scores
+    null = null_check(conformal_p(scores, decoys), len(decoys), bundle.operating_point)
+    return _strangers_gate(job, null)
+
+
+def counted(rate: Rate) -> str:
+    """A share with its counts and its interval."""
+    return f"{rate.hits} of {rate.n} ({rate.value:.1%}, {rate.low:.1%} to {rate.high:.1%})"
+
+
+def _strangers_gate(job: Job, null: NullCheck) -> Gate:
+    name = "strangers against decoys"
+    if null.rejected.n < SMALLEST_SHARED:
+        return Gate(name, None, "too few known non-members to compare with decoys")
+    return Gate(
+        name,
+        null.validity_p > 1 - job.request.gates.nonmember_fpr_confidence,
+        f"{counted(null.rejected)} of known non-members have p <= {null.nominal:g} against the "
+        f"calibration decoys; if the p-values are valid, so many or more come up with "
+        f"probability {null.validity_p:.2g}",
+    )

@@ -1,0 +1,1 @@
+"""MLflow's and Prefect's servers and the worker."""

@@ -1,0 +1,348 @@
+"""`tuni up`, `down` and `status`: MLflow, Prefect and a worker of this home, on loopback.
+
+The one law: whatever was interrupted, by `down`, a crash or a power cut, goes on after the next
+`up`, on one way. So `down` ends the worker and its flows by force.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flows.machine.environment import prefect_access, quiet
+from flows.machine.home import open_home
+from flows.machine.services.deployments import POOL, deploy_missing, resume_interrupted
+from flows.machine.services.prefect_api import PrefectApi
+from flows.machine.settings import Settings
+from registry.home import Home, sqlite_url
+from registry.models.connection import mlflow_access
+from registry.services.databases import make_databases, mlflow_database, prefect_database
+from registry.services.logins import USER, server_login
+from registry.services.processes import (
+    HOST,
+    Service,
+    check_port,
+    did_not_start,
+    digest,
+    forget,
+    log_file,
+    processes_with,
+    read_note,
+    running,
+    start,
+)
+from tuni.errors import EnvironmentFault, RequestError
+from tuni.files import write_whole
+
+NAMES = ("mlflow", "prefect", "worker")
+LIMIT_S = 120.0
+_HEALTH = {"mlflow": "/health", "prefect": "/api/health"}
+# MLflow's front page is about language models and shows none of our runs.
+_PAGE = {"mlflow": "/#/experiments?workflowType=machine_learning", "prefect": "/v2"}
+# Nobody waits at a terminal for the worker's flows: a server may be away for minutes.
+_PATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "8",
+    "PREFECT_CLIENT_MAX_RETRIES": "8",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How one service is.
+
+    Attributes:
+        name: ``"mlflow"``, ``"prefect"`` or ``"worker"``.
+        state: ``"healthy"``, ``"not answering"`` or ``"stopped"``.
+        page: What to open in a browser; empty where there is none.
+        login: File with the login of the page, one line ``user:password``; empty where none.
+        pid: Its process, or None.
+        log: Its log file.
+    """
+
+    name: str
+    state: str
+    page: str
+    login: str
+    pid: int | None
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """How the services of a home are.
+
+    Attributes:
+        states: One for each.
+        access: What MLflow's and Prefect's own commands must be told; nothing of a stopped server.
+        seconds: How long `up` took; None where nothing was started.
+    """
+
+    states: tuple[State, ...]
+    access: dict[str, str]
+    seconds: float | None = None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether all of them are."""
+        return all(one.state == "healthy" for one in self.states)
+
+    def record(self) -> dict[str, Any]:  # Any: JSON values
+        """One JSON object; the logins themselves stay in their files."""
+        services = {state.name: asdict(state) for state in self.states}
+        for service in services.values():
+            del service["name"]
+        return {"healthy": self.healthy, "seconds": self.seconds, "services": services}
+
+    def text(self) -> str:
+        """A few lines for people."""
+        lines = [f"{one.name:<8} {one.state:<13} {one.page or one.log}" for one in self.states]
+        if self.seconds is not None:
+            lines.append(f"healthy after {self.seconds:.1f} s")
+        logins = {state.name: state.login for state in self.states if state.page}
+        if "mlflow" in logins:
+            lines.append(
+                f"MLflow's page asks for the user {USER} and a password: what follows {USER}: in "
+                f"{logins['mlflow']}"
+            )
+        if "prefect" in logins:
+            lines.append(f"Prefect's page asks for the whole line in {logins['prefect']}")
+        return "\n".join(lines)
+
+    def exports(self) -> str:
+        """Shell lines that let MLflow's and Prefect's own commands reach the servers."""
+        return "\n".join(f"export {name}={value}" for name, value in self.access.items())
+
+
+def up(settings: Settings) -> Services:
+    """Start what does not run yet, and wait until each of them answers.
+
+    Raises:
+        RequestError: A port is taken, or runs are kept on a server elsewhere.
+        EnvironmentFault: One did not come up, or the database does not answer.
+    """
+    if settings.tracking_uri:
+        raise RequestError(
+            "TUNI_TRACKING_URI: runs are kept on another server, which has its own pages",
+            "unset it to serve the home's own store",
+        )
+    began = time.monotonic()
+    home = open_home(settings)
+    with home.lock("services", timeout_s=2 * LIMIT_S):
+        if settings.database_url:
+            make_databases(settings.database_url)
+        mlflow, prefect = _servers(home, settings)
+        _wait(home, prefect, lambda: _answers(prefect))
+        _work(home, prefect)
+        _wait(home, mlflow, lambda: _answers(mlflow))
+    return _look(settings, time.monotonic() - began)
+
+
+def down(settings: Settings) -> Services:
+    """End what `up` started, and the flows of its worker; nothing else."""
+    home = open_home(settings)
+    with home.lock("services", timeout_s=2 * LIMIT_S):
+        _end_worker(home)
+        for name in ("prefect", "mlflow"):
+            _end(home, name)
+    return _look(settings)
+
+
+def status(settings: Settings) -> Services:
+    """How the services are; starts nothing."""
+    return _look(settings)
+
+
+def flow_processes(home: Home) -> dict[str, list[int]]:
+    """Processes of flows that this home's worker started, by flow run."""
+    found: dict[str, list[int]] = {}
+    for pid, environment in processes_with([f"TUNI_HOME={home.root}"]).items():
+        if run := environment.get("PREFECT__FLOW_RUN_ID"):
+            found.setdefault(run, []).append(pid)
+    return found
+
+
+def _servers(home: Home, settings: Settings) -> tuple[Service, Service]:
+    """MLflow and Prefect, started where they do not run; all ports are looked at before."""
+    ports = {"mlflow": settings.mlflow_port, "prefect": settings.prefect_port}
+    found = {}
+    for name, port in ports.items():
+        service = running(home, name)
+        if service is not None and service.serves(_database(home, settings, name)):
+            found[name] = service
+            continue
+        # It serves another database, asks for no login, or left processes that hold its port.
+        _end(home, name)
+        check_port(name, port)
+    # The key and the ledger are none of the servers' business.
+    shared = {name: value for name, value in os.environ.items() if not name.startswith("TUNI_")}
+    for name in ports.keys() - found.keys():
+        database = _database(home, settings, name)
+        command, environment = _MADE[name](home, database, ports[name])
+        found[name] = start(
+            home,
+            name,
+            [sys.executable, "-m", *command],
+            shared | quiet(home) | environment,
+            store=digest(database),
+            port=ports[name],
+        )
+    return found["mlflow"], found["prefect"]
+
+
+def _mlflow(home: Home, database: str, port: int) -> tuple[list[str], dict[str, str]]:
+    command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--app-name", "tuni", "--serve-artifacts"]
+    command += ["--artifacts-destination", home.artifacts.as_uri()]
+    login = server_login(home, "mlflow")
+    # Secrets are no options: everybody sees command lines.
+    return command, {
+        "MLFLOW_BACKEND_STORE_URI": database,
+        "MLFLOW_AUTH_CONFIG_PATH": str(_accounts(home)),
+        "MLFLOW_AUTH_ADMIN_USERNAME": login.user,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": login.password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": secrets.token_urlsafe(32),
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def _accounts(home: Home) -> Path:
+    """Settings of MLflow's login: its accounts lie in a database of the home, also with Postgres.
+
+    A password is looked up once a minute: each look takes the time that makes guessing slow.
+    """
+    path = home.services / "mlflow_accounts.ini"
+    database = sqlite_url(home.services / "mlflow_accounts.db").replace("%", "%%")
+    write_whole(
+        path,
+        "[mlflow]\n"
+        "default_permission = NO_PERMISSIONS\n"
+        f"database_uri = {database}\n"
+        "auth_cache_ttl_seconds = 60\n",
+    )
+    return path
+
+
+def _prefect(home: Home, database: str, port: int) -> tuple[list[str], dict[str, str]]:
+    command = ["prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    return command, {
+        "PREFECT_API_DATABASE_CONNECTION_URL": database,
+        "PREFECT_SERVER_API_AUTH_STRING": server_login(home, "prefect").line,
+        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    }
+
+
+_MADE: dict[str, Callable[[Home, str, int], tuple[list[str], dict[str, str]]]] = {
+    "mlflow": _mlflow,
+    "prefect": _prefect,
+}
+
+
+def _work(home: Home, prefect: Service) -> None:
+    """Let interrupted runs go on, see that a worker runs, and that there is what to start."""
+    found = running(home, "worker")
+    idle = found is None or found.store != prefect.store
+    if idle:
+        _end_worker(home)
+    api = PrefectApi(prefect.address, server_login(home, "prefect").line)
+    name = worker_name(home)
+    resume_interrupted(api, name, flow_processes(home), idle=idle)
+    access = prefect_access(home, prefect.address)
+    environment = os.environ | quiet(home) | access | _PATIENT | {"TUNI_HOME": str(home.root)}
+    if idle:
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
+        command += ["--type", "process", "--name", name, "--limit", "1"]
+        began = time.time()
+        worker = start(home, "worker", command, environment, store=prefect.store)
+        _wait(home, worker, lambda: _heard_of_worker(api, name, began))
+    deploy_missing(api, home, environment)
+
+
+def worker_name(home: Home) -> str:
+    """Tells this home's worker from those of other homes and machines on the same database."""
+    return f"tuni-{digest(f'{socket.gethostname()} {home.root}')[:8]}"
+
+
+def _end_worker(home: Home) -> None:
+    """End the worker before its flows: it would report them as crashed, and they would stay so."""
+    _end(home, "worker", by_force=True)
+    for pids in flow_processes(home).values():
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _end(home: Home, name: str, *, by_force: bool = False) -> None:
+    noted = read_note(home, name)
+    if noted is not None:
+        noted.end(by_force=by_force)
+        forget(home, name)
+
+
+def _database(home: Home, settings: Settings, name: str) -> str:
+    made = mlflow_database if name == "mlflow" else prefect_database
+    return made(home, settings.database_url)
+
+
+def _wait(home: Home, service: Service, answers: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not answers():
+        if not service.alive:
+            raise did_not_start(home, service.name, "ended while it was starting")
+        if time.monotonic() > deadline:
+            raise did_not_start(home, service.name, f"did not answer within {LIMIT_S:.0f} s")
+        time.sleep(0.2)
+
+
+def _look(settings: Settings, seconds: float | None = None) -> Services:
+    home = open_home(settings)
+    mlflow, prefect = running(home, "mlflow"), running(home, "prefect")
+    access = {} if mlflow is None else mlflow_access(home, mlflow.address)
+    access |= {} if prefect is None else prefect_access(home, prefect.address)
+    states = []
+    for name in NAMES:
+        service = running(home, name)
+        state, page, login = "stopped", "", ""
+        if service is not None:
+            if name == "worker":
+                well = prefect is not None and _heard_of_worker(
+                    PrefectApi(prefect.address, server_login(home, "prefect").line),
+                    worker_name(home),
+                )
+            else:
+                well, page = _answers(service), f"{service.address}{_PAGE[name]}"
+                login = str(home.services / f"{name}.login")
+            state = "healthy" if well else "not answering"
+        pid = None if service is None else service.pid
+        states.append(State(name, state, page, login, pid, str(log_file(home, name))))
+    return Services(tuple(states), access, seconds)
+
+
+def _answers(server: Service) -> bool:
+    with suppress(urllib.error.URLError, OSError):
+        urllib.request.urlopen(f"{server.address}{_HEALTH[server.name]}", timeout=5).close()
+        return True
+    return False
+
+
+def _heard_of_worker(api: PrefectApi, name: str, since: float = 0.0) -> bool:
+    """Whether Prefect counts the worker as online, having heard of it since then."""
+    with suppress(EnvironmentFault):  # no such pool yet, or the server is away
+        return any(
+            one["name"] == name
+            and one["status"] == "ONLINE"
+            and datetime.fromisoformat(one["last_heartbeat_time"]).timestamp() >= since
+            for one in api.ask(f"work_pools/{POOL}/workers/filter", {})
+        )
+    return False

@@ -1,0 +1,1 @@
+"""From facts to a page: evidence files, figures, HTML."""

@@ -1,0 +1,127 @@
+"""The evidence file: everything that a page says, as one JSON file that is checked when read.
+
+The one law: a page is rendered from this file alone; a file that was altered, or that is of
+another format, is refused. Like the page it holds no text of a subject, and in shared places no
+count of fewer than five people.
+"""
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from flows.pages.kinds.audit_facts import AuditFacts
+from flows.pages.kinds.benchmark_facts import BenchmarkFacts
+from flows.pages.kinds.comparison_facts import ComparisonFacts
+from flows.pages.kinds.job_facts import ReportFacts
+from tuni import __version__
+from tuni.errors import RequestError
+from tuni.features.spec import digest
+
+FORMAT = 2
+MAX_BYTES = 16 * 2**20
+LIBRARIES = ("torch", "open_clip_torch", "scikit-learn", "numpy", "scipy", "mlflow", "optuna")
+_AGAIN = "take it again from where it was written, or from the run's artifacts in MLflow"
+_NAME = "name an evidence file, such as evidence.json of a job"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found, and what it rests on.
+
+    Attributes:
+        facts: All figures on the page; their `kind` tells what the page is about.
+        command: The command that finds them again.
+        settings: By table and key, as text.
+        versions: Of program and libraries.
+        inputs: Digests of what went in: bundles, lists (keyed with the home's key, so that nobody
+            can confirm a guessed list), and what else the figures depend on.
+    """
+
+    facts: Annotated[
+        ReportFacts | AuditFacts | ComparisonFacts | BenchmarkFacts, Field(discriminator="kind")
+    ]
+    command: str
+    settings: Mapping[str, str]
+    versions: Mapping[str, str]
+    inputs: Mapping[str, str]
+
+
+_ADAPTER = TypeAdapter(Evidence)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of everything that a score can depend on."""
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"tuni": __version__, "python": platform.python_version()} | found
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """The file's content; equal evidence gives equal text."""
+    body = _ADAPTER.dump_python(evidence, mode="json")
+    return json.dumps(
+        {"format": FORMAT, "digest": digest(body), "evidence": body},
+        ensure_ascii=False,
+        indent=1,
+        sort_keys=True,
+    )
+
+
+def read_evidence(path: Path) -> Evidence:
+    """Read an evidence file.
+
+    Raises:
+        RequestError: It cannot be read, is no evidence file, was altered, or is of another format.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise RequestError(f"{path.name}: larger than {MAX_BYTES // 2**20} MiB", _AGAIN)
+        content = json.loads(path.read_bytes())
+        found, stated, body = content["format"], content["digest"], content["evidence"]
+    except OSError as error:
+        raise RequestError(f"{path.name}: cannot be read ({error.strerror})", _NAME) from error
+    except (ValueError, TypeError, LookupError, RecursionError):
+        raise RequestError(f"{path.name}: is no evidence file", _NAME) from None
+    if found != FORMAT:
+        age = "older" if isinstance(found, int) and found < FORMAT else "unknown"
+        raise RequestError(
+            f"{path.name}: format {found!r} is {age}, this version of tuni reads format {FORMAT}",
+            "use the version of tuni that wrote it (it stands in the file under versions), or "
+            "give the command that wrote it again",
+        )
+    try:
+        if digest(body) != stated:
+            raise RequestError(f"{path.name}: was altered, its digest does not fit", _AGAIN)
+        return _ADAPTER.validate_python(body)
+    except (ValidationError, ValueError, TypeError) as error:
+        raise RequestError(
+            f"{path.name}: not what format {FORMAT} says ({type(error).__name__})", _AGAIN
+        ) from None
+
+
+def evidence_schema() -> dict[str, Any]:  # Any: JSON Schema
+    """JSON Schema of an evidence file; docs/evidence.schema.json is this."""
+    body = _ADAPTER.json_schema(mode="serialization")
+    defs = body.pop("$defs")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Evidence file of tuni",
+        "type": "object",
+        "properties": {
+            "format": {"const": FORMAT},
+            "digest": {
+                "type": "string",
+                "pattern": "^[0-9a-f]{64}$",
+                "description": "SHA-256 of the canonical JSON of evidence.",
+            },
+            "evidence": {"$ref": "#/$defs/Evidence"},
+        },
+        "required": ["format", "digest", "evidence"],
+        "additionalProperties": False,
+        "$defs": defs | {"Evidence": body},
+    }

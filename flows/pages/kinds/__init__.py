@@ -1,0 +1,1 @@
+"""Each kind of page: its facts, and the page that is made of them."""

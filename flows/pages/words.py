@@ -1,0 +1,110 @@
+"""Evidence about a whole list in words: for its owner, and for others with small counts hidden."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tuni.statistics.suppression import SMALLEST_SHARED, shared_part
+
+if TYPE_CHECKING:  # a page is rendered without the rooms that judge
+    from tuni.statistics.list_evidence import ListEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class SharedEvidence:
+    """Evidence about a list as others may read it.
+
+    Attributes:
+        at_least: Lower 95 % bound on the names that the model knows; None below five.
+        stranger_fpr: Share of strangers that the bound lets have a finding.
+        known_nonmembers: Known non-members that it was measured on; 0 where it is stated.
+        seen: Share of the list that the model treats as known, in whole percent; None where it
+            stands for fewer than five people on either side.
+        seen_low: Lower end of its 95 % interval.
+        seen_high: Upper end.
+    """
+
+    at_least: int | None
+    stranger_fpr: float
+    known_nonmembers: int
+    seen: float | None
+    seen_low: float | None
+    seen_high: float | None
+
+    @classmethod
+    def of(cls, evidence: "ListEvidence | None") -> "SharedEvidence | None":
+        """Hide what must not be told; None where there is no evidence."""
+        if evidence is None:
+            return None
+        seen = (evidence.seen, evidence.seen_low, evidence.seen_high)
+        if shared_part(round(evidence.seen * evidence.texts), evidence.texts) is None:
+            shares: tuple[float | None, ...] = (None, None, None)
+        else:
+            shares = tuple(round(share, 2) for share in seen)
+        return cls(
+            evidence.at_least if evidence.at_least >= SMALLEST_SHARED else None,
+            evidence.stranger_fpr,
+            evidence.known_nonmembers,
+            *shares,
+        )
+
+
+def member_words(evidence: "ListEvidence | None") -> list[str]:
+    """Two lines for those who may see the list; none where there is no evidence."""
+    if evidence is None:
+        return []
+    return [
+        _bound(evidence, f"{evidence.at_least:,}"),
+        _seen(evidence.seen, evidence.seen_low, evidence.seen_high),
+    ]
+
+
+def shared_member_words(evidence: SharedEvidence | None) -> list[str]:
+    """The same for shared places."""
+    if evidence is None:
+        return []
+    lines = [
+        f"Names on the list that the model knows: no bound of {SMALLEST_SHARED} or more."
+        if evidence.at_least is None
+        else f"{_bound(evidence, f'{evidence.at_least:,}')}."
+    ]
+    if None not in (shares := (evidence.seen, evidence.seen_low, evidence.seen_high)):
+        lines.append(f"{_seen(*(share or 0.0 for share in shares))}.")
+    return [line[0].upper() + line[1:] for line in lines]
+
+
+def shared_evidence(evidence: SharedEvidence | None) -> dict[str, float]:
+    """Figures by MLflow name."""
+    if evidence is None:
+        return {}
+    figures = {
+        "list_nonmember_fpr_allowed": evidence.stranger_fpr,
+        "list_names_known_at_least": evidence.at_least,
+        "list_seen_share": evidence.seen,
+        "list_seen_share_low": evidence.seen_low,
+        "list_seen_share_high": evidence.seen_high,
+    }
+    return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def _bound(evidence: "ListEvidence | SharedEvidence", count: str) -> str:
+    most = _percent(evidence.stranger_fpr)
+    if evidence.known_nonmembers:
+        why = f"the most that {evidence.known_nonmembers:,} known non-members allow"
+    else:
+        why = "a stated allowance, since no known non-members measured it"
+    return (
+        f"names on the list that the model knows, by their own or a namesake's data: at least "
+        f"{count} (95 %), if of unknown names {most} may get the first verdict, {why}"
+    )
+
+
+def _seen(seen: float, low: float, high: float) -> str:
+    return (
+        f"share of the list that the model treats as known: {_percent(seen)} "
+        f"(95 % interval {_percent(low)} to {_percent(high)})"
+    )
+
+
+def _percent(share: float) -> str:
+    # As `flows.pages.figures.percent` for these shares; a score of a list has no need of matplotlib.
+    return f"{100.0 * share:.1f}".removesuffix(".0") + " %"

@@ -1,0 +1,372 @@
+"""Verdicts for a file of subjects with a registered detector."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.machine.console import current_progress
+from flows.machine.home import open_ledger
+from flows.machine.settings import Settings
+from flows.pages.words import member_words
+from flows.scoring.detector import Detector
+from flows.scoring.estimate import ScoreEstimate, estimate_score
+from flows.scoring.pictures import find_pictures, judge_pictures
+from registry.ledger.feature_cache import EncryptedFeatureCache
+from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
+from tuni.detectors.bundle import Bundle
+from tuni.errors import RequestError, TextError
+from tuni.files import check_outputs
+from tuni.judging.list_file import (
+    REFUSED,
+    ListIndex,
+    ListVerdicts,
+    check_texts,
+    index_list,
+    judge_list,
+)
+from tuni.judging.null import JudgeOptions
+from tuni.lists.csv_rows import Wrong
+from tuni.lists.files import SubjectFile, open_subjects
+from tuni.lists.writing import write_table
+from tuni.statistics.list_evidence import ListEvidence, evidence_of_list
+from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
+
+VERDICT_COLUMNS = (
+    "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
+    "measured_power", "flags", "model_version", "fingerprint", "error",
+)  # fmt: skip
+PICTURE_COLUMNS = (
+    "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
+)  # fmt: skip
+PSEUDONYM = "pseudonym"  # in the place of ``text`` where the output names nobody
+_NUMBERS = (
+    "score", "p_decoy", "p_gibberish", "q_value", "operating_point", "score_pictures", "p_pictures",
+)  # fmt: skip
+_MEND = "correct or remove these lines, or skip them (--skip-bad)"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """What `tuni score` was asked.
+
+    Attributes:
+        checkpoint: Name of the registered checkpoint.
+        subjects: CSV, Parquet or JSON Lines, by its suffix, with a column ``text``.
+        out: Where the verdicts go, likewise.
+        version: Alias or version number of the detector.
+        folder: Checkpoint folder; None takes the setting, then the one that the ledger knows.
+        list_decoys: Also rank each text among decoys of the list's own parts.
+        decoys: How many of those; None is the default of `JudgeOptions`.
+        dependence: Correction behind the q-values.
+        skip_bad: Write rows that cannot be scored with the reason.
+        pseudonymous: Write a keyed pseudonym in the place of each text, and no other column.
+        device: Torch device; None takes the setting.
+        pictures: Folder of pictures of the subjects, or None; see `tuni.pictures.subjects`.
+    """
+
+    checkpoint: str
+    subjects: Path
+    out: Path
+    version: str = "champion"
+    folder: Path | None = None
+    list_decoys: bool = True
+    decoys: int | None = None
+    dependence: Literal["bh", "by"] = "bh"
+    skip_bad: bool = False
+    pseudonymous: bool = False
+    device: str | None = None
+    pictures: Path | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that we add, ``text`` first."""
+        return (*VERDICT_COLUMNS, *(PICTURE_COLUMNS if self.pictures else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOutcome:
+    """What came out.
+
+    Attributes:
+        out: The verdicts' file.
+        model: Registered model.
+        version: Its version.
+        fingerprint: Of the audited checkpoint.
+        counts: How many rows got which verdict.
+        operating_point: p at or below which a text gets a finding.
+        decoys: Decoys recombined from the list; 0 where they were turned off.
+        smallest_findable: Members that the list must hold for any q to fall to .05.
+        withheld: Why no verdict is given, or None.
+        refused: Rows that could not be scored.
+        left_out: Columns of the input that a pseudonymous output leaves out.
+        power: Share of known members found at the operating point, and on how many; or None.
+        evidence: About the list as a whole; None where verdicts are withheld.
+        pictured: People judged with pictures too; None where no pictures were given.
+        pictures_left_out: Pictures that could not be read, or belong to nobody on the list.
+    """
+
+    out: Path
+    model: str
+    version: int
+    fingerprint: str
+    counts: Mapping[str, int]
+    operating_point: float
+    decoys: int
+    smallest_findable: int
+    withheld: str | None
+    refused: int
+    left_out: int
+    power: str | None
+    evidence: ListEvidence | None
+    pictured: int | None = None
+    pictures_left_out: int = 0
+
+    @property
+    def texts(self) -> int:
+        """Rows that were scored."""
+        return sum(self.counts.values())
+
+    def record(self) -> dict[str, Any]:  # Any: JSON values
+        """One JSON object; holds no text of the list."""
+        return {
+            "out": str(self.out),
+            "model": self.model,
+            "version": self.version,
+            "fingerprint": self.fingerprint,
+            "texts": self.texts,
+            "verdicts": dict(self.counts),
+            "refused": self.refused,
+            "operating_point": self.operating_point,
+            "list_decoys": self.decoys,
+            "smallest_findable": self.smallest_findable,
+            "withheld": self.withheld,
+            "measured_power": self.power,
+            "list_evidence": self.evidence and self.evidence.to_dict(),
+            "columns_left_out": self.left_out,
+            "with_pictures": self.pictured,
+            "pictures_left_out": self.pictures_left_out,
+        }
+
+    def text(self) -> str:
+        """A few lines for people."""
+        counts, point, total = self.counts, self.operating_point, self.texts
+        lines = [f"{self.out}: {total} texts, detector {self.model} version {self.version}"]
+        if self.withheld:
+            lines.append(f"  verdicts withheld: {self.withheld}")
+        else:
+            found = counts.get(EVIDENCE, 0)
+            lines += [
+                f"  {EVIDENCE}: {found}",
+                f"  {NO_EVIDENCE}: {counts.get(NO_EVIDENCE, 0)}",
+                f"  at p <= {point:g}: were none of them in the training data, about "
+                f"{point * total:.0f} would get the first verdict by chance",
+                f"  known members found at this point: {self.power or 'not measured (no labels)'}",
+                "  q-values can only single anyone out where at least "
+                f"{self.smallest_findable} texts, members or not, have the smallest p",
+                *(f"  {line}" for line in member_words(self.evidence)),
+            ]
+        if not self.decoys:
+            lines.append("  list decoys were turned off: strangers may be accused more often")
+        if self.refused:
+            lines.append(f"  not scored: {self.refused} rows, reasons in the column error")
+        if self.left_out:
+            lines.append(
+                f"  left out: {self.left_out} other columns of the input, which could name people"
+            )
+        if self.pictured is not None:
+            lines.append(
+                f"  with pictures: {self.pictured} people, columns {', '.join(PICTURE_COLUMNS)}; "
+                "there read these instead of the text's verdict, never the better of the two"
+            )
+        if self.pictures_left_out:
+            lines.append(f"  pictures left out: {self.pictures_left_out}")
+        lines.append(
+            "  A verdict is about the text, not the person: a namesake makes a name known."
+        )
+        return "\n".join(lines)
+
+
+def score_file(
+    request: ScoreRequest, settings: Settings, tell: Callable[[ScoreEstimate], None] | None = None
+) -> ScoreOutcome:
+    """Score a file with a registered detector and write the verdicts in the file's order.
+
+    Args:
+        request: What is asked.
+        settings: Of this machine.
+        tell: Is told what it will cost before the work begins; None spares the warm-up.
+
+    Raises:
+        TextError: A row cannot be scored and ``skip_bad`` is off; nothing is written.
+        ModelNotFound: There is no such detector.
+        CheckpointError: The audited checkpoint is not found or cannot be loaded.
+        FingerprintMismatch: The checkpoint given is not the detector's.
+    """
+    _check_out(request)
+    file = open_subjects(request.subjects)
+    wrong = Wrong(request.subjects, _MEND)
+    check_texts(file, wrong)
+    if not request.skip_bad:
+        wrong.refuse()
+    found = find_pictures(
+        request.pictures,
+        file,
+        Wrong(request.subjects, _MEND),
+        list_decoys=request.list_decoys,
+        skip_bad=request.skip_bad,
+    )
+    with open_ledger(settings) as ledger:
+        asked = {
+            "checkpoint": request.folder or settings.checkpoint,
+            "device": request.device or settings.device,
+        }
+        detector = Detector.open(
+            ledger, settings.model_copy(update=asked), request.checkpoint, request.version
+        )
+        version, bundle, target = detector.version, detector.bundle, detector.target
+        wrong = Wrong(request.subjects, _MEND)
+        index = index_list(file, target, bundle, wrong)
+        if not request.skip_bad:
+            wrong.refuse()
+        if not index.scored:
+            raise TextError(
+                f"{request.subjects.name}: no row can be scored, all {len(index.reasons)} are "
+                "refused",
+                "leave --skip-bad out to see why",
+            )
+        options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
+        cache = EncryptedFeatureCache(ledger)
+        if tell is not None:
+            tell(estimate_score(detector, index, options, cache))
+        verdicts = judge_list(
+            bundle,
+            target,
+            index,
+            options,
+            selected_on=lambda texts: ledger.selected_on(
+                request.checkpoint, version.version, texts
+            ),
+            cache=cache,
+            progress=current_progress.get(),
+        )
+        pictured: Mapping[int, Mapping[str, Any]] = {}  # Any: cells
+        if found is not None:
+            pictured = judge_pictures(detector, index, verdicts, found, cache)
+        Trail(ledger).append(
+            "list scored",
+            checkpoint=request.checkpoint,
+            version=version.version,
+            texts=index.scored,
+        )
+        fixed = {"model_version": str(version.version), "fingerprint": bundle.fingerprint}
+        power = measured_power(bundle)
+        fixed |= {"measured_power": power or "not measured"}
+        rows = _rows(index, verdicts, fixed, pictured)
+        columns = _columns(file, request.columns)
+        if request.pseudonymous:
+            write_table(
+                request.out,
+                [PSEUDONYM, *request.columns[1:]],
+                (_named(row, ledger) for _, row in rows),
+                _types(file, {}),
+            )
+        else:
+            write_table(
+                request.out,
+                ["text", *columns.values(), *request.columns[1:]],
+                ({**{new: given.get(old) for old, new in columns.items()}, **row}
+                 for given, row in rows),
+                _types(file, columns),
+            )  # fmt: skip
+    return ScoreOutcome(
+        out=request.out,
+        model=request.checkpoint,
+        version=version.version,
+        fingerprint=bundle.fingerprint,
+        counts=_counts(index, verdicts),
+        operating_point=bundle.operating_point,
+        decoys=verdicts.null.decoys,
+        smallest_findable=verdicts.null.smallest_findable,
+        withheld=verdicts.null.withheld,
+        refused=len(index.reasons),
+        left_out=len(columns) if request.pseudonymous else 0,
+        power=power,
+        evidence=evidence_of_list(bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())),
+        pictured=None if found is None else len(pictured),
+        pictures_left_out=found.left_out if found is not None else 0,
+    )
+
+
+def _check_out(request: ScoreRequest) -> None:
+    """Refuse an output that could not be written, before an hour is spent on it."""
+    check_outputs(out=request.out)
+    if request.out.resolve() == request.subjects.resolve():
+        raise RequestError("--out: is the file of --subjects", "name another file")
+
+
+def measured_power(bundle: Bundle) -> str | None:
+    """Share of known members that the detector found, in words, or None where unmeasured."""
+    if bundle.evidence.get("withheld"):
+        return "withheld: a gate failed"
+    found = bundle.evidence.get("found")
+    if not isinstance(found, Mapping) or not found.get("n"):
+        return None
+    return f"{found['hits']} of {found['n']} ({found['low']:.2f}-{found['high']:.2f})"
+
+
+def _columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:
+    """The input's other columns and the names that they get beside ours."""
+    taken = {*ours, *file.columns}
+    passed = {}
+    for name in file.columns:
+        if name == "text":
+            continue
+        new = name
+        if name in ours:
+            new = f"{name}_input"
+            while new in taken:
+                new += "_input"
+            taken.add(new)
+        passed[name] = new
+    return passed
+
+
+def _types(file: SubjectFile, columns: Mapping[str, str]) -> dict[str, Any]:  # Any: Arrow's types
+    """Arrow types of the output's columns, for Parquet; the others are strings."""
+    import pyarrow as pa
+
+    known = {} if file.types is None else {new: file.types[old] for old, new in columns.items()}
+    return known | dict.fromkeys(_NUMBERS, pa.float64())
+
+
+def _rows(
+    index: ListIndex,
+    verdicts: ListVerdicts,
+    fixed: Mapping[str, str],
+    pictured: Mapping[int, Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:  # Any: cells
+    """Each row of the input, and our columns beside it."""
+    for row, (_, given) in enumerate(index.file.rows()):
+        person = int(index.people[row])
+        line: dict[str, Any] = {"text": given.get("text")}
+        if person == REFUSED:
+            line["error"] = index.reasons[row]
+        else:
+            line |= {**fixed, **verdicts.record(person), **pictured.get(person, {})}
+            if "one_part" in str(line["flags"]).split():
+                line["measured_power"] = "not measured"
+        yield given, line
+
+
+def _named(row: dict[str, Any], ledger: Ledger) -> dict[str, Any]:  # Any: cells
+    """The row with a pseudonym for its text; none for what is no subject's text."""
+    text = row.pop("text")
+    return row if "error" in row else {PSEUDONYM: ledger.keys.pseudonym(text), **row}
+
+
+def _counts(index: ListIndex, verdicts: ListVerdicts) -> dict[str, int]:
+    people = index.people[index.people != REFUSED]
+    return dict(Counter(verdicts.verdict(person) for person in people.tolist()))

@@ -1,0 +1,101 @@
+"""What the search may try: valid detectors, of features that there are."""
+
+import optuna
+import pytest
+from optuna.trial import FixedTrial
+
+from flows.job.search.space import (
+    H_PARAMS,
+    PAPER_PARAMS,
+    default_detector,
+    directed_columns,
+    paper_detector,
+    starting_points,
+    suggest,
+)
+from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, PAPER, DetectorSpec
+from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec, family_of
+
+WHOLE = FeatureSpec(
+    parts=(),
+    geometry=GeometrySpec(("{}",), ("{}",), bank_digest="b" * 64),
+    inversion=InversionSpec(),
+)
+PLAIN = FeatureSpec(parts=(), noise=None, jacobian=None)
+SPECS = pytest.mark.parametrize("spec", [WHOLE, PLAIN], ids=["all features", "hidden alone"])
+
+
+def suggested(spec: FeatureSpec, count: int = 150) -> list[DetectorSpec]:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found = []
+    for _ in range(count):
+        trial = study.ask()
+        try:
+            found.append(suggest(trial, spec, 3000))
+        except optuna.TrialPruned:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, 0.0)
+    return found
+
+
+def test_h_and_the_papers_configuration_are_points_of_the_space():
+    assert suggest(FixedTrial(H_PARAMS), WHOLE, 3000) == DEFAULT_H
+    assert suggest(FixedTrial(PAPER_PARAMS), WHOLE, 3000) == PAPER
+
+
+@SPECS
+def test_every_study_starts_with_detectors_that_its_features_allow(spec):
+    points = [suggest(FixedTrial(params), spec, 3000) for params, _ in starting_points(spec)]
+    assert points[0] == default_detector(spec)
+    assert len({point.hash for point in points}) == len(points)
+
+
+def test_defaults_follow_the_features():
+    assert default_detector(WHOLE) == DEFAULT_H
+    assert default_detector(PLAIN).kind == DEFAULT_T.kind == "pair_residual"
+    assert paper_detector(WHOLE) == PAPER
+    assert paper_detector(PLAIN) is None
+
+
+@SPECS
+def test_only_features_that_are_extracted_are_asked_for(spec):
+    for detector in suggested(spec):
+        assert {family_of(name) for name in detector.needed} <= set(spec.families)
+
+
+@SPECS
+def test_a_suggestion_survives_json(spec):
+    for detector in suggested(spec, 60):
+        assert DetectorSpec.from_json(detector.to_json()).hash == detector.hash
+
+
+def test_the_space_holds_every_kind():
+    kinds = {detector.kind for detector in suggested(WHOLE, 300)}
+    assert kinds == {
+        "feature", "pair_residual", "sum", "vote", "isolation_forest", "lof", "ocsvm",
+        "mahalanobis", "knn", "autoencoder",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"detector": "sum", "sum.pair": False, "sum.norm": False},
+        {
+            "detector": "vote", "vote.inputs": "hidden", "vote.isolation_forest": False,
+            "vote.lof": True, "vote.ocsvm": False, "vote.mahalanobis": False, "vote.knn": False,
+            "vote.needed": 2, "vote.alpha": 0.05,
+        },
+    ],
+    ids=["a sum of nothing", "more votes than voters"],
+)  # fmt: skip
+def test_what_is_no_detector_is_left_out(params):
+    with pytest.raises(optuna.TrialPruned):
+        suggest(FixedTrial(params), PLAIN, 3000)
+
+
+def test_directed_columns_are_those_of_the_features():
+    assert directed_columns(PLAIN) == ["hidden.norm"]
+    assert {"noise", "inversion.S", "geometry.bank_residual_16"} <= set(directed_columns(WHOLE))

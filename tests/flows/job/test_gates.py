@@ -1,0 +1,54 @@
+"""Checks on labelled texts, also where they are of one kind or few."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from flows.job.gates import label_gates, strangers_alone
+from tuni.statistics.evaluation import evaluate
+from tuni.texts.names import reference_parts
+
+DECOYS = np.sort(np.random.default_rng(1).normal(size=999))
+# What the check reads of a job and of a bundle, and nothing else.
+JOB: Any = SimpleNamespace(
+    request=SimpleNamespace(gates=SimpleNamespace(nonmember_fpr_confidence=0.99))
+)
+BUNDLE: Any = SimpleNamespace(pair=SimpleNamespace(decoy_scores=DECOYS), operating_point=0.05)
+
+
+def test_known_nonmembers_without_members_still_check_the_null() -> None:
+    strangers = np.random.default_rng(2).normal(size=60)
+    assert strangers_alone(JOB, BUNDLE, strangers).passed is True
+    assert strangers_alone(JOB, BUNDLE, strangers + 3.0).passed is False
+
+
+def test_fewer_than_five_known_nonmembers_are_not_told_of() -> None:
+    gate = strangers_alone(JOB, BUNDLE, np.array([9.0, 9.0, 9.0, 9.0]))
+    assert gate.passed is None
+    assert "4" not in gate.sentence
+
+
+def test_a_model_that_tells_no_text_from_another_gets_its_claim_withheld() -> None:
+    parts = reference_parts("latin/en_US", 60)
+    names = [f"{first} {last}" for first, last in zip(parts.firsts, parts.lasts, strict=True)]
+    members = np.arange(60) % 2 == 0
+    equal, ones = np.zeros(60), np.ones(60)
+    measured = evaluate(
+        names, members, equal, ones, ones, np.zeros(999), operating_point=0.05, seed=0
+    )
+    assert (measured.auc, measured.found.hits, measured.nonmember_fpr.hits) == (0.5, 0, 0)
+    verdicts: Any = SimpleNamespace(check=None)
+    gates = {gate.name: gate for gate in label_gates(JOB, measured, verdicts)}
+    assert gates["blind"].passed is False
+    assert "the detector 0.50" in gates["blind"].sentence
+    assert "must lie above 0" in gates["blind"].sentence
+
+
+def test_equal_scores_accuse_nobody() -> None:
+    flat: Any = SimpleNamespace(
+        pair=SimpleNamespace(decoy_scores=np.zeros(999)), operating_point=0.05
+    )
+    gate = strangers_alone(JOB, flat, np.zeros(40))
+    assert gate.passed is True
+    assert gate.sentence.startswith("0 of 40")

@@ -1,0 +1,148 @@
+"""A command's own Prefect server: it asks for a login, and nothing of it outlives the command."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from flows.machine.environment import prepare
+from flows.machine.services import flow_server
+from flows.machine.services.flow_server import ended_early, start_flow_server
+from flows.machine.settings import Settings
+
+COMMAND = """
+import json, sys, time
+from pathlib import Path
+from flows.environment import prepare
+from flows.flow_server import start_flow_server
+from flows.settings import Settings
+
+settings = Settings(home=Path(sys.argv[1]))
+prepare(settings)
+start_flow_server(settings)
+import os
+from prefect.client.orchestration import get_client
+
+with get_client(sync_client=True) as client:
+    version = client.api_version()
+told = {"url": os.environ["PREFECT_API_URL"], "version": version}
+told["loads the server"] = "prefect.server" in sys.modules
+print(json.dumps(told), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def empty_environment(monkeypatch):
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        del os.environ[name]
+    monkeypatch.setattr(flow_server, "_servers", [])
+    monkeypatch.delitem(sys.modules, "prefect", raising=False)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def _project_of_somebody(folder):
+    """A working folder with a package of the name of ours."""
+    (folder / "project" / "flows").mkdir(parents=True)
+    (folder / "project" / "flows" / "__init__.py").touch()
+    return folder / "project"
+
+
+@pytest.fixture
+def command(tmp_path, empty_environment):
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", COMMAND, str(tmp_path / "home")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=_project_of_somebody(tmp_path),
+    ) as process:
+        yield process
+        process.kill()
+
+
+def answers(url):
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=60).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def waited_for(what):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if what():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("by_force", [False, True])
+def test_flows_reach_it_strangers_do_not_and_it_ends_with_the_command(command, by_force):
+    import prefect
+
+    told = json.loads(command.stdout.readline())
+    assert told["version"] == prefect.__version__
+    assert not told["loads the server"]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{told['url']}/admin/version", timeout=60)
+    if by_force:
+        command.kill()
+    else:
+        command.stdin.close()
+        assert command.wait(60) == 0
+        assert not answers(told["url"])  # the command has waited for it
+    assert waited_for(lambda: not answers(told["url"]))
+
+
+@pytest.mark.usefixtures("empty_environment")
+@pytest.mark.parametrize(
+    ("chosen", "content"),
+    [
+        ("PREFECT_API_URL", None),
+        ("PREFECT_HOME", None),
+        ("PREFECT_PROFILE", None),
+        ("home/prefect/profiles.toml", ""),
+        (".env", "PREFECT_API_URL=http://theirs/api"),
+        ("prefect.toml", "[api]"),
+        ("pyproject.toml", "[tool.prefect.api]"),
+    ],
+)
+def test_a_server_of_the_users_choice_is_left_alone(chosen, content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(home=tmp_path / "home")
+    if content is None:
+        os.environ[chosen] = "theirs"
+    else:
+        (tmp_path / chosen).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / chosen).write_text(content, encoding="utf-8")
+    prepare(settings)
+    before = dict(os.environ)
+    start_flow_server(settings)
+    assert os.environ == before
+    assert flow_server._servers == []
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_one_that_cannot_start_is_told_with_its_log(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    prepare(settings)
+    missing = f"sqlite+aiosqlite:///{tmp_path}/missing/prefect.db"
+    os.environ["PREFECT_API_DATABASE_CONNECTION_URL"] = missing
+    assert ended_early() is None
+    start_flow_server(settings)
+    assert waited_for(lambda: ended_early() is not None)
+    error = ended_early()
+    assert str(tmp_path / "home" / "logs" / "flow-server.log") in error.fix
+    assert "unable to open database file" in (tmp_path / "home/logs/flow-server.log").read_text()

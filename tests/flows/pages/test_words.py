@@ -1,0 +1,46 @@
+"""Words about a whole list: small counts stay at home."""
+
+from dataclasses import replace
+
+from flows.pages.words import SharedEvidence, member_words, shared_evidence, shared_member_words
+from tuni.statistics.list_evidence import ListEvidence
+
+TOLD = ListEvidence(
+    texts=200,
+    at_least=19,
+    stranger_fpr=0.07,
+    known_nonmembers=0,
+    at_least_stated=19,
+    seen=0.16,
+    seen_low=0.08,
+    seen_high=0.25,
+)
+
+
+def test_owner_reads_the_bound_with_what_it_allows_and_the_share_with_its_interval() -> None:
+    bound, share = member_words(TOLD)
+    assert "at least 19" in bound
+    assert "stated allowance" in bound
+    assert "16" in share
+    assert "25" in share
+    assert "30 known non-members" in member_words(replace(TOLD, known_nonmembers=30))[0]
+    assert member_words(None) == []
+
+
+def test_bound_of_fewer_than_five_is_shown_to_its_owner_alone() -> None:
+    few = replace(TOLD, at_least=3, seen=0.015)
+    assert "at least 3" in member_words(few)[0]
+    shared = SharedEvidence.of(few)
+    assert not any("3" in line for line in shared_member_words(shared))
+    assert set(shared_evidence(shared)) == {"list_nonmember_fpr_allowed"}
+
+
+def test_shared_figures_are_whole_percent() -> None:
+    shared = SharedEvidence.of(replace(TOLD, seen=0.16251))
+    figures = shared_evidence(shared)
+    assert figures["list_names_known_at_least"] == 19
+    assert figures["list_seen_share"] == 0.16
+    assert len(shared_member_words(shared)) == 2
+    assert SharedEvidence.of(None) is None
+    assert shared_member_words(None) == []
+    assert shared_evidence(None) == {}
