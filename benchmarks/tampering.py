@@ -24,7 +24,7 @@ from registry.home import Home
 from registry.ledger import schema
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
-from tests.registry import test_trail as trail_tests
+from tests.registry.ledger import test_trail as trail_tests
 from tuni.errors import TrailBroken
 
 KINDS = (
@@ -57,7 +57,7 @@ def _cells(root: Path, seed: int, count: int) -> int:
     os.environ |= {"TUNI_HOME": str(root / "home"), "MLFLOW_DISABLE_TELEMETRY": "true"}
     (root / "home").mkdir(mode=0o700, parents=True)  # Prefect looks for it when it is imported
     prepare(Settings(home=root / "home"))
-    from tests.flows.test_ledger_tampering import make_place, tally
+    from tests.flows.auditing.test_verify_tampering import make_place, tally
 
     counts, moved = tally(make_place(root), range(seed, seed + count))
     by_table: dict[str, Counter[str]] = {}

@@ -215,7 +215,7 @@ def _known_revisions() -> tuple[str | None, set[str]]:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", "registry:migrations")
+    config.set_main_option("script_location", "registry.ledger:migrations")
     return config
 
 

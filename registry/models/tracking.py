@@ -279,7 +279,7 @@ class JobRun:
 
 def code_commit() -> str | None:
     """Git commit of the clone that this code is run from, or None where it is installed."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]

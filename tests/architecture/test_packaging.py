@@ -113,7 +113,7 @@ def test_the_wheel_holds_every_tracked_file_of_the_packages(wheel):
         check=True,
     ).stdout.split()
     assert set(tracked) <= wheel
-    assert {"flows/templates/page.html", "tuni/py.typed"} <= wheel
+    assert {"flows/pages/templates/page.html", "tuni/py.typed"} <= wheel
 
 
 def test_the_wheel_holds_nothing_else(wheel):

@@ -21,7 +21,7 @@ DEPLOY_LIMIT_S = 300
 
 def deployments_file() -> Path:
     """prefect.yaml: beside the packages in a clone, inside `flows` where it is installed."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[2]
     inside = here / "prefect.yaml"
     return inside if inside.exists() else here.parent / "prefect.yaml"
 
