@@ -38,7 +38,7 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
     """A home with one champion: the norm of hidden states, of a testbed of size `test`."""
     home.mkdir(mode=0o700, parents=True)  # Prefect looks for it when it is imported
     prepare(Settings(home=home, ledger_url=url))
-    from flows.calibrate import make_bundle
+    from flows.job.calibration import make_bundle
     from flows.job.job import Job
     from flows.machine.settings import FeaturesTable, NullsTable, read_request
     from registry.models.store import ModelStore

@@ -169,13 +169,13 @@ def _judge(bundle: Any, job: Any, texts: list[str]) -> Any:
 
 def _others(job: Any, texts: list[str]) -> dict[str, Any]:
     """Scores of the default H and of the paper's configuration on the same texts."""
-    from flows.calibrate import fit_nulls
+    from flows.job.calibration import fit_nulls
     from flows.job.search.space import default_detector, paper_detector
     from tuni.detectors.fit import fit_detector
     from tuni.detectors.score import score
     from tuni.features.extract import extract
+    from tuni.hashing import derive_seed
     from tuni.judging.scores import families_of
-    from tuni.seeds import derive_seed
 
     scores = {}
     seed = derive_seed(job.request.compute.seed, "fit")

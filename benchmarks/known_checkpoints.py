@@ -23,7 +23,7 @@ from tuni.errors import InputError
 from tuni.features.extract import extract
 from tuni.features.spec import FeatureSpec, GeometrySpec
 from tuni.lists.labelled import read_labelled, read_subjects
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.statistics.roc import auc, tpr_at
 from tuni.texts.names import all_reference_parts
 from tuni.texts.text import PROMPTS_8, PROMPTS_24

@@ -90,7 +90,7 @@ class Lab:
 
     def _calibrated(self, bed: Path) -> Any:
         """The default detector, calibrated on decoys of the testbed's names, and the checkpoint."""
-        from flows.calibrate import make_bundle
+        from flows.job.calibration import make_bundle
         from flows.job.job import Job
         from flows.job.search.space import default_detector
         from flows.machine.settings import read_request

@@ -45,7 +45,7 @@ def _show(asked: Any, seed: int, captions: Any, testbeds: Path) -> None:
     from tuni.bench.testbed.build import make_testbed
     from tuni.bench.testbed.settings import TestbedSettings
     from tuni.bench.testbed.unseen import people_of, unseen_pictures
-    from tuni.model.target import load_target
+    from tuni.model.load import load_target
     from tuni.statistics.intervals import share
 
     plain = replace(TestbedSettings.of_size(asked.size, seed), captions=captions)

@@ -21,7 +21,7 @@ from tuni.detectors.spec import DEFAULT_H
 from tuni.features.extract import extract
 from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS
 from tuni.features.spec import FeatureSpec
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.statistics.comparison import paired_auc_difference
 from tuni.texts.decoys import recombine_around
 from tuni.texts.names import all_reference_parts, parse_name

@@ -21,10 +21,11 @@ from flows.machine.settings import Settings
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.model import ArrayModel
-from tuni.features.spec import FeatureSpec, HiddenSpec, NeighbourParts, canonical_json
+from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.hashing import canonical_json
 from tuni.lists.writing import write_table
-from tuni.model.target import load_target
-from tuni.texts.names import reference_parts
+from tuni.model.load import load_target
+from tuni.texts.names import NeighbourParts, reference_parts
 
 MODEL = {
     "embed_dim": 32,

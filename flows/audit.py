@@ -4,39 +4,30 @@ Stopped at any moment, the same call goes on where it was: the ledger knows whic
 verdict. Nothing about a subject is a parameter or a result here, since Prefect keeps both in clear.
 """
 
-from collections.abc import Iterator
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from prefect import flow, get_run_logger
-from prefect.context import FlowRunContext
+from prefect import flow
+from prefect.artifacts import create_table_artifact
 
-from flows.auditing.engines.engine import check_engine, engine_of
-from flows.auditing.outcome import AuditOutcome, AuditSummary
-from flows.auditing.progress import AuditProgress
-from flows.auditing.publish import publish
-from flows.auditing.shards import ShardWorker, open_detector
+from flows.auditing.conduct import conduct
+from flows.auditing.engines.engine import check_engine
+from flows.auditing.outcome import AuditOutcome
+from flows.auditing.shards import open_detector
 from flows.machine.guard import guarded
-from flows.machine.home import open_ledger
+from flows.machine.home import open_home, open_ledger
 from flows.machine.settings import Settings, read_settings
-from flows.pages.kinds.audit_facts import AuditFacts, findings
 from flows.scoring.detector import Detector
-from flows.scoring.score import measured_power
-from registry.audits.audits import Audit, Audits, Plan, State
-from registry.audits.rows import AuditRows, KeptVerdict
+from registry.audits.audits import Audits, Plan
 from registry.audits.watchlists import Watchlists
-from registry.ledger.feature_cache import EncryptedFeatureCache
-from registry.ledger.ledger import Ledger
+from registry.models.store import ModelStore
 from tuni import __version__
-from tuni.errors import TextError
-from tuni.features.fits import unscorable
-from tuni.judging.null import JudgeOptions, ListNull, list_null
-from tuni.lists.shape import ListShape
-from tuni.statistics.p_values import q_values
+from tuni.errors import ModelNotFound, TextError
+from tuni.statistics.suppression import shared_words
 
 # Texts of a shard share neighbours that are encoded once: 1,000 cost about twice as many encodings
 # as 4,000. Larger shards would lose more to an interruption.
 SHARD_SIZE = 4000
-_LOCK_WAIT_S = 2.0
 
 
 @flow(name="audit", flow_run_name="audit {watchlist} by {checkpoint}", log_prints=False)
@@ -125,113 +116,158 @@ def resume(audit_id: str, engine: str = "local") -> str:
         return audit_id
 
 
-def conduct(
-    ledger: Ledger, settings: Settings, begun: Audit, detector: Detector, engine: str
-) -> None:
-    """Do what an audit still lacks: its null, its shards, its end, its pages.
-
-    Raises:
-        HomeError: Another process works on it, or the ledger does not answer.
-    """
-    audits = Audits(ledger)
-    with ledger.exclusive(f"audit-{begun.id}", _LOCK_WAIT_S):
-        begun = audits.get(begun.id)  # the process that held the lock may have ended it
-        if begun.state == "running":
-            null = prepare(ledger, begun, detector)
-            worker = ShardWorker(ledger, begun, detector, null)
-            rows = AuditRows(ledger, begun.id)
-            shards = rows.shards_left()
-            written = rows.counts()[1]
-            with AuditProgress(begun, written) as progress:
-                engine_of(engine, worker, settings).run(shards, progress.done)
-            if audits.get(begun.id).state == "cancelled":
-                return
-            finish(ledger, begun, detector, null)
-        if audits.get(begun.id).run_id is None:
-            publish(ledger, settings, audits.get(begun.id), detector)
-        tell(audits.get(begun.id))
-
-
-def tell(ended: Audit) -> None:
-    """Say on Prefect's page of the run what came of an audit, small counts hidden."""
-    summary = AuditOutcome.of(ended).summary
-    if summary is not None and FlowRunContext.get() is not None:
-        log = get_run_logger()
-        facts = AuditFacts.of(ended, summary, {})
-        for line in (*findings(facts), f"tuni audits show {ended.id} tells more."):
-            log.info(line)
-
-
-def prepare(ledger: Ledger, begun: Audit, detector: Detector) -> ListNull:
-    """The null of an audit's list, made once and kept; who cannot be scored is written down.
-
-    Raises:
-        TextError: Nobody on the list can be scored.
-    """
-    audits = Audits(ledger)
-    kept = audits.list_null(begun.id)
-    if kept is None:
-        made = make_null(ledger, begun, detector)
-        kept = audits.keep_null(begun.id, made.to_json().encode())
-    return ListNull.from_json(kept.decode())
-
-
-def make_null(ledger: Ledger, begun: Audit, detector: Detector, *, fresh: bool = False) -> ListNull:
-    """Make the null of an audit's list from its texts, streamed.
+@flow(name="fleet", flow_run_name="audit {watchlist} by all", log_prints=False)
+@guarded
+def fleet(watchlist: str, engine: str = "local") -> list[str]:
+    """Audit a watch list by every checkpoint that has a champion, and tabulate the findings.
 
     Args:
-        ledger: Holds the list.
-        begun: The audit.
-        detector: Judges it.
-        fresh: Compute every feature, whether it is kept or not.
+        watchlist: Name of the watch list.
+        engine: Where shards run: local, ray or ray://HOST:PORT.
+
+    Returns:
+        The ids of the audits, by checkpoint's name.
     """
-    rows = AuditRows(ledger, begun.id)
+    settings = read_settings()
+    names = ModelStore(open_home(settings), settings.runs_uri).champions()
+    done = [audit(name, watchlist, engine=engine) for name in names]
+    with open_ledger(settings) as ledger:
+        found = [AuditOutcome.of(Audits(ledger).get(one)) for one in done]
+    create_table_artifact([_row(one) for one in found], key="fleet", description=f"{watchlist}")
+    return done
 
-    def scorable() -> Iterator[str]:
-        for block in rows.subjects():
-            bad = unscorable(detector.target, [one.text for one in block], detector.bundle)
-            rows.write(
-                [KeptVerdict(block[row].id, None, None, None, "", why) for row, why in bad.items()]
+
+@flow(name="audit-lists", flow_run_name="audit all lists by {checkpoint}", log_prints=False)
+@guarded
+def audit_lists(checkpoint: str, engine: str = "local") -> list[str]:
+    """Audit every watch list by one checkpoint, e.g. because it has a new champion.
+
+    Args:
+        checkpoint: Name of the registered checkpoint.
+        engine: Where shards run: local, ray or ray://HOST:PORT.
+
+    Returns:
+        The ids of the audits, by watch list's name.
+    """
+    with open_ledger(read_settings()) as ledger:
+        lists = [one.name for one in Watchlists(ledger).list() if one.subjects]
+    return [audit(checkpoint, name, engine=engine) for name in lists]
+
+
+def _row(one: AuditOutcome) -> dict[str, str]:
+    told = one.summary
+    hidden = told is None or told.withheld is not None
+    return {
+        "checkpoint": one.audit.checkpoint,
+        "version": str(one.audit.version),
+        "state": one.audit.state,
+        "found": "-" if told is None or hidden else shared_words(told.found, told.judged),
+        "by chance": "-" if told is None else f"{told.by_chance:.0f}",
+        "subjects": f"{one.audit.subjects:,}",
+        "audit": one.audit.id,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class AuditsOutcome:
+    """One audit, or a fleet of them.
+
+    Attributes:
+        audits: What each came to.
+    """
+
+    audits: tuple[AuditOutcome, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """3 where verdicts are withheld, 1 where an audit is partial, else 0."""
+        if any(one.audit.state == "partial" for one in self.audits):
+            return 1
+        return 3 if any(one.withheld for one in self.audits) else 0
+
+    def record(self) -> dict[str, Any]:  # Any: JSON values
+        """One JSON object; holds no text of the list."""
+        if len(self.audits) == 1:
+            return self.audits[0].record()
+        return {"audits": [one.record() for one in self.audits]}
+
+    def text(self) -> str:
+        """A few lines for people: the audit, or a table of the fleet."""
+        if len(self.audits) == 1:
+            return self.audits[0].text()
+        lines = [f"{'CHECKPOINT':<32} {'FOUND':>7} {'BY CHANCE':>9} {'OF':>9}  STATE      AUDIT"]
+        for one in self.audits:
+            told = one.summary
+            found = "-" if told is None or told.withheld else f"{told.found:,}"
+            chance = "-" if told is None or told.withheld else f"{told.by_chance:.0f}"
+            lines.append(
+                f"{one.audit.checkpoint:<32} {found:>7} {chance:>9} {one.audit.subjects:>9,}  "
+                f"{one.audit.state:<10} {one.audit.id}"
             )
-            yield from (one.text for row, one in enumerate(block) if row not in bad)
-
-    shape = ListShape.of(scorable())
-    if not shape.size:
-        raise TextError(
-            f"watch list {begun.watchlist}: nobody on it can be scored by {begun.checkpoint}",
-            f"tuni audits show {begun.id} tells why; or import other spellings",
-        )
-    return list_null(
-        detector.bundle,
-        detector.target,
-        shape,
-        judge_options(begun),
-        on_list=rows.on_list,
-        cache=None if fresh else EncryptedFeatureCache(ledger),
-        progress=AuditProgress.bars(),
-    )
+        return "\n".join(lines)
 
 
-def judge_options(begun: Audit) -> JudgeOptions:
-    """How an audit's list is judged."""
-    asked = begun.options
-    return JudgeOptions(asked["list_decoys"], asked["decoys"], asked["dependence"])
+def run_audits(
+    settings: Settings,
+    watchlist: str,
+    checkpoint: str | None,
+    *,
+    version: str,
+    engine: str,
+    list_decoys: bool,
+    decoys: int | None,
+    dependence: Literal["bh", "by"],
+    shard_size: int,
+) -> AuditsOutcome:
+    """Audit a list by one checkpoint, or without one by all that have a champion.
+
+    Raises:
+        RequestError: No such engine.
+        ModelNotFound: There is no such detector.
+        WatchlistNotFound: There is no such list.
+        EnvironmentFault: The ledger, MLflow or this program failed; the same command goes on.
+    """
+    _require(settings, checkpoint, version, engine)
+    if checkpoint is not None:
+        done = [
+            audit(
+                checkpoint,
+                watchlist,
+                version=version,
+                engine=engine,
+                list_decoys=list_decoys,
+                decoys=decoys,
+                dependence=dependence,
+                shard_size=shard_size,
+            )
+        ]
+    else:
+        done = fleet(watchlist, engine=engine)
+    return _outcome(settings, done)
 
 
-def finish(ledger: Ledger, begun: Audit, detector: Detector, null: ListNull) -> None:
-    """End an audit: q-values over all that was judged, aggregates, and whether all was."""
-    rows = AuditRows(ledger, begun.id)
-    levels = rows.levels()
-    q = q_values(levels, judge_options(begun).dependence)
-    listed, _ = rows.counts()
-    summary = AuditSummary.of(
-        detector.bundle,
-        null,
-        subjects=listed,
-        levels=levels,
-        q_values=q,
-        refused=rows.refusals(),
-        measured_power=measured_power(detector.bundle),
-    )
-    state: State = "partial" if summary.missing else "done"
-    Audits(ledger).end(begun.id, state, q, levels, summary.record())
+def resume_audit(settings: Settings, audit_id: str, engine: str) -> AuditsOutcome:
+    """Let an audit go on.
+
+    Raises:
+        AuditNotFound: There is none of this id.
+        SpecMismatch: It was begun with another version of tuni or another detector.
+    """
+    check_engine(engine, settings)
+    return _outcome(settings, [resume(audit_id, engine)])
+
+
+def _require(settings: Settings, checkpoint: str | None, version: str, engine: str) -> None:
+    """Tell bad input before a flow begins."""
+    check_engine(engine, settings)
+    with open_ledger(settings) as ledger:
+        store = ModelStore(ledger.home, settings.runs_uri, ledger)
+        if checkpoint is not None:
+            store.show(checkpoint, version)
+        elif not store.champions():
+            raise ModelNotFound("--every: no checkpoint has a champion", "make one with `tuni run`")
+
+
+def _outcome(settings: Settings, done: list[str]) -> AuditsOutcome:
+    with open_ledger(settings) as ledger:
+        return AuditsOutcome(tuple(AuditOutcome.of(Audits(ledger).get(one)) for one in done))

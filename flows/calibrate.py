@@ -1,25 +1,13 @@
 """The flow that fits the chosen detector and takes its thresholds from decoys."""
 
-from dataclasses import replace
-
-import numpy as np
 from prefect import flow, task
 
-from flows.job.job import Job, open_job
+from flows.job.calibration import make_bundle
+from flows.job.folder import DRAFT
+from flows.job.job import open_job
 from flows.machine.guard import guarded
 from flows.machine.settings import Request
-from flows.pages.evidence import library_versions
-from tuni.detectors.bundle import Bundle, Scorer, write_bundle
-from tuni.detectors.fit import Nulls, fit_detector
-from tuni.detectors.score import Table, score
-from tuni.detectors.spec import SINGLE, DetectorSpec
-from tuni.features.spec import Family, FeatureSpec, family_of
-from tuni.seeds import derive_seed
-from tuni.statistics.p_values import quantise, quantum
-
-DRAFT, FINAL = "bundle-draft", "bundle"
-CALIBRATED = ("decoy_calibration", "decoy_check", "gibberish_calibration", "labelled_test")
-NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
+from tuni.detectors.bundle import write_bundle
 
 
 @flow(name="calibrate", flow_run_name="calibrate {request.checkpoint.name}", log_prints=False)
@@ -39,87 +27,3 @@ def fit_and_calibrate(request: Request) -> str:
     """Write the draft of the bundle, without the evidence that the evaluation adds."""
     job = open_job(request)
     return write_bundle(make_bundle(job, job.chosen_detector()), job.folder / DRAFT)
-
-
-def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
-    """Fit a detector on the fit nulls and calibrate it on decoys that it never saw."""
-    single = SINGLE if job.spec.jacobian is not None else SINGLE.parts[0]
-    families = _families(detector)
-    job.features.load((*NULLS, *CALIBRATED), families)
-    return Bundle(
-        checkpoint=job.request.checkpoint.name,
-        fingerprint=job.target.fingerprint,
-        kind=job.request.subjects.kind,
-        feature_spec=_restricted(job.spec, families | _families(single)),
-        pair=_scorer(
-            detector,
-            fit_nulls(job, detector),
-            job.features.table("decoy_calibration", families),
-            job.features.table("gibberish_calibration", families),
-            job.request.compute.seed,
-        ),
-        single=_single_scorer(job, single),
-        operating_point=job.request.operating_point,
-        seed=job.request.compute.seed,
-        settings={
-            "detector": detector.to_json(),
-            "nulls": job.request.nulls.model_dump(mode="json", exclude={"decoys"}),
-            "job": job.hash,
-        },
-        evidence={},
-        versions=library_versions(),
-        bank=job.bank.embeddings.astype(np.float64)
-        if "geometry" in families and job.bank is not None
-        else None,
-    )
-
-
-def fit_nulls(job: Job, detector: DetectorSpec) -> Nulls:
-    """The nulls of a job with the features that one detector reads."""
-    families = _families(detector)
-    job.features.load(NULLS, families)
-    return Nulls(**{name: job.features.table(name, families) for name in NULLS})
-
-
-def _single_scorer(job: Job, detector: DetectorSpec) -> Scorer:
-    families = _families(detector)
-    fit, scale = (job.features.table(name, families) for name in ("single_fit", "single_scale"))
-    nothing: Table = {}
-    return _scorer(
-        detector,
-        Nulls(gibberish_fit=nothing, gibberish_scale=nothing, decoy_fit=fit, decoy_scale=scale),
-        job.features.table("single_calibration", families),
-        job.features.table("single_gibberish", families),
-        job.request.compute.seed,
-    )
-
-
-def _scorer(
-    detector: DetectorSpec, nulls: Nulls, decoys: Table, gibberish: Table, seed: int
-) -> Scorer:
-    # The seed of the search, so that the calibrated detector is the one that was chosen.
-    model = fit_detector(detector, nulls, derive_seed(seed, "fit"))
-    raw = score(model, decoys)
-    grid = quantum(raw)
-    return Scorer(
-        model=model,
-        decoy_scores=np.sort(quantise(raw, grid)),
-        gibberish_scores=np.sort(quantise(score(model, gibberish), grid)),
-        quantum=grid,
-    )
-
-
-def _families(detector: DetectorSpec) -> frozenset[Family]:
-    return frozenset(family_of(name) for name in detector.needed)
-
-
-def _restricted(spec: FeatureSpec, families: frozenset[Family]) -> FeatureSpec:
-    """The spec without families that the detector does not read, so that none is extracted."""
-    return replace(
-        spec,
-        hidden=spec.hidden if "hidden" in families else None,
-        noise=spec.noise if "noise" in families else None,
-        jacobian=spec.jacobian if "jacobian" in families else None,
-        geometry=spec.geometry if "geometry" in families else None,
-        inversion=spec.inversion if "inversion" in families else None,
-    )

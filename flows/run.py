@@ -4,16 +4,62 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import flow, task
 
 from flows.calibrate import calibrate
-from flows.evaluate import Evaluated, evaluate
-from flows.job.folder import EVALUATION, OUTCOME, REPORT
+from flows.evaluate import evaluate
+from flows.job.evaluation import Evaluated
+from flows.job.folder import EVALUATION, FINAL, OUTCOME, REPORT
 from flows.job.job import open_job, shared_jobs
+from flows.job.promotion import _reason, _tags, _tell_champion, decide
+from flows.job.report import write_pages
+from flows.job.tracked import job_run
 from flows.machine.guard import guarded
 from flows.machine.settings import Request
-from flows.register import register_bundle
 from flows.search import search
+from registry.models.store import ModelStore
+
+
+@task(name="register the detector and decide on the champion")
+@guarded
+def register_bundle(request: Request) -> int:
+    """Register the job's bundle, once, and move the aliases; returns the version."""
+    job = open_job(request)
+    evaluated = Evaluated.from_dict(job.folder.kept(EVALUATION))
+    store = ModelStore(job.home, job.settings.runs_uri, job.ledger, job.settings.trusted_keys)
+    name = request.checkpoint.name
+    version = store.find_version(name, "job", job.hash)
+    with job_run(job, last=True) as run:
+        if version is None:
+            version = store.register(
+                name,
+                job.folder / FINAL,
+                tags=_tags(job, evaluated),
+                description=evaluated.sentence,
+                run_id=run.run_id,
+            )
+        texts = [*job.sets.labelled_dev, *job.sets.labelled_test]
+        if job.objective == "label-free":
+            texts += [*job.sets.list_search, *job.sets.list_judge]
+        job.ledger.record_selection(name, version.version, texts)
+        if "reason" not in version.tags:
+            decision = decide(job, store, evaluated)
+            move = store.promote if decision.champion else store.challenge
+            version = move(name, version.version, decision.reason)
+            if decision.champion:
+                _tell_champion(name, version.version)
+        alias = version.aliases[0] if version.aliases else "none"
+        job.folder.keep(
+            OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)}
+        )
+        for file in write_pages(job, evaluated, f"{version.version} ({alias})"):
+            run.log_file(file)
+        run.set_tags({"version_registered": str(version.version), "alias": alias})
+        run.set_note(
+            f"{evaluated.asked} {evaluated.sentence} Registered as version {version.version} "
+            f"({alias}): {_reason(version)}."
+        )
+    return version.version
 
 
 @flow(name="run", flow_run_name="run {request.checkpoint.name}", log_prints=False)

@@ -1,26 +1,13 @@
 """The flow that looks for a detector: features once, many trials, one cross-fitted choice."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
-
-import numpy as np
 from prefect import flow, task
 
-from flows.job.describe import describe
 from flows.job.folder import CHOICE
-from flows.job.job import Job, open_job
-from flows.job.search.space import default_detector, paper_detector
-from flows.job.search.trials import Trial, Trials, importance, run_trials
-from flows.job.tracked import job_run
+from flows.job.job import open_job
+from flows.job.search.choose import choose
+from flows.job.search.trials import Trials
 from flows.machine.guard import guarded
 from flows.machine.settings import Request
-from tuni.lists.split import Split
-from tuni.seeds import derive_seed
-from tuni.statistics.choice import Choice, cross_fitted_choice
-from tuni.statistics.label_free import LabelFreeChoice, label_free_choice
-
-JSON = dict[str, Any]  # Any: JSON values
 
 
 @flow(name="search", flow_run_name="search {request.checkpoint.name}", log_prints=False)
@@ -56,94 +43,3 @@ def try_detectors(request: Request) -> str:
         kept = choose(job)
         job.folder.keep(CHOICE, kept)
     return str(kept["hash"])
-
-
-def choose(job: Job) -> JSON:
-    """Run the study and judge its winner against the default; returns what is kept of it."""
-    default = default_detector(job.spec)
-    if job.objective == "none":
-        return {
-            "detector": default.to_json(),
-            "hash": default.hash,
-            "objective": "none",
-            "reason": "neither labels nor a list to search on: the default detector is taken",
-            "judgement": None,
-            "trials": [],
-            "importance": {},
-        }
-    trials = Trials(job)
-    with job_run(job) as run:
-
-        def logged(trial: Trial) -> None:
-            run.log_child(
-                "trial",
-                trial.index,
-                trial.name,
-                trial.params,
-                {"objective": trial.objective, "seconds": trial.seconds, **trial.metrics},
-            )
-
-        done = run_trials(job, trials, logged)
-        best = np.maximum.accumulate([trial.objective for trial in done])
-        run.log_curve(
-            "best_objective_by_trial",
-            {trial.index: float(value) for trial, value in zip(done, best, strict=True)},
-        )
-    judgement = _judge(job, trials, done)
-    chosen = next(trial for trial in done if trial.index == judgement.chosen)
-    return {
-        "detector": chosen.detector.to_json(),
-        "hash": chosen.detector.hash,
-        "objective": job.objective,
-        "reason": judgement.reason,
-        "judgement": asdict(judgement),
-        "trials": [_summary(trial, chosen, job) for trial in done],
-        "importance": importance(job),
-    }
-
-
-def _judge(job: Job, trials: Trials, done: Sequence[Trial]) -> Choice | LabelFreeChoice:
-    hashes = {trial.detector.hash: trial.index for trial in reversed(done)}
-    distinct = {trial.index: trial for trial in done if hashes[trial.detector.hash] == trial.index}
-    default = hashes[default_detector(job.spec).hash]
-    margin = job.request.search.margin
-    if job.objective == "labelled":
-        split = Split(job.ledger.keys.split_key)
-        fractions = [split.fraction(text, "choice") for text in job.sets.labelled_dev]
-        return cross_fitted_choice(
-            {index: trial.scores["labelled_dev"] for index, trial in distinct.items()},
-            trials.members,
-            fractions,
-            default,
-            derive_seed(job.request.compute.seed, "choice"),
-            margin=margin,
-        )
-    halves = {index: trials.halves(trial.scores) for index, trial in distinct.items()}
-    decoys = len(next(iter(distinct.values())).scores["decoy_search"])
-    return label_free_choice(
-        halves,
-        default,
-        decoys // 2,
-        margin=margin,
-        nominal=job.request.operating_point,
-    )
-
-
-def _summary(trial: Trial, chosen: Trial, job: Job) -> JSON:
-    paper = paper_detector(job.spec)
-    role = "other"
-    if trial.detector.hash == chosen.detector.hash:
-        role = "chosen"
-    elif trial.detector.hash == default_detector(job.spec).hash:
-        role = "default"
-    elif paper is not None and trial.detector.hash == paper.hash:
-        role = "paper"
-    return {
-        "index": trial.index,
-        "name": trial.name,
-        "words": describe(trial.detector),
-        "role": role,
-        "objective": trial.objective,
-        "metrics": dict(trial.metrics),
-        "hash": trial.detector.hash,
-    }

@@ -171,7 +171,7 @@ class ServedDetector:
         )
 
     def _load(self, ledger: Ledger) -> "Target":
-        from tuni.model.target import load_target
+        from tuni.model.load import load_target
 
         given = {
             "folder": self._config["checkpoint"] or os.environ.get("TUNI_CHECKPOINT"),

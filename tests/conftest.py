@@ -20,7 +20,8 @@ from sqlalchemy import create_engine, select, text, update
 from registry.home import Home
 from registry.ledger import schema
 from registry.ledger.ledger import ROOT, Ledger
-from tuni.model.target import Target, load_target
+from tuni.model.load import load_target
+from tuni.model.target import Target
 
 # A busy machine is no failure: no test judges a time.
 settings.register_profile("tuni", deadline=None)

@@ -26,7 +26,7 @@ TuniError
 A message never holds a text under audit: name the row and, at most, its pseudonym.
 """
 
-from tuni.texts.text import one_line
+from tuni.visible import one_line
 
 
 class TuniError(Exception):

@@ -22,7 +22,7 @@ def measure(smoke: bool) -> Iterator[Row]:
     """A job on the smallest testbed, then lists of names by two detectors of its checkpoint."""
     with scratch_home() as (scratch, settings):
         from flows.benchmark.demo import demo_request
-        from flows.calibrate import make_bundle
+        from flows.job.calibration import make_bundle
         from flows.job.job import Job
         from flows.job.search.space import default_detector
         from tuni.bench.testbed.build import make_testbed

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from tuni.features.inversion import columns
 from tuni.features.spec import InversionSpec
+from tuni.hashing import derive_seed
 from tuni.model.target import Target
-from tuni.seeds import derive_seed
 
 TEXTS, STEPS = 4, 3
 SPEC = InversionSpec(restarts=1, steps=STEPS, curve=(1.0,))

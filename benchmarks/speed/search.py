@@ -15,8 +15,8 @@ def measure(smoke: bool) -> Iterator[Row]:
     """Features first, then the study, in one job of a home of its own."""
     with scratch_home() as (scratch, settings):
         from flows.job.job import Job
+        from flows.job.search.choose import choose
         from flows.job.search.trials import Trials
-        from flows.search import choose
         from tuni.bench.testbed.build import make_testbed
         from tuni.bench.testbed.settings import TestbedSettings
 

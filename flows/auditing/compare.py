@@ -24,13 +24,13 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, SpecMismatch, TooFewTexts
-from tuni.features.fits import too_long
 from tuni.files import check_outputs
+from tuni.hashing import derive_seed
+from tuni.judging.fits import too_long
 from tuni.judging.null import draw_decoys
 from tuni.judging.scores import text_scores
 from tuni.lists.shape import ListShape
 from tuni.lists.writing import write_csv
-from tuni.seeds import derive_seed
 from tuni.statistics.change import Changes, changes, normal_scores
 from tuni.statistics.p_values import Floats, q_values
 from tuni.texts.names import parse_name

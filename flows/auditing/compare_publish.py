@@ -10,7 +10,7 @@ from registry.ledger.ledger import Ledger
 from registry.models.connection import configure
 from registry.models.tracking import JobLabels, JobRun, code_commit
 from tuni import __version__
-from tuni.features.spec import digest
+from tuni.hashing import digest
 
 
 def publish_comparison(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 from flows.pages.words import member_words
 from registry.audits.audits import Audit
 from tuni.detectors.bundle import Bundle
-from tuni.statistics.list_evidence import ListEvidence, evidence_of_list
+from tuni.judging.null import evidence_of_list
+from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
 if TYPE_CHECKING:

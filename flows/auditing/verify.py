@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from flows.audit import judge_options, make_null
+from flows.auditing.conduct import judge_options, make_null
 from flows.auditing.shards import open_detector
 from flows.machine.console import current_progress
 from flows.machine.home import open_ledger

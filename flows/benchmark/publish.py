@@ -13,8 +13,8 @@ from flows.pages.render import render_evidence
 from registry.models.tracking import JobLabels, JobRun, code_commit, configure
 from tuni import __version__
 from tuni.bench.testbed.settings import TestbedSettings
-from tuni.features.spec import digest
 from tuni.files import write_output
+from tuni.hashing import digest
 
 
 def write_tables(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tuni import __version__
 from tuni.bench.peers import OURS, PEERS, BenchSizes, Peer
 from tuni.bench.testbed.settings import Captions, Size, TestbedSettings
 from tuni.errors import RequestError
-from tuni.features.spec import digest
+from tuni.hashing import digest
 
 FORMAT = 1
 

@@ -23,10 +23,10 @@ from tuni.bench.peers import Bench, Peer, People, apply
 from tuni.bench.testbed.build import Testbed, make_testbed
 from tuni.bench.testbed.people import Person
 from tuni.bench.testbed.unseen import people_of, unseen_pictures
-from tuni.features.spec import canonical_json
 from tuni.files import check_folder, write_output
+from tuni.hashing import canonical_json
 from tuni.lists.labelled import read_labelled
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.progress import Progress
 from tuni.texts.text import canonical
 

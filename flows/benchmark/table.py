@@ -23,8 +23,8 @@ from flows.pages.kinds.benchmark_facts import (
 from tuni.bench.peers import OURS, OURS_WITH_PICTURES, Peer
 from tuni.bench.testbed.people import Person
 from tuni.bench.testbed.settings import TestbedSettings
+from tuni.hashing import derive_seed
 from tuni.lists.writing import write_csv
-from tuni.seeds import derive_seed
 from tuni.statistics.comparison import paired_auc_difference, paired_tpr_difference
 from tuni.statistics.intervals import Rate, share
 from tuni.statistics.p_values import Floats

@@ -58,7 +58,7 @@ def audit(
         Watchlists(ledger).get(watchlist)
     start_flow_server(settings)
 
-    from flows.auditing.runs import run_audits
+    from flows.audit import run_audits
 
     outcome = run_audits(
         settings,
@@ -148,7 +148,7 @@ def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) ->
         Audits(ledger).get(audit_id)  # a slip is told before seconds of imports
     start_flow_server(settings)
 
-    from flows.auditing.runs import resume_audit
+    from flows.audit import resume_audit
 
     outcome = resume_audit(settings, audit_id, engine)
     results(outcome.record(), outcome.text(), as_json=as_json)

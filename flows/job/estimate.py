@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.calibrate import CALIBRATED, NULLS
+from flows.job.calibration import CALIBRATED, NULLS
 from flows.job.folder import CHOICE
 from flows.job.job import Job, open_job
 from flows.job.search.space import default_detector, paper_detector

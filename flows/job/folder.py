@@ -70,3 +70,6 @@ class JobFolder:
 
 def _unwritable(path: Path) -> HomeError:
     return HomeError(f"home: {path} cannot be written", "check rights and free space, then repeat")
+
+
+DRAFT, FINAL = "bundle-draft", "bundle"

@@ -20,7 +20,6 @@ from flows.job.texts import chosen_objective, require_reachable, require_readabl
 from flows.machine.console import current_progress
 from flows.machine.home import open_home
 from flows.machine.settings import Request, Settings, read_settings
-from flows.scoring.detector import limit_threads
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.models.connection import Tracking, configure
@@ -28,19 +27,14 @@ from registry.models.store import ModelStore
 from tuni import __version__
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import PictureError, RequestError
-from tuni.features.fits import too_long
-from tuni.features.spec import (
-    FeatureSpec,
-    GeometrySpec,
-    InversionSpec,
-    JacobianSpec,
-    NoiseSpec,
-    digest,
-)
+from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec, JacobianSpec, NoiseSpec
+from tuni.hashing import digest
+from tuni.judging.fits import too_long
 from tuni.lists.labelled import Labelled, read_labelled, read_subjects
 from tuni.lists.sets import NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
-from tuni.model.target import Target, load_target
+from tuni.model.load import limit_threads, load_target
+from tuni.model.target import Target
 from tuni.pictures.bank import Bank, load_bank
 from tuni.progress import SILENT, Progress
 from tuni.texts.gibberish import GibberishSpec

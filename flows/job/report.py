@@ -4,9 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.calibrate import FINAL
-from flows.evaluate import Evaluated
-from flows.job.folder import CHOICE, EVIDENCE, REPORT
+from flows.job.evaluation import Evaluated
+from flows.job.folder import CHOICE, EVIDENCE, FINAL, REPORT
 from flows.job.job import Job
 from flows.job.shared_evaluation import told
 from flows.pages.evidence import Evidence, library_versions

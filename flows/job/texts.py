@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tuni.errors import RequestError, TooFewTexts
-from tuni.features.fits import refuse, too_long
 from tuni.features.spec import FeatureSpec
+from tuni.judging.fits import refuse, too_long
 from tuni.judging.null import decoys_needed
 from tuni.lists.labelled import read_subjects
 from tuni.model.target import Target

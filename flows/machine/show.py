@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuni.files import is_stdout
-from tuni.texts.text import visible
+from tuni.visible import visible
 
 
 def say(text: str) -> None:

@@ -21,7 +21,7 @@ from flows.pages.kinds.comparison_facts import ComparisonFacts
 from flows.pages.kinds.job_facts import ReportFacts
 from tuni import __version__
 from tuni.errors import RequestError
-from tuni.features.spec import digest
+from tuni.hashing import digest
 
 FORMAT = 2
 MAX_BYTES = 16 * 2**20

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from flows.pages.blocks import Block, FactPage
 from flows.pages.figures import image_address
-from tuni.texts.text import visible
+from tuni.visible import visible
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

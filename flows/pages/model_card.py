@@ -7,7 +7,7 @@ from flows.pages.kinds.audit_facts import findings as audit_findings
 from flows.pages.kinds.job_facts import ReportFacts, findings
 from tuni.errors import RequestError
 from tuni.statistics.p_values import EVIDENCE
-from tuni.texts.text import markdown, one_line
+from tuni.visible import markdown, one_line
 
 
 def model_card(evidence: Evidence) -> str:

@@ -106,5 +106,5 @@ def _seen(seen: float, low: float, high: float) -> str:
 
 
 def _percent(share: float) -> str:
-    # As `flows.pages.figures.percent` for these shares; a score of a list has no need of matplotlib.
+    # As `flows.pages.figures.percent` for these shares; a list's score has no need of matplotlib.
     return f"{100.0 * share:.1f}".removesuffix(".0") + " %"

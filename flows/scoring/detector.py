@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import torch
-
 from flows.machine.settings import Settings
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
@@ -13,9 +11,8 @@ from registry.models.versions import RegisteredVersion
 from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError
 from tuni.judging.judge import require_checkpoint
-from tuni.model.target import Target, load_target
-
-SMALL_WIDTH = 256  # of a text tower (ours)
+from tuni.model.load import limit_threads, load_target
+from tuni.model.target import Target
 
 
 @dataclass(frozen=True)
@@ -83,13 +80,3 @@ class Detector:
         require_checkpoint(self.bundle, target)
         limit_threads(target)
         return target
-
-
-def limit_threads(target: Target, threads: int | None = None) -> None:
-    """Set torch's threads: as asked, or one for a small text tower.
-
-    On a busy machine two threads took up to three times as long as one for small towers.
-    """
-    threads = threads or (1 if target.width <= SMALL_WIDTH else None)
-    if threads:
-        torch.set_num_threads(threads)

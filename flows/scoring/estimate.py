@@ -12,14 +12,14 @@ from tuni.detectors.bundle import Scorer
 from tuni.features.cost import warm_up, work_of
 from tuni.features.extract import family_key
 from tuni.features.families import NEIGHBOURED, FamilyWork
-from tuni.features.fits import too_long
+from tuni.hashing import derive_seed
+from tuni.judging.fits import too_long
 from tuni.judging.judge import BLOCK
 from tuni.judging.list_file import ListIndex
 from tuni.judging.null import JudgeOptions, draw_decoys
 from tuni.judging.scores import bank_of, families_of, reads_neighbours
 from tuni.lists.shape import ListShape
 from tuni.progress import SILENT
-from tuni.seeds import derive_seed
 from tuni.texts.names import parse_name
 
 # What is done to a person beside the features, in times of looking through the list once (ours).

@@ -14,7 +14,8 @@ from flows.machine.console import current_progress
 from flows.scoring.detector import Detector
 from tuni.errors import RequestError, TooFewTexts
 from tuni.features.extract import FeatureCache
-from tuni.features.fits import too_long
+from tuni.features.prompt_embeddings import embed_names
+from tuni.judging.fits import too_long
 from tuni.judging.list_file import ListIndex, ListVerdicts
 from tuni.judging.null import LEAST_DECOYS, decoys_needed, draw_decoys
 from tuni.judging.pictures import DecoyNames, PictureJudge
@@ -22,7 +23,7 @@ from tuni.judging.scores import text_scores
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile
 from tuni.lists.shape import ListShape
-from tuni.pictures.embed import embed_names, embed_pictures
+from tuni.pictures.embed import embed_pictures
 from tuni.pictures.subjects import SubjectPictures, match_pictures, read_pictures
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE, WITHHELD
 from tuni.texts.names import parse_name

@@ -27,11 +27,11 @@ from tuni.judging.list_file import (
     index_list,
     judge_list,
 )
-from tuni.judging.null import JudgeOptions
+from tuni.judging.null import JudgeOptions, evidence_of_list
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile, open_subjects
 from tuni.lists.writing import write_table
-from tuni.statistics.list_evidence import ListEvidence, evidence_of_list
+from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
 VERDICT_COLUMNS = (

@@ -19,7 +19,7 @@ from registry.ledger.database import database_errors, moment, take_turn
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.errors import AuditNotFound, HomeError
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json
 
 State = Literal["running", "done", "partial", "cancelled"]
 

@@ -18,7 +18,7 @@ from registry.ledger.database import CHUNK, database_errors, insert_ignore
 from registry.ledger.ledger import Ledger
 from registry.ledger.subjects import Subject, unwrap, write_about
 from tuni.errors import HomeError, UnusableScores
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json
 
 Columns = dict[str, NDArray[np.float32]]
 Layout = list[tuple[str, int]]

@@ -1,7 +1,8 @@
 """The ledger: which checkpoint a name means, who took part in choosing, what was read when.
 
 A text stands here encrypted, under a keyed pseudonym, and a row is believed only with its seal
-(`registry.ledger.row_seals`). Paths are bulk paths, and writing the same thing twice is writing it once.
+(`registry.ledger.row_seals`). Paths are bulk paths, and writing the same thing twice is writing it
+once.
 """
 
 import hmac
@@ -40,7 +41,7 @@ from registry.ledger.database import (
 from registry.ledger.row_seals import RowSeals, Values, altered
 from registry.ledger.trail import Trail
 from tuni.errors import CheckpointError, HomeError
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json
 
 LOCK_TIMEOUT_S = 60
 ROOT = "root"

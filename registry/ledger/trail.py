@@ -20,7 +20,7 @@ from registry.keys.pseudonyms import Keys
 from registry.ledger import schema
 from registry.ledger.database import database_errors
 from tuni.errors import TrailBroken
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json
 
 _LOCK = 0x7472_6169  # any constant that our processes share ("trai")
 _HEAD = "trail_head"

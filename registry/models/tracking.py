@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from registry.models.connection import EXPERIMENT, Tracking, configure
 from tuni.errors import ClaimWithheld, TrackingError, UnusableScores
-from tuni.texts.text import markdown, one_line
+from tuni.visible import markdown, one_line
 
 if TYPE_CHECKING:  # MLflow takes seconds to import, and reads its environment while doing so
     from mlflow import MlflowClient

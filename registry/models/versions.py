@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from tuni.errors import BundleError, RequestError
-from tuni.texts.text import one_line
+from tuni.visible import one_line
 
 Alias = Literal["champion", "challenger", "previous"]
 ALIASES: tuple[Alias, ...] = ("champion", "challenger", "previous")

@@ -20,7 +20,8 @@ from tuni.detectors.fit import (
 )
 from tuni.detectors.score import ArrayModel, check_model, score
 from tuni.errors import SpecMismatch, TooFewTexts, UnusableScores
-from tuni.features.spec import FeatureSpec, NeighbourParts
+from tuni.features.spec import FeatureSpec
+from tuni.texts.names import NeighbourParts
 
 Table = Mapping[str, NDArray[np.float32]]
 

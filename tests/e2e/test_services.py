@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+from flows.job.promotion import CHAMPION_CHANGED
 from flows.machine.services.prefect_api import PrefectApi
 from flows.machine.services.up import flow_processes
-from flows.register import CHAMPION_CHANGED
 from registry.audits.audits import Audit, Audits
 from registry.audits.rows import AuditRows
 from registry.home import Home

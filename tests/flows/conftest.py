@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.calibrate import make_bundle
 from flows.cli.app import main
+from flows.job.calibration import make_bundle
 from flows.job.job import Job
 from flows.job.search.space import default_detector
 from flows.machine.settings import Request, Settings

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, event, make_url, select, text, update
 
-from flows.audit import audit, conduct, prepare, resume
+from flows.audit import audit, resume
+from flows.auditing.conduct import conduct, prepare
 from flows.auditing.engines.engine import LocalEngine
 from flows.auditing.outcome import AuditOutcome
 from flows.auditing.shards import ShardWorker
@@ -38,7 +39,7 @@ from tuni.errors import (
     TextError,
     WatchlistNotFound,
 )
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json
 from tuni.judging.judge import JudgeOptions, judge
 from tuni.lists.csv_rows import CsvRows
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.evaluate import Evaluated
+from flows.job.evaluation import Evaluated
 from flows.pages.kinds.job_facts import Gate
 from flows.run import Outcome
 

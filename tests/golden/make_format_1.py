@@ -12,7 +12,8 @@ import numpy as np
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.fit import SINGLE, DetectorSpec, Nulls, fit_detector
 from tuni.detectors.score import score
-from tuni.features.spec import FeatureSpec, NeighbourParts
+from tuni.features.spec import FeatureSpec
+from tuni.texts.names import NeighbourParts
 
 WIDTH = 4
 VECTORS = ("isolation_forest", "lof", "ocsvm", "mahalanobis", "knn", "autoencoder")

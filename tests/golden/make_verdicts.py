@@ -24,13 +24,13 @@ from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.extract import extract
-from tuni.features.fits import unscorable
-from tuni.features.spec import FeatureSpec, HiddenSpec, JacobianSpec, NeighbourParts
+from tuni.features.spec import FeatureSpec, HiddenSpec, JacobianSpec
+from tuni.judging.fits import unscorable
 from tuni.judging.judge import JudgeOptions, judge
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.texts.decoys import PartPool, lone_parts, recombine
 from tuni.texts.gibberish import GibberishSpec, gibberish
-from tuni.texts.names import reference_parts
+from tuni.texts.names import NeighbourParts, reference_parts
 from tuni.texts.text import canonical
 
 OPTIONS = {"list_decoys": True, "decoy_count": 300, "dependence": "bh"}

@@ -21,10 +21,10 @@ from registry.audits.watchlists import Member, Watchlists
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import read_bundle
-from tuni.features.fits import unscorable
+from tuni.judging.fits import unscorable
 from tuni.judging.judge import JudgeOptions, judge
 from tuni.lists.csv_rows import CsvRows
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.statistics.p_values import verdict_words
 from tuni.texts.text import canonical, clean_text
 

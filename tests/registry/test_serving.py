@@ -32,10 +32,10 @@ from tuni.errors import (
     SignatureError,
     TextError,
 )
-from tuni.features.spec import FeatureSpec, NeighbourParts, NoiseSpec
+from tuni.features.spec import FeatureSpec, NoiseSpec
 from tuni.judging.judge import JudgeOptions, judge
 from tuni.model.target import Target
-from tuni.texts.names import reference_parts
+from tuni.texts.names import NeighbourParts, reference_parts
 
 pytestmark = [
     # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.

@@ -5,9 +5,9 @@ import pytest
 
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.model import ArrayModel
-from tuni.features.spec import FeatureSpec, HiddenSpec, NeighbourParts
+from tuni.features.spec import FeatureSpec, HiddenSpec
 from tuni.model.target import Target
-from tuni.texts.names import reference_parts
+from tuni.texts.names import NeighbourParts, reference_parts
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ from tuni.detectors.bundle_files import check_header, read_bounded, refuse_pickl
 from tuni.detectors.model import ArrayModel, check_model, read_only
 from tuni.detectors.score import Floats
 from tuni.errors import BundleError, SpecMismatch
-from tuni.features.spec import FeatureSpec, canonical_json
+from tuni.features.spec import FeatureSpec
+from tuni.hashing import canonical_json
 
 JSON = None | bool | int | float | str | Sequence["JSON"] | Mapping[str, "JSON"]
 

@@ -25,7 +25,7 @@ from tuni.detectors.spec import (
     Null,
 )
 from tuni.errors import TooFewTexts
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 
 __all__ = [
     "DEFAULT_H",

@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn, get_args
 
 from tuni.detectors.model import MAX_COLUMNS, MAX_DEPTH, MAX_PARTS, base_columns
 from tuni.errors import RequestError
-from tuni.features.spec import canonical_json, digest
+from tuni.hashing import canonical_json, digest
 
 Kind = Literal[
     "feature",

@@ -20,8 +20,8 @@ from torch.nn import functional
 from tuni.errors import RequestError
 from tuni.features.prompt_embeddings import prompt_embeddings, whole_units
 from tuni.features.spec import InversionSpec
+from tuni.hashing import derive_seed
 from tuni.model.target import Target
-from tuni.seeds import derive_seed
 
 # Standard deviation of the random start in the normalised image space (ours): of .1, .5 and 1 the
 # one that separated best on one testbed (AUC of S .68, .73, .72 at 20 steps).

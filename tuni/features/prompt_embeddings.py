@@ -1,16 +1,20 @@
 """Unit embeddings of texts under prompt templates, for the families that need nothing else.
 
-The one law: that of `tuni.features.prompts`, an embedding does not depend on what else is in the call.
+The one law: that of `tuni.features.prompts`, an embedding does not depend on what else is in the
+call.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from tuni.errors import TextError
 from tuni.features.prompts import fill, prompt_passes
+from tuni.features.spec import PLAIN_PROMPTS
 from tuni.model.target import Target
 
 
@@ -77,3 +81,18 @@ def _require_fit(target: Target, texts: Sequence[str], prompt: str) -> None:
             f"of the context in row{'s' if len(rows) > 1 else ''} {shown}",
             "shorten the texts, leave them out, or use shorter prompts",
         ) from None
+
+
+def embed_names(target: Target, texts: Sequence[str], batch: int) -> NDArray[np.float32]:
+    """Mean unit embeddings of names under plain prompts, to be compared with pictures.
+
+    Args:
+        target: The audited checkpoint.
+        texts: n names.
+        batch: Sequences per forward pass.
+
+    Returns:
+        Shape ``(n, embed_dim)``.
+    """
+    mean = prompt_embeddings(target, texts, PLAIN_PROMPTS, batch).mean(dim=1)
+    return np.asarray(functional.normalize(mean, dim=-1).numpy(), dtype=np.float32)

@@ -4,7 +4,6 @@ The one law: everything that moves a feature stands in here, so that equal hashe
 checkpoints) mean equal features. No torch: a bundle carries a spec and must load without it.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
@@ -12,6 +11,8 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tuni.errors import SpecMismatch
+from tuni.hashing import canonical_json, digest
+from tuni.texts.names import NeighbourParts
 
 Family = Literal["hidden", "noise", "jacobian", "geometry", "inversion"]
 
@@ -22,22 +23,6 @@ PLAIN_PROMPTS = ("{}", "a photo of {}", "a portrait of {}", "this is {}")
 # Raised where the code moves a family's last bits, so that no cache mixes the two (1 if absent).
 # 2: the image tower's own blocks.
 _REVISIONS: Mapping[Family, int] = {"geometry": 2, "inversion": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class NeighbourParts:
-    """Other name parts of one stratum that calibrate a name (ours).
-
-    Attributes:
-        stratum: Script and locale, as `tuni.texts.names.stratum` says, e.g. ``"latin/de_DE"``.
-        firsts: Given names, most usable first; more than are taken, so that a part equal to
-            the text's own can be skipped.
-        lasts: Family names, likewise.
-    """
-
-    stratum: str
-    firsts: tuple[str, ...]
-    lasts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,18 +201,6 @@ class FeatureSpec:
                 "use a bundle written by this version of tuni",
             ) from error
         return spec
-
-
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no spaces; not-a-number is refused."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-
-
-def digest(value: object) -> str:
-    """SHA-256 of the canonical JSON of a value, 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def _build(kind: Any, value: Any) -> Any:  # Any: walks over arbitrary annotations

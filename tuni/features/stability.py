@@ -14,8 +14,8 @@ from torch import Tensor
 from tuni.features.prompt_embeddings import whole_units
 from tuni.features.prompts import PromptPass, prompt_passes
 from tuni.features.spec import JacobianSpec, NoiseSpec
+from tuni.hashing import derive_seed
 from tuni.model.target import Target
-from tuni.seeds import derive_seed
 
 _FLOOR = 1e-7  # of 1 - cosine (noise): the resolution of float32
 _TINY = 1e-30  # of the squared Jacobian: keeps a dead direction finite

@@ -14,7 +14,7 @@ import numpy as np
 from tuni.detectors.bundle import Bundle
 from tuni.errors import FingerprintMismatch, TextError
 from tuni.features.extract import FeatureCache
-from tuni.features.fits import refuse, unscorable
+from tuni.judging.fits import refuse, unscorable
 from tuni.judging.null import JudgeOptions as JudgeOptions
 from tuni.judging.null import ListNull, foreign_kind, list_null, p_values
 from tuni.judging.scores import KeptFeatures, text_scores

@@ -1,6 +1,6 @@
 """Verdicts for a list in a file, of any length: the rows are numbers, the texts stay in the file.
 
-The one law: the verdicts are those of `tuni.judging.judge.judge` for the same list, and what is held of a
+The one law: the verdicts are those of `tuni.judging.judge` for the same list, and what is held of a
 row is 32 bytes at most, of a person 28, and the texts of one block.
 """
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle
 from tuni.features.extract import FeatureCache
-from tuni.features.fits import unscorable
+from tuni.judging.fits import unscorable
 from tuni.judging.judge import BLOCK, judge_block, require_checkpoint
 from tuni.judging.null import JudgeOptions, ListNull, list_null
 from tuni.judging.scores import KeptFeatures

@@ -7,7 +7,7 @@ so that it can be kept and a verdict derived again years later.
 
 import json
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -18,13 +18,14 @@ from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import read_only
 from tuni.errors import BundleError, TextError, TooFewTexts, TuniError, UnusableScores
 from tuni.features.extract import FeatureCache
-from tuni.features.fits import too_long
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json, derive_seed
+from tuni.judging.fits import too_long
 from tuni.judging.scores import text_scores
 from tuni.lists.shape import ListShape
 from tuni.model.target import Target
 from tuni.progress import SILENT, Progress
-from tuni.seeds import derive_seed
+from tuni.statistics.intervals import rate
+from tuni.statistics.list_evidence import ListEvidence, list_evidence
 from tuni.statistics.p_values import Floats, conformal_p, finite, smallest_findable
 from tuni.statistics.spelling import DecoyCheck, decoy_check
 from tuni.texts.decoys import PartPool, lone_parts, recombine_around
@@ -337,3 +338,29 @@ def _read_group(value: Any) -> GroupNull | None:  # Any: JSON
     if int(value["size"]) < 1 or (np.diff(scores) < 0.0).any():
         raise ValueError("not ascending, or of no text")
     return GroupNull(int(value["size"]), scores)
+
+
+def evidence_of_list(
+    bundle: Bundle, null: "ListNull", levels: Mapping[float, int]
+) -> ListEvidence | None:
+    """Evidence about a judged list, allowing for the error that the bundle's labels measured.
+
+    Args:
+        bundle: The detector, with what its evaluation measured.
+        null: Of the list.
+        levels: Distinct p-values and how many distinct texts have each.
+
+    Returns:
+        The evidence, or None where verdicts are withheld or nobody was judged.
+    """
+    if null.withheld is not None or not levels:
+        return None
+    pairs = ((null.pair, bundle.pair), (null.single, bundle.single))
+    calibrated = [len(scorer.decoy_scores) for group, scorer in pairs if group and scorer]
+    known = bundle.evidence.get("nonmember_fpr_by_bundle")
+    counted = rate(*_counts(known)) if isinstance(known, Mapping) else None
+    return list_evidence(levels, min(calibrated), bundle.operating_point, counted)
+
+
+def _counts(known: Mapping[str, Any]) -> tuple[int, int]:  # Any: JSON values
+    return int(known["hits"]), int(known["n"])

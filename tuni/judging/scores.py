@@ -1,7 +1,8 @@
 """From texts of one kind to their quantised scores by a bundle.
 
 The one law: a score depends on its text, the bundle and the checkpoint; the company that a text is
-extracted in moves nothing (`tuni.features.prompts` says what holds it still, the grid does the rest).
+extracted in moves nothing (`tuni.features.prompts` says what holds it still, the grid does the
+rest).
 """
 
 from collections.abc import Mapping, Sequence

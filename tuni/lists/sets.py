@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 from tuni.errors import TooFewTexts
+from tuni.hashing import derive_seed
 from tuni.lists.labelled import Labelled
 from tuni.lists.split import Split, disjoint
-from tuni.seeds import derive_seed
 from tuni.texts.decoys import PartPool, across_strata, faker_decoys, lone_parts, recombine
 from tuni.texts.gibberish import GibberishSpec, gibberish
 from tuni.texts.names import parse_name, reference_parts

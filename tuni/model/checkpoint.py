@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tuni.errors import CheckpointError
-from tuni.features.spec import canonical_json
+from tuni.hashing import canonical_json
 from tuni.model.settings import check_config, known_keys
 
 CONFIG = "open_clip_config.json"

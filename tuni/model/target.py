@@ -6,15 +6,12 @@ network, and equal fingerprints mean equal features.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-
-from tuni.errors import CheckpointError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,38 +110,3 @@ class Target(Protocol):
     def preprocess(self, image: Image.Image) -> Tensor:
         """One picture as the model expects it, shape ``(3, image_size, image_size)``."""
         ...
-
-
-def load_target(
-    folder: Path | None = None,
-    *,
-    architecture: str | None = None,
-    weights: Path | None = None,
-    device: str = "cpu",
-    precision: Literal["fp32", "bf16"] = "fp32",
-) -> Target:
-    """Load a checkpoint safely: weights only, complete, finite, of a kind that is understood.
-
-    Args:
-        folder: A folder as open_clip saves it; or else give the next two.
-        architecture: open_clip's name of an architecture.
-        weights: Its weights file.
-        device: Where to compute, as torch names it.
-        precision: Type of the forward passes; bf16 keeps norms and results in float32.
-
-    Raises:
-        CheckpointError: The checkpoint is incomplete, damaged, unsafe or of an unsupported kind.
-    """
-    from tuni.model.checkpoint import read_folder, read_weights  # open_clip takes seconds to import
-    from tuni.model.open_clip import OpenClipTarget
-
-    if folder is not None and architecture is None and weights is None:
-        checkpoint = read_folder(folder)
-    elif folder is None and architecture is not None and weights is not None:
-        checkpoint = read_weights(architecture, weights)
-    else:
-        raise CheckpointError(
-            "checkpoint: expected a folder, or an architecture with a weights file",
-            "set checkpoint.folder alone, or checkpoint.architecture and checkpoint.weights",
-        )
-    return OpenClipTarget(checkpoint, device=device, precision=precision)

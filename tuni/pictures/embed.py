@@ -3,18 +3,13 @@
 The one law: a picture's embedding does not depend on the pictures beside it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import islice
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
-from tuni.features.prompt_embeddings import prompt_embeddings
-from tuni.features.spec import PLAIN_PROMPTS
 from tuni.model.target import Target
 
 BATCH = 16
@@ -49,18 +44,3 @@ def embed_pixels(target: Target, pixels: list[Tensor]) -> Tensor:
     with torch.no_grad():
         found = target.encode_images(torch.stack(rows).to(target.device))
     return found[: len(pixels)].float().cpu()
-
-
-def embed_names(target: Target, texts: Sequence[str], batch: int) -> NDArray[np.float32]:
-    """Mean unit embeddings of names under plain prompts, to be compared with pictures.
-
-    Args:
-        target: The audited checkpoint.
-        texts: n names.
-        batch: Sequences per forward pass.
-
-    Returns:
-        Shape ``(n, embed_dim)``.
-    """
-    mean = prompt_embeddings(target, texts, PLAIN_PROMPTS, batch).mean(dim=1)
-    return np.asarray(functional.normalize(mean, dim=-1).numpy(), dtype=np.float32)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
 from tuni.errors import UnusableScores
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 from tuni.statistics.comparison import paired
 from tuni.statistics.intervals import Interval, Rate, share
 from tuni.statistics.list_evidence import ListEvidence, list_evidence

@@ -7,10 +7,10 @@ stated one.
 The bound (ours) is a closed test, in the form of Goeman and Solari (2011). Take any k texts of the
 list as the strangers. All are judged against the same m calibration scores, so that the share of
 strangers with p <= t is Beta(t (m + 1), (1 - t)(m + 1)), and given that share their number is
-binomial: the law of `tuni.statistics.null_check`, with t raised by what is allowed for the null's error. k is
-refuted where fewer than 5 % of lists would hold so many strangers with p <= t, even if all other
-texts are members that do. The largest k that is not refuted leaves n - k members at least. The
-larger of two p-values only lowers the number of small ones; so do ties.
+binomial: the law of `tuni.statistics.null_check`, with t raised by what is allowed for the null's
+error. k is refuted where fewer than 5 % of lists would hold so many strangers with p <= t, even if
+all other texts are members that do. The largest k that is not refuted leaves n - k members at
+least. The larger of two p-values only lowers the number of small ones; so do ties.
 
 What it needs: but for that error, strangers of the list are exchangeable with the calibration
 decoys, and independent of each other given those; and they resemble the known non-members, where
@@ -31,13 +31,12 @@ import numpy as np
 from scipy.special import betainc
 from scipy.stats import beta, norm
 
-from tuni.detectors.bundle import Bundle
 from tuni.errors import UnusableScores
-from tuni.statistics.intervals import Rate, clopper_pearson, rate
+from tuni.statistics.intervals import Rate, clopper_pearson
 from tuni.statistics.p_values import Floats, finite
 
 if TYPE_CHECKING:  # whoever only reads what was found need not load a model's library
-    from tuni.judging.null import ListNull
+    pass
 
 LEVEL = 0.95
 ALLOWANCE = 0.02  # by how much strangers may exceed the operating point where nothing measured it
@@ -74,28 +73,6 @@ class ListEvidence:
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values
         """Plain JSON values with stable keys."""
         return asdict(self)
-
-
-def evidence_of_list(
-    bundle: Bundle, null: "ListNull", levels: Mapping[float, int]
-) -> ListEvidence | None:
-    """Evidence about a judged list, allowing for the error that the bundle's labels measured.
-
-    Args:
-        bundle: The detector, with what its evaluation measured.
-        null: Of the list.
-        levels: Distinct p-values and how many distinct texts have each.
-
-    Returns:
-        The evidence, or None where verdicts are withheld or nobody was judged.
-    """
-    if null.withheld is not None or not levels:
-        return None
-    pairs = ((null.pair, bundle.pair), (null.single, bundle.single))
-    calibrated = [len(scorer.decoy_scores) for group, scorer in pairs if group and scorer]
-    known = bundle.evidence.get("nonmember_fpr_by_bundle")
-    counted = rate(*_counts(known)) if isinstance(known, Mapping) else None
-    return list_evidence(levels, min(calibrated), bundle.operating_point, counted)
 
 
 def list_evidence(
@@ -224,10 +201,6 @@ def _seen(
     strangers_above = float(norm.sf(norm.ppf(TAIL) + shift))
     lowest = above - float(norm.isf(error)) * spread
     return max(share, 0.0), min(max(1.0 - lowest / strangers_above, 0.0), 1.0)
-
-
-def _counts(known: Mapping[str, Any]) -> tuple[int, int]:  # Any: JSON values
-    return int(known["hits"]), int(known["n"])
 
 
 def _table(levels: Mapping[float, int]) -> tuple[Floats, Floats]:

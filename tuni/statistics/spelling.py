@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion
 
 from tuni.errors import TooFewTexts, UnusableScores
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 from tuni.statistics.comparison import paired_auc_difference
 from tuni.statistics.p_values import Floats
 from tuni.statistics.roc import auc_interval

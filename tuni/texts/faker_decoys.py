@@ -1,7 +1,7 @@
 """Decoys drawn from Faker's lists, in the cultures and token lengths of a list of names.
 
-The one law: as in `tuni.texts.decoys`. Here parts are strangers to the list: such decoys have the most
-power where the model knows all common parts, and are unfair where its vocabulary is small.
+The one law: as in `tuni.texts.decoys`. Here parts are strangers to the list: such decoys have the
+most power where the model knows all common parts, and are unfair where its vocabulary is small.
 """
 
 from collections import Counter

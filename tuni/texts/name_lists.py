@@ -79,9 +79,10 @@ def part_list(script: str, locale: str, kind: str) -> PartList:
     """The given (``kind="first"``) or family (``"last"``) names of a locale.
 
     Order: by Faker's weight where it has weights; else the shipped common names
-    (`tuni.texts.name_words.COMMON`), then as listed where the list is plainly not alphabetical (such
-    lists go by frequency), else by the number of locales of the same script that list the part,
-    then by a fixed hash. Where given names are listed by gender, the two orders are interleaved.
+    (`tuni.texts.name_words.COMMON`), then as listed where the list is plainly not alphabetical
+    (such lists go by frequency), else by the number of locales of the same script that list the
+    part, then by a fixed hash. Where given names are listed by gender, the two orders are
+    interleaved.
     Where Faker has no weights, a share falls with the rank as 1 / (rank + 10) (ours). Dropped as
     unfit: parts with spaces, digits, stops or titles, or in another script than the locale's.
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from tuni.errors import TextError
-from tuni.features.spec import NeighbourParts
 from tuni.texts.name_lists import LOCALES, part_list
 from tuni.texts.name_words import (
     CONNECTORS,
@@ -39,6 +38,22 @@ from tuni.texts.text import canonical, clean_text, script_of
 UNKNOWN = "*"
 REFERENCE_PARTS = 12  # 8 neighbours of each kind and spares
 COMMON_RANK = 300  # ours: the head of a list of 50 to 4,000 parts
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourParts:
+    """Other name parts of one stratum that calibrate a name (ours).
+
+    Attributes:
+        stratum: Script and locale, as `tuni.texts.names.stratum` says, e.g. ``"latin/de_DE"``.
+        firsts: Given names, most usable first; more than are taken, so that a part equal to
+            the text's own can be skipped.
+        lasts: Family names, likewise.
+    """
+
+    stratum: str
+    firsts: tuple[str, ...]
+    lasts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from tuni.errors import SpecMismatch
-from tuni.features.spec import NeighbourParts
-from tuni.texts.names import Name
+from tuni.texts.names import Name, NeighbourParts
 from tuni.texts.text import canonical
 
 

@@ -5,10 +5,9 @@ pseudonyms); a text that `refusal` names a reason for is never encoded.
 """
 
 import html
-import json
-import re
 import unicodedata
-from functools import lru_cache
+
+from tuni.visible import character_refusal
 
 MAX_CHARACTERS = 200
 
@@ -49,11 +48,6 @@ PROMPTS_24: tuple[str, ...] = (
 _SAME_SIGN = str.maketrans(
     {"‘": "'", "’": "'", "‛": "'", "ʼ": "'", "“": '"', "”": '"', "‐": "-", "–": "-"}  # noqa: RUF001
 )
-# Letters and marks that leave no ink although Unicode does not call them format characters.
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Everything that Markdown reads as more than a sign, bare addresses and entities included.
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>#|&~$@]|:(?=//)|(?<=www)\.")
 
 # First word of a letter's Unicode name -> script, where the two differ.
 _SCRIPTS = {
@@ -107,7 +101,7 @@ def refusal(text: str) -> str | None:
         return f"is longer than {MAX_CHARACTERS} characters"
     if not (text.isascii() and text.isprintable()):
         for character in text:
-            if (reason := _character_refusal(character)) is not None:
+            if (reason := character_refusal(character)) is not None:
                 return reason
     if "<" in (plain := text if text.isascii() else unicodedata.normalize("NFKC", text)):
         folded = plain.casefold()
@@ -116,28 +110,6 @@ def refusal(text: str) -> str | None:
     if "&" in plain and html.unescape(plain) != plain:
         return "holds an HTML entity"
     return None
-
-
-def visible(text: str) -> str:
-    r"""The text as a page or a terminal may show it: what acts or hides is written out.
-
-    Control characters (those that steer a terminal included), bidirectional controls, invisible
-    characters and halves of surrogate pairs become escapes such as ``\u202e``; ends of lines stay.
-    Idempotent. JSON stays JSON with the same values.
-    """
-    if text.isascii() and text.replace("\n", "").isprintable():
-        return text
-    return "".join(_shown(character) for character in text)
-
-
-def one_line(text: str) -> str:
-    """The `visible` text on one line, so that it cannot pass for another line."""
-    return visible(" ".join(text.split()))
-
-
-def markdown(text: str) -> str:
-    """The text on one line as Markdown shows it: no markup, no address that one can follow."""
-    return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 
 def script_of(text: str) -> str:
@@ -163,27 +135,3 @@ def _fold(text: str) -> str:
     """One round of compatibility composition, case folding and straightening."""
     folded = unicodedata.normalize("NFKC", text).translate(_SAME_SIGN).casefold()
     return clean_text(unicodedata.normalize("NFKC", folded))
-
-
-@lru_cache(maxsize=4096)
-def _shown(character: str) -> str:
-    if character == "\n" or _character_refusal(character) is None:
-        return character
-    return json.dumps(character)[1:-1]
-
-
-@lru_cache(maxsize=4096)
-def _character_refusal(character: str) -> str | None:
-    """Why one character is refused, or None."""
-    if character in _BIDI:
-        return "holds a bidirectional control character"
-    category = unicodedata.category(character)
-    if category in ("Cc", "Zl", "Zp"):
-        return "holds a control character"
-    if category == "Cs":
-        return "holds half of a surrogate pair"
-    if category == "Cf" or character in _INVISIBLE:
-        return "holds a zero-width or invisible character"
-    if "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef":
-        return "holds a zero-width or invisible character"
-    return None

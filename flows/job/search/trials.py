@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from flows.calibrate import NULLS
+from flows.job.calibration import NULLS
 from flows.job.job import Job
 from flows.job.search.space import starting_points, suggest
 from tuni.detectors.fit import Nulls, fit_detector
@@ -22,7 +22,7 @@ from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import TuniError
 from tuni.files import replacing
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 from tuni.statistics.choice import MAX_NONMEMBER_FPR
 from tuni.statistics.label_free import HalvedP
 from tuni.statistics.p_values import conformal_p, quantise, quantum

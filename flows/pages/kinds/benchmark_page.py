@@ -27,7 +27,7 @@ from flows.pages.kinds.benchmark_facts import (
     title_of,
 )
 from tuni.statistics.intervals import Interval, Rate
-from tuni.texts.text import visible
+from tuni.visible import visible
 
 _COLOURS = {"short": BLUE, "described": VERMILLION}
 _MARKS = "os^DvP"  # a seed each

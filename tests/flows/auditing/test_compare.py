@@ -10,7 +10,7 @@ import pytest
 
 from flows.audit import audit
 from flows.auditing.compare import Comparison, compare_audits
-from flows.calibrate import make_bundle
+from flows.job.calibration import make_bundle
 from flows.job.job import Job
 from flows.job.search.space import default_detector
 from flows.machine.home import open_ledger

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from flows.audit import audit, prepare, resume
+from flows.audit import audit, resume
 from flows.auditing.compare import compare_audits
+from flows.auditing.conduct import prepare
 from flows.auditing.engines.engine import LocalEngine
 from flows.auditing.export import export_audit
 from flows.auditing.outcome import AuditOutcome

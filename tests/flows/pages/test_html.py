@@ -21,7 +21,7 @@ from flows.pages.kinds.job_facts import Chart, Gate, Search, Trial, findings
 from flows.pages.model_card import model_card
 from flows.pages.render import render_evidence, write_evidence
 from tuni.errors import RequestError
-from tuni.texts.text import one_line, visible
+from tuni.visible import one_line, visible
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("job", "audit", "comparison", "benchmark")

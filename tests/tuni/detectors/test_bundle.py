@@ -17,7 +17,9 @@ from safetensors.numpy import load, save
 from tuni.detectors.bundle import Bundle, Scorer, bundle_digest, read_bundle, write_bundle
 from tuni.detectors.score import ArrayModel, score
 from tuni.errors import BundleError, HomeError, UnusableScores
-from tuni.features.spec import FeatureSpec, NeighbourParts, canonical_json, digest
+from tuni.features.spec import FeatureSpec
+from tuni.hashing import canonical_json, digest
+from tuni.texts.names import NeighbourParts
 
 
 def scorer(shift: float = 0.0) -> Scorer:

@@ -17,7 +17,7 @@ from tuni.features.spec import (
     JacobianSpec,
     NoiseSpec,
 )
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.texts.names import all_reference_parts, parse_name
 from tuni.texts.neighbours import neighbours, parts_for
 from tuni.texts.text import PROMPTS_8, PROMPTS_24

@@ -8,7 +8,7 @@ from tuni.errors import SpecMismatch, TextError
 from tuni.features.hidden_states import columns
 from tuni.features.prompts import fill
 from tuni.features.spec import HiddenSpec
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 
 TEXTS = ["Ada Roe", "Bartholomew van der Zyl", "Bo Li", "Q7% x!"]
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 from tuni.errors import RequestError
 from tuni.features.inversion import columns, inverted_embeddings
 from tuni.features.spec import InversionSpec
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 
 TEXTS = ("Ada Roe", "Bo Li", "Maximiliane Quetzalcoatl", "qz#7 k!", "Jon Smith")
 SMALL = InversionSpec(restarts=2, steps=6)
@@ -209,7 +209,7 @@ def test_no_text_gives_empty_columns(tiny_target):
 
 
 def test_works_on_a_resnet(make_folder):
-    from tuni.model.target import load_target
+    from tuni.model.load import load_target
 
     vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}
     target = load_target(make_folder(vision_cfg=vision))

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from tuni.errors import TextError
 from tuni.features.prompt_embeddings import prompt_embeddings, whole_units
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.texts.text import PROMPTS_24, clean_text, refusal
 
 PROMPTS = ("{}", "a photo of {}", "{} smiling")

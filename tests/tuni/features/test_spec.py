@@ -14,12 +14,11 @@ from tuni.features.spec import (
     HiddenSpec,
     InversionSpec,
     JacobianSpec,
-    NeighbourParts,
     NoiseSpec,
-    canonical_json,
-    digest,
     family_of,
 )
+from tuni.hashing import canonical_json, digest
+from tuni.texts.names import NeighbourParts
 
 WORDS = st.lists(st.text(min_size=1, max_size=8), max_size=3).map(tuple)
 PROMPTS = st.lists(st.text(max_size=8).map("{{}} {}".format), min_size=1, max_size=3).map(tuple)

@@ -16,7 +16,7 @@ from tuni.features.stability import (
     orthonormal_directions,
     unit_draws,
 )
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 
 TEXTS = ["Ada Roe", "Bartholomew van der Zyl", "Bo Li", "Q7% x!"]
 HEAD = {"{}": 1, "a photo of {}": 4}  # positions before the text's own tokens

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from tuni.errors import CheckpointError
 from tuni.model.checkpoint import read_folder, read_weights
+from tuni.model.load import load_target
 from tuni.model.settings import check_config
-from tuni.model.target import load_target
 
 SAFE, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from open_clip.model import CLIP
 
 from tuni.model.image_tower import plain_vision, run_vision
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 
 VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}
 TEXT = {"context_length": 8, "vocab_size": 100, "width": 16, "heads": 2, "layers": 1}

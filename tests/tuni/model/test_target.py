@@ -9,7 +9,7 @@ from PIL import Image
 from torch.nn import functional
 
 from tuni.errors import CheckpointError, TextError
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 
 TEXTS = ["Ada Roe", "a photo of Bartholomew van der Zyl", "x", "$%& 7!? q"]
 RESNET = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "patch_size": None}

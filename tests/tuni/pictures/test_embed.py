@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from tuni.pictures.embed import BATCH, embed_names, embed_pictures
+from tuni.features.prompt_embeddings import embed_names
+from tuni.pictures.embed import BATCH, embed_pictures
 
 
 def pictures(n):

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuni.errors import SpecMismatch, TextError
-from tuni.features.spec import NeighbourParts
-from tuni.texts.names import all_reference_parts, parse_name, reference_parts
+from tuni.texts.names import NeighbourParts, all_reference_parts, parse_name, reference_parts
 from tuni.texts.neighbours import neighbours, parts_for
 
 PARTS = NeighbourParts("latin/xx", ("Ada", "Bo", "Cy", "Di"), ("Roe", "Poe", "Lee", "Fox"))

@@ -15,12 +15,10 @@ from tuni.texts.text import (
     SPECIAL_TOKENS,
     canonical,
     clean_text,
-    markdown,
-    one_line,
     refusal,
     script_of,
-    visible,
 )
+from tuni.visible import markdown, one_line, visible
 
 SCRIPTS = [
     "Ada Lovelace",

@@ -22,10 +22,10 @@ from tuni.features.extract import extract
 from tuni.features.inversion import inverted_embeddings
 from tuni.features.prompt_embeddings import prompt_embeddings
 from tuni.features.spec import Family, FeatureSpec, GeometrySpec, InversionSpec
+from tuni.hashing import derive_seed
 from tuni.model.target import Target
 from tuni.pictures.embed import embed_pictures
 from tuni.progress import SILENT, Progress
-from tuni.seeds import derive_seed
 from tuni.texts.decoys import recombine_around
 from tuni.texts.gibberish import GibberishSpec, gibberish
 from tuni.texts.names import all_reference_parts

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuni.bench.peers.bench import OPERATING_POINT, Bench, BenchSizes
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 from tuni.statistics.p_values import Floats, conformal_p
 
 

@@ -15,10 +15,10 @@ from tuni.bench.peers.peer import PeerResult, above
 from tuni.detectors.fit import fit_detector
 from tuni.detectors.score import has_votes, score
 from tuni.detectors.spec import DEFAULT_H, PAPER, DetectorSpec
+from tuni.features.prompt_embeddings import embed_names
 from tuni.features.spec import Family
+from tuni.hashing import derive_seed
 from tuni.judging.pictures import DecoyNames, PicturedScore, PictureJudge
-from tuni.pictures.embed import embed_names
-from tuni.seeds import derive_seed
 from tuni.statistics.p_values import Floats
 
 _OURS: tuple[Family, ...] = ("hidden", "jacobian")

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from tuni.bench.peers.bench import Bench
 from tuni.bench.peers.peer import PeerResult, above
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 from tuni.statistics.p_values import Floats
 
 PROMPT = "a photo of {}"  # ours

@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 
 from tuni.errors import RequestError
-from tuni.features.spec import digest
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed, digest
 
 Size = Literal["full", "demo", "test"]
 Captions = Literal["short", "described"]

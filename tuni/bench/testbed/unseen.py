@@ -17,8 +17,8 @@ from tuni.bench.testbed.drawing import PLACES, SIDE, Faces, draw_attributes, dra
 from tuni.bench.testbed.people import Person, draw_people
 from tuni.bench.testbed.settings import TestbedSettings
 from tuni.bench.testbed.training_set import trained_faces
+from tuni.hashing import derive_seed
 from tuni.progress import SILENT, Progress
-from tuni.seeds import derive_seed
 
 
 def people_of(settings: TestbedSettings) -> tuple[Person, ...]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from flows.job.job import Job
+from flows.job.search.choose import choose
 from flows.job.search.space import default_detector
 from flows.job.search.trials import Trials, run_trials
 from flows.machine.settings import Request, Settings
-from flows.search import choose
 from tuni.texts.names import reference_parts
 
 TRIALS = 5

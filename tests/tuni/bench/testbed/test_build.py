@@ -17,7 +17,7 @@ from tuni.bench.testbed import Testbed, TestbedSettings, make_testbed
 from tuni.bench.testbed.training import build_model
 from tuni.bench.testbed.training_set import training_pictures
 from tuni.errors import HomeError
-from tuni.model.target import load_target
+from tuni.model.load import load_target
 from tuni.progress import SILENT
 
 TEST = TestbedSettings.of_size("test", 1)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from flows.calibrate import make_bundle
-from flows.evaluate import Evaluated, evaluate_job
+from flows.job.calibration import make_bundle
+from flows.job.evaluation import Evaluated, evaluate_job
 from flows.job.folder import CHOICE
 from flows.job.job import Job
+from flows.job.search.choose import choose
 from flows.machine.settings import Request, Settings
-from flows.search import choose
 from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 120)

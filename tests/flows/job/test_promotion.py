@@ -2,11 +2,11 @@
 
 import pytest
 
-from flows.evaluate import Evaluated
+from flows.job.evaluation import Evaluated
 from flows.job.job import Job
+from flows.job.promotion import decide
 from flows.machine.settings import Settings
 from flows.pages.kinds.job_facts import Gate
-from flows.register import decide
 from registry.models.store import ModelStore
 
 

@@ -1,23 +1,16 @@
-"""The stage that registers a bundle and decides which alias it gets, with the reason on it."""
+"""Which alias a registered version gets, and why; Prefect is told of a new champion."""
 
 from dataclasses import dataclass
 
-from prefect import task
 from prefect.events import emit_event
 
-from flows.calibrate import FINAL
-from flows.evaluate import Evaluated, score_labelled_test
-from flows.job.folder import EVALUATION, OUTCOME
-from flows.job.job import Job, open_job
-from flows.job.report import write_pages
-from flows.job.tracked import job_run
-from flows.machine.guard import guarded
-from flows.machine.settings import Request
+from flows.job.evaluation import Evaluated, score_labelled_test
+from flows.job.folder import FINAL
+from flows.job.job import Job
 from registry.models.store import ModelStore
 from registry.models.versions import RegisteredVersion
 from tuni.detectors.bundle import read_bundle
-from tuni.features.spec import canonical_json
-from tuni.seeds import derive_seed
+from tuni.hashing import canonical_json, derive_seed
 from tuni.statistics.comparison import non_inferiority
 
 CHAMPION_CHANGED = "tuni.champion.changed"  # prefect.yaml waits for it
@@ -34,48 +27,6 @@ class Decision:
 
     champion: bool
     reason: str
-
-
-@task(name="register the detector and decide on the champion")
-@guarded
-def register_bundle(request: Request) -> int:
-    """Register the job's bundle, once, and move the aliases; returns the version."""
-    job = open_job(request)
-    evaluated = Evaluated.from_dict(job.folder.kept(EVALUATION))
-    store = ModelStore(job.home, job.settings.runs_uri, job.ledger, job.settings.trusted_keys)
-    name = request.checkpoint.name
-    version = store.find_version(name, "job", job.hash)
-    with job_run(job, last=True) as run:
-        if version is None:
-            version = store.register(
-                name,
-                job.folder / FINAL,
-                tags=_tags(job, evaluated),
-                description=evaluated.sentence,
-                run_id=run.run_id,
-            )
-        texts = [*job.sets.labelled_dev, *job.sets.labelled_test]
-        if job.objective == "label-free":
-            texts += [*job.sets.list_search, *job.sets.list_judge]
-        job.ledger.record_selection(name, version.version, texts)
-        if "reason" not in version.tags:
-            decision = decide(job, store, evaluated)
-            move = store.promote if decision.champion else store.challenge
-            version = move(name, version.version, decision.reason)
-            if decision.champion:
-                _tell_champion(name, version.version)
-        alias = version.aliases[0] if version.aliases else "none"
-        job.folder.keep(
-            OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)}
-        )
-        for file in write_pages(job, evaluated, f"{version.version} ({alias})"):
-            run.log_file(file)
-        run.set_tags({"version_registered": str(version.version), "alias": alias})
-        run.set_note(
-            f"{evaluated.asked} {evaluated.sentence} Registered as version {version.version} "
-            f"({alias}): {_reason(version)}."
-        )
-    return version.version
 
 
 def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuni.seeds import derive_seed
+from tuni.hashing import derive_seed
 
 SEEDS = st.integers(0, 2**31 - 1)
 

@@ -1,7 +1,4 @@
-"""Which texts a checkpoint and a detector can judge, told by row or line before any work.
-
-The one law: a reason names the row and never quotes the text.
-"""
+"""TODO."""
 
 from collections.abc import Mapping, Sequence
 

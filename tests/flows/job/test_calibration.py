@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from flows.calibrate import fit_nulls, make_bundle
+from flows.job.calibration import fit_nulls, make_bundle
 from flows.job.job import Job
 from flows.job.search.space import default_detector
 from flows.machine.settings import Settings

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from flows.job.job import Job
+from flows.job.search.choose import choose
 from flows.job.search.space import default_detector
 from flows.machine.settings import Request, Settings
-from flows.search import choose
 from registry.models.connection import configure
 from tuni.texts.names import reference_parts
 

@@ -8,9 +8,9 @@ import pytest
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.model import ArrayModel
 from tuni.errors import TextError
-from tuni.features.fits import refuse, too_long, unscorable
-from tuni.features.spec import FeatureSpec, HiddenSpec, NeighbourParts
-from tuni.texts.names import reference_parts
+from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.judging.fits import refuse, too_long, unscorable
+from tuni.texts.names import NeighbourParts, reference_parts
 
 COMMON = reference_parts("latin/*", 6)
 SPEC = FeatureSpec(

@@ -1,0 +1,323 @@
+"""What the calibrated detector can do, measured on labelled texts that nobody chose it on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from flows.job.calibration import fit_nulls
+from flows.job.charts import draw_charts
+from flows.job.describe import describe
+from flows.job.folder import CHOICE
+from flows.job.gates import counted, label_gates, strangers_alone
+from flows.job.job import Job
+from flows.job.search.space import default_detector, paper_detector
+from flows.job.shared_evaluation import shared_evaluation, told
+from flows.pages.kinds.job_facts import Gate
+from tuni.detectors.bundle import Bundle
+from tuni.detectors.fit import fit_detector
+from tuni.detectors.score import Floats, has_votes, score
+from tuni.detectors.spec import DetectorSpec
+from tuni.hashing import derive_seed
+from tuni.judging.judge import JudgeOptions, Verdicts, judge
+from tuni.judging.scores import families_of
+from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.evaluation import evaluate as measure
+from tuni.statistics.intervals import share
+from tuni.statistics.null_check import null_check
+from tuni.statistics.p_values import conformal_p, quantise
+from tuni.statistics.roc import auc, tpr_at
+from tuni.statistics.suppression import SMALLEST_SHARED
+from tuni.texts.text import canonical
+
+JSON = dict[str, Any]  # Any: JSON values
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What is kept of an evaluation; JSON, aggregates only.
+
+    Attributes:
+        detector: The chosen detector, in words.
+        asked: What was asked, one sentence.
+        sentence: What was found, one sentence.
+        withheld: Why no claim may be made from the detector, or None.
+        gates: The checks.
+        headline: Figures by MLflow name.
+        evaluation: `Evaluation.to_dict`, or None without labels.
+        compared: Other detectors on the same texts, by name.
+        charts: Figures of the report: section, title, caption, alt, and file in the job's folder.
+    """
+
+    detector: str
+    asked: str
+    sentence: str
+    withheld: str | None
+    gates: tuple[Gate, ...]
+    headline: Mapping[str, float]
+    evaluation: JSON | None
+    compared: tuple[JSON, ...]
+    charts: tuple[JSON, ...]
+
+    @classmethod
+    def from_dict(cls, value: JSON) -> "Evaluated":
+        """Read what `asdict` gave."""
+        gates = tuple(Gate(**gate) for gate in value["gates"])
+        lists = {name: tuple(value[name]) for name in ("compared", "charts")}
+        return cls(**{**value, **lists, "gates": gates})
+
+
+def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
+    """All figures of one calibrated detector."""
+    families = families_of(bundle.pair.model)
+    scorer = bundle.pair
+    check = quantise(
+        score(scorer.model, job.features.table("decoy_check", families)), scorer.quantum
+    )
+    check_p = conformal_p(check, scorer.decoy_scores)
+    decoys = null_check(check_p, len(scorer.decoy_scores), bundle.operating_point)
+    gates = [
+        Gate(
+            "decoys against decoys",
+            decoys.valid,
+            f"{counted(decoys.rejected)} of decoys kept aside have "
+            f"p <= {bundle.operating_point:g}; this can only find errors of the program",
+        )
+    ]
+    gibberish_p = conformal_p(scorer.gibberish_scores, scorer.decoy_scores)
+    headline = {
+        "decoy_fpr": decoys.rejected.value,
+        "gibberish_fpr": float((gibberish_p <= bundle.operating_point).mean()),
+    }
+    judgement = job.folder.kept(CHOICE)["judgement"] or {}
+    if "default_control" in judgement:
+        gates.append(
+            Gate(
+                "negative control",
+                judgement["replaced"] or judgement["default_passes"],
+                f"the default detector finds {judgement['default_control']:+.1%} more than "
+                f"{bundle.operating_point:g} of the control's decoys, where nobody is a member",
+            )
+        )
+    measured: Evaluation | None = None
+    compared: list[JSON] = []
+    groups: dict[str, Floats] = {
+        "decoys": scorer.decoy_scores,
+        "gibberish": scorer.gibberish_scores,
+    }
+    if job.has_test_labels:
+        verdicts = judge_labelled_test(job, bundle, JudgeOptions())
+        others = {
+            "decoys kept aside": (check, check_p),
+            "gibberish": (scorer.gibberish_scores, gibberish_p),
+        }
+        everything = _measure(job, bundle, verdicts, others)
+        gates += label_gates(job, everything, verdicts)
+        measured = shared_evaluation(everything)
+        if measured is not None:
+            headline |= _headline(measured)
+            compared = compare(job, bundle)
+            scores = np.array([row.score for row in verdicts.rows])
+            members = job.test_members
+            groups = {"members": scores[members], "non-members": scores[~members], **groups}
+    elif len(job.test_members) and not job.test_members.any():
+        gates.append(strangers_alone(job, bundle, score_labelled_test(job, bundle)))
+    withheld = [gate.sentence for gate in gates if gate.passed is False]
+    detector = job.chosen_detector()
+    return Evaluated(
+        detector=describe(detector),
+        asked=_asked(job),
+        sentence=_sentence(job, measured),
+        withheld="; ".join(withheld) or None,
+        gates=tuple(gates),
+        headline=headline,
+        evaluation=measured.to_dict() if measured else None,
+        compared=tuple(compared),
+        charts=tuple(draw_charts(job, groups, measured, bundle.operating_point)),
+    )
+
+
+def judge_labelled_test(job: Job, bundle: Bundle, options: JudgeOptions) -> Verdicts:
+    """Verdicts for labelled-test exactly as `tuni score` would give them for that list."""
+    return judge(
+        bundle,
+        job.target,
+        job.sets.labelled_test,
+        options,
+        cache=job.cache,
+        progress=job.progress,
+    )
+
+
+def score_labelled_test(job: Job, bundle: Bundle) -> Floats:
+    """Scores of labelled-test by any bundle of this checkpoint, such as the champion's."""
+    # Scores alone: decoys of the list would cost more than the list itself and move no score.
+    options = JudgeOptions(list_decoys=False)
+    return np.array([row.score for row in judge_labelled_test(job, bundle, options).rows])
+
+
+def compare(job: Job, bundle: Bundle) -> list[JSON]:
+    """The chosen detector, the default H and the paper's configuration on the same texts."""
+    rows = []
+    asked: dict[str, DetectorSpec | None] = {
+        "chosen": job.chosen_detector(),
+        "default H (ours)": default_detector(job.spec),
+        "the paper's configuration": paper_detector(job.spec),
+    }
+    members = job.test_members
+    seed = derive_seed(job.request.compute.seed, "fit")
+    for name, detector in asked.items():
+        if detector is None:
+            continue
+        model = bundle.pair.model
+        if name != "chosen":
+            model = fit_detector(detector, fit_nulls(job, detector), seed)
+        scores = score(model, job.features.table("labelled_test", families_of(model)))
+        row: JSON = {
+            "name": name,
+            "detector": describe(detector),
+            "auc": auc(scores[members], scores[~members]),
+        }
+        at = tpr_at(scores[members], scores[~members], 0.05)
+        row["tpr_at_nonmember_fpr_5pct"] = asdict(at) if at else None
+        if detector.kind == "vote":
+            votes = has_votes(model, scores)
+            row["own_rule_found"] = asdict(share(votes[members]))
+            row["own_rule_nonmember_fpr"] = asdict(share(votes[~members]))
+        rows.append(row)
+    return rows
+
+
+def _measure(
+    job: Job, bundle: Bundle, verdicts: Verdicts, others: Mapping[str, tuple[Floats, Floats]]
+) -> Evaluation:
+    keys = [canonical(text) for text in job.sets.labelled_test]
+    scores = np.array([row.score for row in verdicts.rows])
+    return measure(
+        job.sets.labelled_test,
+        job.test_members,
+        scores,
+        np.array([row.p_decoy for row in verdicts.rows]),
+        conformal_p(scores, bundle.pair.decoy_scores),
+        bundle.pair.decoy_scores,
+        operating_point=bundle.operating_point,
+        seed=derive_seed(job.request.compute.seed, "evaluation"),
+        captions=[job.captions.get(key) for key in keys],
+        groups=[job.groups.get(key, "") for key in keys],
+        others=others,
+    )
+
+
+def _headline(measured: Evaluation) -> dict[str, float]:
+    figures = {
+        "test_auc": measured.auc,
+        "test_auc_low": measured.auc_interval.low,
+        "test_auc_high": measured.auc_interval.high,
+        "test_found": measured.found.value,
+        "test_found_low": measured.found.low,
+        "test_found_high": measured.found.high,
+        "nonmember_fpr": measured.nonmember_fpr.value,
+        "nonmember_fpr_low": measured.nonmember_fpr.low,
+        "nonmember_fpr_high": measured.nonmember_fpr.high,
+        "null_validity_p": measured.null.validity_p,
+        "test_accuracy": measured.accuracy.value,
+        "test_members_at_least": measured.as_list.at_least,
+    }
+    for at, rate in measured.tpr_at_nonmember_fpr:
+        if rate is not None:
+            figures[f"tpr_at_nonmember_fpr_{at * 100:g}pct".replace(".", "_")] = rate.value
+    if measured.precision is not None:
+        figures["test_precision"] = measured.precision.value
+    for group in measured.groups:
+        word = group.name.replace(" ", "_")
+        if not word.isidentifier():
+            continue
+        figures[f"test_auc_against_{word}"] = group.auc
+        if group.name in measured.labelled:
+            figures[f"nonmember_fpr_{word}"] = group.accused.value
+    for power, captions in measured.captions_for_power:
+        if captions is not None:
+            figures[f"captions_for_{power * 100:.0f}pct_power"] = captions
+    if measured.blind is not None:
+        figures["blind_auc"] = measured.blind.blind_auc
+    return figures
+
+
+def _curves(evaluation: JSON | None) -> dict[str, dict[int, float]]:
+    """What MLflow draws as lines: power by captions, and by the rate of false findings."""
+    if evaluation is None:
+        return {}
+    return {
+        "test_found_by_captions": {
+            row["captions"]: row["found"]["value"] for row in evaluation["by_captions"]
+        },
+        "test_tpr_by_nonmember_fpr_permille": {
+            round(at * 1000): rate["value"]
+            for at, rate in evaluation["tpr_at_nonmember_fpr"]
+            if rate is not None
+        },
+    }
+
+
+def _asked(job: Job) -> str:
+    labels = sum(job.members.values())
+    parts = [f"Asked: does {job.request.checkpoint.name} know names that it was trained on?"]
+    if job.members:
+        parts.append(
+            f"{told(labels)} known members and {told(len(job.members) - labels)} non-members"
+        )
+    if job.listed:
+        parts.append(f"an unlabelled list of {len(job.listed)}")
+    given = " and ".join(parts[1:]) or "no labels and no list"
+    return f"{parts[0]} Given: {given}; objective of the search: {job.objective}."
+
+
+def _sentence(job: Job, measured: Evaluation | None) -> str:
+    if measured is None:
+        kinds = set(job.test_members.tolist())
+        if not kinds:
+            return "Power is unknown: no labelled texts were kept aside to measure it on."
+        if len(kinds) == 1:
+            kind = "members" if kinds == {True} else "non-members"
+            return f"Power is unknown: all labelled texts that were kept aside are {kind}."
+        return (
+            f"Power is not told: fewer than {SMALLEST_SHARED} members or non-members were kept "
+            "aside to measure it on."
+        )
+    return (
+        f"Of known members {counted(measured.found)} were found at p <= "
+        f"{measured.operating_point:g}, of known non-members {counted(measured.nonmember_fpr)} got "
+        f"the same finding; AUC {measured.auc:.3f} ({measured.auc_interval.low:.3f} to "
+        f"{measured.auc_interval.high:.3f})."
+    )
+
+
+def _evidence(evaluated: Evaluated) -> JSON:
+    measured = evaluated.evaluation or {}
+    return {
+        "detector": evaluated.detector,
+        "found": measured.get("found"),
+        "nonmember_fpr": measured.get("nonmember_fpr"),
+        "nonmember_fpr_by_bundle": measured.get("null", {}).get("rejected"),
+        "by_captions": measured.get("by_captions"),
+        "gates": {gate.name: gate.passed for gate in evaluated.gates},
+        "withheld": evaluated.withheld,
+    }
+
+
+def _params(job: Job, evaluated: Evaluated) -> JSON:
+    request = job.request
+    return {
+        "checkpoint": request.checkpoint.name,
+        "objective": job.objective,
+        "detector": evaluated.detector,
+        "trials": request.search.trials,
+        "operating_point": request.operating_point,
+        "decoy_source": request.nulls.source,
+        "seed": request.compute.seed,
+        "families": " ".join(job.spec.families),
+        "labelled": len(job.members),
+        "listed": len(job.listed),
+        "decoys_for_calibration": len(job.sets.decoy_calibration),
+    }

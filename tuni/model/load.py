@@ -1,0 +1,57 @@
+"""Loading the model under audit, and how many threads it gets."""
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from tuni.errors import CheckpointError
+from tuni.model.target import Target
+
+
+def load_target(
+    folder: Path | None = None,
+    *,
+    architecture: str | None = None,
+    weights: Path | None = None,
+    device: str = "cpu",
+    precision: Literal["fp32", "bf16"] = "fp32",
+) -> Target:
+    """Load a checkpoint safely: weights only, complete, finite, of a kind that is understood.
+
+    Args:
+        folder: A folder as open_clip saves it; or else give the next two.
+        architecture: open_clip's name of an architecture.
+        weights: Its weights file.
+        device: Where to compute, as torch names it.
+        precision: Type of the forward passes; bf16 keeps norms and results in float32.
+
+    Raises:
+        CheckpointError: The checkpoint is incomplete, damaged, unsafe or of an unsupported kind.
+    """
+    from tuni.model.checkpoint import read_folder, read_weights  # open_clip takes seconds to import
+    from tuni.model.open_clip import OpenClipTarget
+
+    if folder is not None and architecture is None and weights is None:
+        checkpoint = read_folder(folder)
+    elif folder is None and architecture is not None and weights is not None:
+        checkpoint = read_weights(architecture, weights)
+    else:
+        raise CheckpointError(
+            "checkpoint: expected a folder, or an architecture with a weights file",
+            "set checkpoint.folder alone, or checkpoint.architecture and checkpoint.weights",
+        )
+    return OpenClipTarget(checkpoint, device=device, precision=precision)
+
+
+SMALL_WIDTH = 256  # of a text tower (ours)
+
+
+def limit_threads(target: Target, threads: int | None = None) -> None:
+    """Set torch's threads: as asked, or one for a small text tower.
+
+    On a busy machine two threads took up to three times as long as one for small towers.
+    """
+    threads = threads or (1 if target.width <= SMALL_WIDTH else None)
+    if threads:
+        torch.set_num_threads(threads)
