@@ -1,21 +1,20 @@
 """What the calibrated detector can do, measured on labelled texts that nobody chose it on."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from flows.job.calibration import fit_nulls
 from flows.job.charts import draw_charts
-from flows.job.describe import describe
 from flows.job.folder import CHOICE
 from flows.job.gates import counted, label_gates, strangers_alone
 from flows.job.job import Job
 from flows.job.search.space import default_detector, paper_detector
-from flows.job.shared_evaluation import shared_evaluation, told
 from flows.pages.kinds.job_facts import Gate
 from tuni.detectors.bundle import Bundle
+from tuni.detectors.describe import describe
 from tuni.detectors.fit import fit_detector
 from tuni.detectors.score import Floats, has_votes, score
 from tuni.detectors.spec import DetectorSpec
@@ -28,10 +27,44 @@ from tuni.statistics.intervals import share
 from tuni.statistics.null_check import null_check
 from tuni.statistics.p_values import conformal_p, quantise
 from tuni.statistics.roc import auc, tpr_at
-from tuni.statistics.suppression import SMALLEST_SHARED
+from tuni.statistics.suppression import FEW, SMALLEST_SHARED, shared_groups
 from tuni.texts.text import canonical
 
 JSON = dict[str, Any]  # Any: JSON values
+
+
+_REST = ""  # people without a word or a number of captions; no name of a group
+
+
+def shared_evaluation(measured: Evaluation) -> Evaluation | None:
+    """The evaluation without figures of small groups; None where a whole kind is one."""
+    if min(measured.members, measured.nonmembers) < SMALLEST_SHARED:
+        return None
+    captions = {str(entry.captions): entry.found.n for entry in measured.by_captions}
+    named = {
+        entry.name: entry.accused.n for entry in measured.groups if entry.name in measured.labelled
+    }
+    by_captions = shared_groups(_with_rest(captions, measured.members))
+    groups = shared_groups(_with_rest(named, measured.nonmembers))
+    return replace(
+        measured,
+        by_captions=tuple(
+            entry for entry in measured.by_captions if str(entry.captions) in by_captions
+        ),
+        groups=tuple(
+            entry for entry in measured.groups if entry.name in groups or entry.name not in named
+        ),
+    )
+
+
+def told(count: int) -> str:
+    """How many labelled texts there are, in words for others."""
+    return FEW if 0 < count < SMALLEST_SHARED else f"{count:,}"
+
+
+def _with_rest(sizes: dict[str, int], whole: int) -> dict[str, int]:
+    rest = whole - sum(sizes.values())
+    return sizes | ({_REST: rest} if rest else {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.job.evaluation import Evaluated
+from flows.job.evaluation import Evaluated, told
 from flows.job.folder import CHOICE, EVIDENCE, FINAL, REPORT
 from flows.job.job import Job
-from flows.job.shared_evaluation import told
 from flows.pages.evidence import Evidence, library_versions
 from flows.pages.kinds.job_facts import Chart, Power, ReportFacts, Search, Trial
 from flows.pages.render import write_evidence

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from flows.job.describe import describe
 from flows.job.job import Job
 from flows.job.search.space import default_detector, paper_detector
 from flows.job.search.trials import Trial, Trials, importance, run_trials
 from flows.job.tracked import job_run
+from tuni.detectors.describe import describe
 from tuni.hashing import derive_seed
 from tuni.lists.split import Split
 from tuni.statistics.choice import Choice, cross_fitted_choice

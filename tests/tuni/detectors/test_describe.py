@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.job.describe import KINDS, describe
+from tuni.detectors.describe import KINDS, describe
 from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, PAPER, SINGLE, DetectorSpec
 
 

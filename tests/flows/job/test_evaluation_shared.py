@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flows.job.shared_evaluation import shared_evaluation, told
+from flows.job.evaluation import shared_evaluation, told
 from tuni.statistics.evaluation import Evaluation, evaluate
 
 
