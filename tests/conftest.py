@@ -19,7 +19,8 @@ from sqlalchemy import create_engine, select, text, update
 
 from registry.home import Home
 from registry.ledger import schema
-from registry.ledger.ledger import ROOT, Ledger
+from registry.ledger.ledger import Ledger
+from registry.ledger.root_secret import ROOT
 from tuni.model.load import load_target
 from tuni.model.target import Target
 

@@ -38,16 +38,13 @@ from registry.ledger.database import (
     prepare,
     take_turn,
 )
+from registry.ledger.root_secret import ROOT, SEALED_ROOT, unwrap_root
 from registry.ledger.row_seals import RowSeals, Values, altered
 from registry.ledger.trail import Trail
 from tuni.errors import CheckpointError, HomeError
 from tuni.hashing import canonical_json
 
 LOCK_TIMEOUT_S = 60
-ROOT = "root"
-# What the wrapped root secret is bound to once every row has a seal: a ledger cannot be passed off
-# as one of the time before, whose rows are sealed as they are.
-SEALED_ROOT = "root of sealed rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +326,7 @@ class Ledger:
             if key is None:
                 continue
             try:
-                secret, sealed = _unwrap_root(Wrapper(key), wrapped)
+                secret, sealed = unwrap_root(Wrapper(key), wrapped)
             except WrongKey:
                 continue
             self.root_secret, self.keys, self.generation = secret, Keys(secret), generation
@@ -379,7 +376,7 @@ class Ledger:
         with database_errors("seal the rows"), self.engine.begin() as connection:
             take_turn(connection, erasing=True)
             value = str(connection.scalar(select(table.c.value).where(mine).with_for_update()))
-            if _unwrap_root(wrapper, bytes.fromhex(value.partition(":")[2]))[1]:
+            if unwrap_root(wrapper, bytes.fromhex(value.partition(":")[2]))[1]:
                 return  # another process has just done so
             count = self.seals.seal_all(connection)
             fresh = f"{self.generation}:{wrapper.wrap(self.root_secret, SEALED_ROOT).hex()}"
@@ -394,15 +391,3 @@ class Ledger:
             connection.execute(add, {"name": ROOT, "value": value})
             connection.execute(delete(table).where(table.c.name == "key_check"))
             return connection.scalar(select(table.c.value).where(table.c.name == ROOT))
-
-
-def _unwrap_root(wrapper: Wrapper, wrapped: bytes) -> tuple[bytes, bool]:
-    """The root secret, and whether the ledger's rows are sealed.
-
-    Raises:
-        WrongKey: Wrapped with another key, or altered.
-    """
-    try:
-        return wrapper.unwrap(wrapped, SEALED_ROOT), True
-    except WrongKey:
-        return wrapper.unwrap(wrapped, ROOT), False

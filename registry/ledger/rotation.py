@@ -14,7 +14,8 @@ from registry.keys import secret_file
 from registry.keys.home_key import Wrapper, adopt_next, next_file, read_key, write_key
 from registry.ledger import schema
 from registry.ledger.database import database_errors, durable, insert_ignore
-from registry.ledger.ledger import ROOT, SEALED_ROOT, Ledger
+from registry.ledger.ledger import Ledger
+from registry.ledger.root_secret import ROOT, SEALED_ROOT
 from registry.ledger.subjects import rewrap
 from registry.ledger.trail import Trail
 from tuni.errors import HomeError, RequestError

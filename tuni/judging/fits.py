@@ -1,4 +1,7 @@
-"""TODO."""
+"""Which texts a checkpoint and a detector can judge, told by row or line before any work.
+
+A reason names the row and never quotes the text.
+"""
 
 from collections.abc import Mapping, Sequence
 
