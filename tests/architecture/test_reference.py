@@ -84,7 +84,7 @@ def test_the_architecture_page_says_what_each_module_of_each_room_is_for():
             inner = ""
             for word in re.findall(r"[\w.]+", cell):
                 inner, _, name = (
-                    word.rpartition(".") if not word[0] == "." else (inner, "", word[1:])
+                    word.rpartition(".") if word[0] != "." else (inner, "", word[1:])
                 )
                 parts = [*([] if room == "(top)" else [room]), *([inner] if inner else []), name]
                 named.append("/".join(parts))
