@@ -83,9 +83,7 @@ def test_the_architecture_page_says_what_each_module_of_each_room_is_for():
         for room, cell in re.findall(r"^\| ([\w()]+) \| ([^|]+) \|", section, re.MULTILINE)[1:]:
             inner = ""
             for word in re.findall(r"[\w.]+", cell):
-                inner, _, name = (
-                    word.rpartition(".") if word[0] != "." else (inner, "", word[1:])
-                )
+                inner, _, name = word.rpartition(".") if word[0] != "." else (inner, "", word[1:])
                 parts = [*([] if room == "(top)" else [room]), *([inner] if inner else []), name]
                 named.append("/".join(parts))
         modules = [

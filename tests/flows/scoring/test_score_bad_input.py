@@ -18,7 +18,7 @@ def test_a_disk_that_fills_up_while_the_bundle_is_written_leaves_no_bundle(regis
     code = (
         "import resource, signal, sys, pathlib\n"
         "from flows import cli\n"
-        "from tuni.bundle import read_bundle, write_bundle\n"
+        "from tuni.detectors.bundle import read_bundle, write_bundle\n"
         "bundle = read_bundle(pathlib.Path(sys.argv.pop()))\n"
         "target = pathlib.Path(sys.argv.pop())\n"
         "def full():\n"

@@ -200,7 +200,7 @@ def test_connections_take_a_part_of_the_open_files_that_may_be_had(soft, hard, m
     if resource.RLIM_INFINITY != allowed < hard:
         pytest.skip("the limit of open files is lower here")
     code = (
-        "import resource; from flows.serve_connections import connection_limits;"
+        "import resource; from flows.scoring.serve_connections import connection_limits;"
         "limits = connection_limits();"
         "print(limits.most, limits.at_once, resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     )

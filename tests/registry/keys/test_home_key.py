@@ -28,7 +28,8 @@ def test_key_is_made_once_and_kept(home: Home) -> None:
 def test_processes_that_start_together_share_one_key(home: Home) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.keys import home_key; print(home_key(Home.open(Path(sys.argv[1]))).hex())"
+        "from registry.keys.home_key import home_key;"
+        "print(home_key(Home.open(Path(sys.argv[1]))).hex())"
     )
     command = [sys.executable, "-c", code, str(home.root)]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]

@@ -48,7 +48,7 @@ def test_pair_is_made_once_and_the_private_key_is_for_its_owner_alone(home: Home
 def test_processes_that_start_together_share_one_pair(home: Home) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.signing import public_key;"
+        "from registry.keys.signing import public_key;"
         "print(public_key(Home.open(Path(sys.argv[1]))).read_text())"
     )
     command = [sys.executable, "-c", code, str(home.root)]

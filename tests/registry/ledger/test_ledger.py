@@ -77,7 +77,8 @@ def test_moves_are_kept_in_order(any_ledger: Ledger) -> None:
 def test_exclusive_keeps_others_out_until_it_ends(any_ledger: Ledger) -> None:
     url = any_ledger.engine.url.render_as_string(hide_password=False)
     code = (
-        "import sys; from pathlib import Path; import registry.ledger as r; r.LOCK_TIMEOUT_S = 1;"
+        "import sys; from pathlib import Path; import registry.ledger.ledger as r;"
+        "r.LOCK_TIMEOUT_S = 1;"
         "from registry.home import Home;"
         "home = Home.open(Path(sys.argv[1]), database=sys.argv[2]);"
         "ledger = r.Ledger.open(home)\n"
@@ -110,7 +111,7 @@ def test_schema_of_a_newer_version_is_refused(any_ledger: Ledger) -> None:
 def test_processes_that_open_a_fresh_ledger_together_all_succeed(home: Home) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.ledger import Ledger;"
+        "from registry.ledger.ledger import Ledger;"
         "home = Home.open(Path(sys.argv[1])); Ledger.open(home).close()"
     )
     command = [sys.executable, "-c", code, str(home.root)]
@@ -147,7 +148,7 @@ def test_file_that_is_no_database_is_an_error_and_left_alone(home: Home) -> None
 def test_migration_that_is_killed_leaves_nothing(home: Home) -> None:
     code = (
         "import os, sys; from pathlib import Path; from registry.home import Home\n"
-        "from registry.ledger import Ledger; from alembic import op\n"
+        "from registry.ledger.ledger import Ledger; from alembic import op\n"
         "make = op.create_table\n"
         "def stop(name, *columns, **more):\n"
         "    make(name, *columns, **more)\n"

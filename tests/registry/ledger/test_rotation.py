@@ -93,8 +93,8 @@ def test_a_rotation_that_is_killed_anywhere_goes_on(any_ledger: Ledger, stop: st
     home = any_ledger.home
     url = any_ledger.engine.url.render_as_string(hide_password=False)
     code = (
-        "import os, sys; from pathlib import Path; import registry.rotation as r\n"
-        "from registry.home import Home; from registry.ledger import Ledger\n"
+        "import os, sys; from pathlib import Path; import registry.ledger.rotation as r\n"
+        "from registry.home import Home; from registry.ledger.ledger import Ledger\n"
         "r._ROWS = 10; stop = sys.argv[3]; finish = r._finish; some = r._rewrap_some\n"
         "def rewrap(*a):\n"
         "    if stop == 'key written': os._exit(9)\n"
@@ -138,8 +138,8 @@ def test_processes_that_write_during_a_rotation_lose_nothing(any_ledger: Ledger)
     url = any_ledger.engine.url.render_as_string(hide_password=False)
     code = (
         "import sys; from pathlib import Path; import numpy as np\n"
-        "from registry.home import Home; from registry.ledger import Ledger\n"
-        "from registry.feature_cache import EncryptedFeatureCache\n"
+        "from registry.home import Home; from registry.ledger.ledger import Ledger\n"
+        "from registry.ledger.feature_cache import EncryptedFeatureCache\n"
         "with Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])) as ledger:\n"
         "    print('open', flush=True)\n"
         "    for n in range(60):\n"

@@ -187,7 +187,8 @@ def test_processes_that_import_one_list_together_count_together(
     url = any_ledger.engine.url.render_as_string(hide_password=False)
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.ledger import Ledger; from registry.watchlists import Member, Watchlists\n"
+        "from registry.ledger.ledger import Ledger;"
+        "from registry.audits.watchlists import Member, Watchlists\n"
         "with Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])) as ledger:\n"
         "    for part in range(5):\n"
         "        names = [f'Person Number{n}' for n in range(part * 10, part * 10 + 20)]\n"

@@ -108,7 +108,7 @@ def test_processes_that_append_together_make_one_chain(any_ledger: Ledger) -> No
     url = any_ledger.engine.url.render_as_string(hide_password=False)
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.ledger import Ledger; from registry.trail import Trail\n"
+        "from registry.ledger.ledger import Ledger; from registry.ledger.trail import Trail\n"
         "with Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])) as ledger:\n"
         "    for n in range(20): Trail(ledger).append('tested', n=n)"
     )

@@ -321,7 +321,7 @@ def test_promotion_that_is_killed_half_way_leaves_the_champion_and_is_completed_
     store.promote(name, 1, "first")
     code = (
         "import os, sys; from pathlib import Path; from registry.home import Home\n"
-        "from registry.models import ModelStore\n"
+        "from registry.models.store import ModelStore\n"
         "store = ModelStore(Home.open(Path(sys.argv[1])), sys.argv[2])\n"
         "from mlflow import MlflowClient\n"
         "move = MlflowClient.set_registered_model_alias\n"

@@ -27,7 +27,7 @@ def labels(name: str) -> JobLabels:
 def test_configuring_loads_no_mlflow(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "import registry.models, registry.models.tracking, registry.serving;"
+        "import registry.models.store, registry.models.tracking, registry.serving;"
         "registry.models.store.ModelStore(Home.open(Path(sys.argv[1])));"
         "print('mlflow' in sys.modules, 'pandas' in sys.modules, 'torch' in sys.modules)"
     )
@@ -202,7 +202,7 @@ def test_processes_that_use_a_fresh_store_together_share_one_experiment(
 ) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.tracking import configure;"
+        "from registry.models.tracking import configure;"
         "print(configure(Home.open(Path(sys.argv[1]))).experiment())"
     )
     assert len(set(run_python(code, [[str(home.root)]] * 2))) == 1

@@ -59,7 +59,7 @@ def wait_for(holds):
 def test_a_service_is_found_again_by_another_command(home, service):
     code = (
         "import sys; from pathlib import Path; from registry.home import Home; "
-        "from registry.services import served; "
+        "from registry.services.processes import served; "
         "print(served(Home.open(Path(sys.argv[1])), 'mlflow', 'sqlite:///here'))"
     )
     done = subprocess.run(

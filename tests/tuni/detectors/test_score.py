@@ -18,13 +18,13 @@ def loaded_after(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["scoring", "array_model", "bundle", "detector_spec"])
+@pytest.mark.parametrize("module", ["score", "model", "bundle", "spec"])
 def test_scoring_loads_no_heavy_library(module: str) -> None:
-    assert loaded_after(f"import tuni.{module}") == set()
+    assert loaded_after(f"import tuni.detectors.{module}") == set()
 
 
 def test_the_check_for_heavy_libraries_can_fail() -> None:
-    assert "sklearn" in loaded_after("import tuni.scoring, sklearn")
+    assert "sklearn" in loaded_after("import tuni.detectors.score, sklearn")
 
 
 def column_of(values: list[float]) -> np.ndarray:

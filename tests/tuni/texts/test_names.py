@@ -195,7 +195,7 @@ def test_only_pairs_of_common_parts_are_common() -> None:
     assert not is_common(parse_name("Madonna"))
 
 
-SHOW = "from tuni.names import *; print(all_reference_parts(), parse_name('Anna Martin'))"
+SHOW = "from tuni.texts.names import *; print(all_reference_parts(), parse_name('Anna Martin'))"
 
 
 def test_lists_are_the_same_in_every_process() -> None:
@@ -213,6 +213,8 @@ def test_lists_are_the_same_in_every_process() -> None:
 
 @pytest.mark.parametrize(("use", "loaded"), [("", "False"), ("parse_name('Ada Byron')", "True")])
 def test_faker_is_loaded_at_first_use_only(use: str, loaded: str) -> None:
-    code = f"import sys; from tuni.names import parse_name; {use}\nprint('faker' in sys.modules)"
+    code = (
+        f"import sys; from tuni.texts.names import parse_name; {use}\nprint('faker' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert run.stdout.strip() == loaded
