@@ -94,12 +94,12 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from registry.audit_rows import AuditRows, KeptVerdict
-from registry.audits import Audits, Plan
-from registry.feature_cache import EncryptedFeatureCache
+from registry.audits.rows import AuditRows, KeptVerdict
+from registry.audits.audits import Audits, Plan
+from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.home import Home
-from registry.ledger import Ledger
-from registry.watchlists import Member, Watchlists
+from registry.ledger.ledger import Ledger
+from registry.audits.watchlists import Member, Watchlists
 plan = Plan("m", "f" * 64, 1, "d" * 64, {}, 1)
 with Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])) as ledger:
     print("open", flush=True)

@@ -267,7 +267,7 @@ PROMOTE = """
 import sys
 from pathlib import Path
 from registry.home import Home
-from registry.models import ModelStore
+from registry.models.store import ModelStore
 from tuni.errors import ModelNotFound
 home, uri, name, version = sys.argv[1:]
 store = ModelStore(Home.open(Path(home)), uri)

@@ -17,8 +17,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from registry.home import Home
-from registry.models import ModelStore
-from registry import models
+from registry.models.store import ModelStore
+from registry.models import store as models
 home, bundle, stage = Home.open(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 store = ModelStore(home)
 from mlflow import MlflowClient

@@ -18,9 +18,9 @@ from flows.machine.settings import Settings
 COMMAND = """
 import json, sys, time
 from pathlib import Path
-from flows.environment import prepare
-from flows.flow_server import start_flow_server
-from flows.settings import Settings
+from flows.machine.environment import prepare
+from flows.machine.services.flow_server import start_flow_server
+from flows.machine.settings import Settings
 
 settings = Settings(home=Path(sys.argv[1]))
 prepare(settings)
