@@ -215,19 +215,17 @@ class Ledger:
         people, table = schema.subjects, schema.selections
         marks = [self.keys.pseudonym(one) for one in texts]
         distinct = sorted(set(marks))
-        chosen = (table.c.model == model) & (table.c.version == version)
-        whose = select(people, table).join(table, table.c.subject == people.c.id)
-        selected: set[str] = set()
+        whose = select(table, people).outerjoin(people, people.c.id == table.c.subject)
+        chosen = whose.where(table.c.model == model, table.c.version == version)
         with database_errors("look up the selection"), self.engine.connect() as connection:
-            # All that were chosen on, and all choices of those asked about: a row that was moved to
-            # somebody else or to another version is noticed by one or the other.
-            for _ in self.seals.read(connection, select(table).where(chosen), table):
-                pass
+            rows = self.seals.read(connection, chosen, table, people)
+            selected = {row.pseudonym for row in rows}
+            # All choices of those who are asked about, too: one that was moved to another version
+            # is noticed there.
             for start in range(0, len(distinct), CHUNK):
-                query = whose.where(people.c.pseudonym.in_(distinct[start : start + CHUNK]))
-                for row in self.seals.read(connection, query, people, table):
-                    if (row.model, row.version) == (model, version):
-                        selected.add(row.pseudonym)
+                theirs = whose.where(people.c.pseudonym.in_(distinct[start : start + CHUNK]))
+                for _ in self.seals.read(connection, theirs, table, people):
+                    pass
         return frozenset(row for row, mark in enumerate(marks) if mark in selected)
 
     def record_reading(self, job: str, read_set: str) -> None:

@@ -34,7 +34,7 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tests.conftest import save_tiny, tiny_settings
 from tests.flows.conftest import NAME, register_tiny
-from tuni.errors import RowAltered, TuniError
+from tuni.errors import RowAltered, TuniError, ValueAltered
 from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 1000)
@@ -179,10 +179,10 @@ def readings(place: Place) -> dict[str, Callable[[Ledger], object]]:
 
     def go_on(ledger: Ledger) -> object:
         resume.fn(place.interrupted)
-        return (
-            AuditOutcome.of(Audits(ledger).get(place.interrupted)).summary,
-            list(AuditRows(ledger, place.interrupted).findings()),
-        )
+        ended = AuditOutcome.of(Audits(ledger).get(place.interrupted))
+        if ended.audit.state == "partial":  # it says how many have no verdict; exit code 1
+            raise ValueAltered("shards were refused", "mend the ledger")
+        return ended.summary, list(AuditRows(ledger, place.interrupted).findings())
 
     def features(ledger: Ledger) -> object:
         with ledger.engine.connect() as connection:

@@ -78,6 +78,11 @@ def give_to_somebody_else(connection: Connection) -> None:
     connection.execute(update(VERDICT).where(VERDICT.c.subject == one).values(subject=other))
 
 
+def rename_the_chosen(connection: Connection) -> None:
+    chosen = connection.scalar(select(schema.selections.c.subject).limit(1))
+    connection.execute(update(PEOPLE).where(PEOPLE.c.id == chosen).values(pseudonym="x"))
+
+
 def remove_one(table: Table) -> Callable[[Connection], None]:
     def tamper(connection: Connection) -> None:
         row = connection.execute(select(table)).first()
@@ -112,11 +117,13 @@ def unseal(connection: Connection) -> None:
         (remove_one(MEMBERS), "watchlist_subjects"),
         (add_one, "watchlist_subjects"),
         (unseal, "verdicts"),
+        (rename_the_chosen, "subjects"),
     ],
 )
 def test_rows_that_were_swapped_moved_removed_or_added_are_refused(
     any_ledger: Ledger, tamper: Callable[[Connection], None], table: str
 ) -> None:
+    any_ledger.record_selection("m", 1, ["Emmy Noether"])
     for name in ("staff", "guests"):
         audited(any_ledger, name)
     read(any_ledger)
