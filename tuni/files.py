@@ -266,7 +266,13 @@ def is_stdout(path: Path | None) -> bool:
 
 
 def _place(path: Path) -> Path:
-    """The path behind all links, the last one's too even where it leads to nothing yet."""
+    """The path behind all links, the last one's too even where it leads to nothing yet.
+
+    A pipe or a device keeps the name that it was given: one of /dev/fd has no other path.
+    """
+    kind = _mode(path)
+    if kind is not None and any(is_kind(kind) for is_kind in _STREAMS):
+        return path
     try:
         return path.resolve()
     except RuntimeError as error:  # a loop, before Python 3.13

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tuni.errors import RequestError
 
+MAX_REQUEST = 2**20  # bytes
 CHECKPOINT_NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 
 
@@ -314,7 +315,13 @@ def read_request(path: Path) -> Request:
             All mistakes are named at once.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(MAX_REQUEST + 1)
+        if len(text) > MAX_REQUEST:
+            raise RequestError(
+                f"request: {path} is larger than {MAX_REQUEST // 2**20} MiB", "give a TOML file"
+            )
+        content = tomllib.loads(text.decode("utf-8"))
     except FileNotFoundError:
         raise RequestError(f"request: no file {path}", "name an existing TOML file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -79,9 +79,11 @@ def read_evidence(path: Path) -> Evidence:
         RequestError: It cannot be read, is no evidence file, was altered, or is of another format.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        with path.open("rb") as file:
+            payload = file.read(MAX_BYTES + 1)  # not its stated size: a pipe states none
+        if len(payload) > MAX_BYTES:
             raise RequestError(f"{path.name}: larger than {MAX_BYTES // 2**20} MiB", _AGAIN)
-        content = json.loads(path.read_bytes())
+        content = json.loads(payload)
         found, stated, body = content["format"], content["digest"], content["evidence"]
     except OSError as error:
         raise RequestError(f"{path.name}: cannot be read ({error.strerror})", _NAME) from error

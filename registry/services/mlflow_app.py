@@ -1,11 +1,16 @@
 """MLflow's server as `tuni up` and the containers start it: with a login, on its own folder alone.
 
-MLflow's own basic-auth app asks for the login. What it lets pass is narrowed here: an artifact
-location is a folder of the server's own artifact store, reached without a link. Otherwise whoever
-may make an experiment reads and writes every file that the server's account can reach.
+MLflow's own basic-auth app asks for the login. What it lets pass is narrowed here:
+
+- An artifact location is a folder of the server's own artifact store, reached without a link.
+  Otherwise whoever may make an experiment reads and writes every file of the server's account.
+- Runs, models, artifacts and accounts are served, and nothing else of MLflow: its assistant runs
+  shell commands for every account, its gateway, jobs and webhooks call other servers.
 """
 
+import json
 import os
+import re
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -21,6 +26,34 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 _LOCAL = ("", "file")
 # Names that lead to one of the above, or to the proxy of this server.
 _NAMES = ("mlflow-artifacts", "runs", "models")
+# Everything below MLflow's interfaces that this project and MLflow's pages for it need.
+SERVED = re.compile(
+    r"/(?:$|(?:health|version|signup|graphql|get-artifact|model-versions/get-artifact)$|static-files/|"
+    r"(?:ajax-)?api/\d\.\d/(?:mlflow-artifacts/|mlflow/(?:artifacts|datasets|experiments|"
+    r"get-artifact|logged-models|metrics|model-versions|registered-models|roles|runs|server-info|"
+    r"traces|upload-artifact|users)(?:/|$)))"
+)
+NOT_SERVED = {"error_code": "FEATURE_DISABLED", "message": "tuni serves no such part of MLflow"}
+
+
+class ServedAlone:
+    """An ASGI application of which only the paths of `SERVED` answer; the others are 404."""
+
+    def __init__(self, app: Any) -> None:  # Any: ASGI, here and below
+        """Wrap an application."""
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer, or let the application answer."""
+        if scope["type"] == "lifespan" or SERVED.match(scope["path"]):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            headers = [(b"content-type", b"application/json")]
+            await send({"type": "http.response.start", "status": 404, "headers": headers})
+            body = json.dumps(NOT_SERVED).encode()
+            await send({"type": "http.response.body", "body": body})
 
 
 class OwnArtifacts(LocalArtifactRepository):
@@ -80,7 +113,7 @@ def _local_path(uri: str) -> Path:
     return Path(local_file_uri_to_path(uri))  # type: ignore[no-untyped-call]  # MLflow's
 
 
-def create_app() -> Any:  # Any: FastAPI's application, which MLflow's types do not tell
+def create_app() -> ServedAlone:
     """MLflow's application with a login, for ``mlflow server --app-name tuni``."""
     from mlflow.server.auth import auth_config, store
     from mlflow.server.auth import create_app as with_login
@@ -108,4 +141,4 @@ def create_app() -> Any:  # Any: FastAPI's application, which MLflow's types do 
     name, password = auth_config.admin_username, auth_config.admin_password
     if name and password and not store.authenticate_user(name, password):
         store.update_user(name, password=password)
-    return app
+    return ServedAlone(app)

@@ -31,7 +31,11 @@ def routes(app: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 if sys.argv[1] == "prefect":
     from prefect.server.api.server import create_app
-else:
-    from registry.services.mlflow_app import create_app
 
-json.dump(sorted(set(routes(create_app()))), sys.stdout)
+    app = create_app()
+else:
+    from registry.services import mlflow_app
+
+    app = mlflow_app.create_app().app
+
+json.dump(sorted(set(routes(app))), sys.stdout)

@@ -26,6 +26,7 @@ from websockets.sync.client import connect
 
 from registry.home import Home
 from registry.services.logins import server_login
+from registry.services.mlflow_app import NOT_SERVED
 from registry.services.processes import read_note
 
 NOBODY = 65534
@@ -234,7 +235,9 @@ def test_all_that_answers_without_a_login_is_listed(served):
                     answered.add(f"{server} {method} {path}")
             elif method not in ("HEAD", "OPTIONS"):  # a HEAD tells less than the GET of its path
                 body = None if method == "GET" else b"{}"
-                if served.ask(server, filled, method=method, body=body)[0] != 401:
+                status, answer = served.ask(server, filled, method=method, body=body)
+                not_served = status == 404 and answer == json.dumps(NOT_SERVED).encode()
+                if status != 401 and not not_served:
                     answered.add(f"{server} {method} {path}")
     table = re.findall(r"^\| `(mlflow|prefect) (\w+) (\S+)` \|", THREATS.read_text("utf-8"), re.M)
     assert answered == {" ".join(row) for row in table}
@@ -263,6 +266,27 @@ def _is_closed(address: str, protocols: Any, first: dict[str, str]) -> bool:
     except TimeoutError:
         return False
     return False
+
+
+def test_what_runs_code_or_calls_other_servers_is_served_to_nobody(served):
+    """MLflow's assistant ran shell commands as the owner for an account without any rights."""
+    login = server_login(served.home, "mlflow").line
+    paths = [
+        f"/{prefix}/{version}/mlflow/{part}"
+        for prefix in ("api", "ajax-api")
+        for version in ("2.0", "3.0")
+        for part in (
+            "assistant/config", "assistant/message", "gateway/endpoints/list", "webhooks/list",
+            "jobs/search", "scorers/list", "mcp-servers", "prompt-optimization/jobs",
+            "gateway-proxy", "genai/evaluate/invoke", "workspaces", "demo/generate",
+        )
+    ]  # fmt: skip
+    for path in [*paths, "/gateway/x/mlflow/invocations", "/v1/traces", "/ajax-api/3.0/jobs/"]:
+        for method in ("GET", "POST", "PUT"):
+            for trick in ("", "/static-files/..", "//", "/./"):
+                body = None if method == "GET" else b"{}"
+                asked = served.ask("mlflow", trick + path, method=method, body=body, login=login)
+                assert asked[0] in (404, 405), (method, trick, path, asked)
 
 
 def test_mlflow_keeps_artifacts_in_its_own_folder_whoever_asks(served, tmp_path):

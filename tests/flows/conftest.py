@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -353,6 +354,23 @@ def refused() -> Callable[..., None]:
             assert word in done.err, done.err
 
     return check
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[Path]:
+    """A pipe whose other end never stops writing, until nobody reads it any more."""
+    path = tmp_path / "endless"
+    os.mkfifo(path)
+
+    def fill() -> None:
+        with contextlib.suppress(BrokenPipeError), path.open("wb", buffering=0) as pipe:
+            while True:
+                pipe.write(b" " * 65536)
+
+    writer = threading.Thread(target=fill, daemon=True)
+    writer.start()
+    yield path
+    writer.join(60)
 
 
 @pytest.fixture

@@ -176,6 +176,17 @@ def test_standard_output_is_written_into(tmp_path: Path, place: str, plain: bool
     assert {entry.name for entry in tmp_path.iterdir()} <= {"out"}
 
 
+def test_a_pipe_without_a_path_is_written_into() -> None:
+    """As a shell's ``--out >(command)`` gives it."""
+    reading, writing = os.pipe()
+    place = Path(f"/dev/fd/{writing}")
+    files.check_outputs(out=place)
+    files.write_output(place, "content")
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert pipe.read() == "content"
+
+
 def test_a_reader_that_went_away_is_told(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

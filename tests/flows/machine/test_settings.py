@@ -119,3 +119,8 @@ def test_a_wrong_value_of_a_setting_names_the_variable(monkeypatch):
         read_settings()
     assert "Port of MLflow's pages" in raised.value.fix
     assert "abc" not in str(raised.value)
+
+
+def test_a_request_without_an_end_is_refused(endless):
+    with pytest.raises(RequestError, match="larger than 1 MiB"):
+        read_request(endless)

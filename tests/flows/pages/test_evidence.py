@@ -14,7 +14,7 @@ from flows.pages.model_card import model_card
 from flows.pages.render import render_evidence
 from tuni.errors import RequestError
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "evidence.schema.json"
+SCHEMA = Path(__file__).parents[3] / "docs" / "evidence.schema.json"
 KINDS = ("job", "audit", "comparison", "benchmark")
 
 
@@ -127,3 +127,8 @@ def test_a_page_is_rendered_without_torch_mlflow_and_prefect() -> None:
         "sys.exit(bool({'torch', 'mlflow', 'prefect', 'sqlalchemy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_evidence_file_without_an_end_is_refused(endless: Path) -> None:
+    with pytest.raises(RequestError, match="larger than"):
+        read_evidence(endless)
