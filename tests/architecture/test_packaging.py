@@ -55,7 +55,7 @@ def test_what_the_image_installs_is_what_running_needs():
         {_normal(name) for name, _ in PIN.findall(part)} for part in (running, developers)
     )
     extras = PROJECT["optional-dependencies"]
-    asked = [*PROJECT["dependencies"], *extras["postgres"], *extras["server"], "hatchling"]
+    asked = [*PROJECT["dependencies"], *extras["postgres"], "hatchling"]
     assert {_normal(re.match(r"[\w.-]+", line).group()) for line in asked} <= run | set(TORCH)
     assert {"pytest", "ray", "mypy", "ruff"} <= develop
     recipe = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
