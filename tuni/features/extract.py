@@ -61,25 +61,6 @@ class FeatureTable:
         """The first n rows, or all where there are fewer."""
         return self.take(np.arange(min(n, len(self.texts))))
 
-    def concat(self, other: "FeatureTable") -> "FeatureTable":
-        """This table's rows, then the other's.
-
-        Raises:
-            SpecMismatch: The tables have other columns.
-        """
-        if set(self.columns) != set(other.columns):
-            raise SpecMismatch(
-                "features: two tables with different columns cannot be joined",
-                "extract both with one spec",
-            )
-        return FeatureTable(
-            self.texts + other.texts,
-            {
-                name: np.concatenate([array, other.columns[name]])
-                for name, array in self.columns.items()
-            },
-        )
-
 
 class FeatureCache(Protocol):
     """Keeps columns of texts between calls; what it gives back equals what it was given."""

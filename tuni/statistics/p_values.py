@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tuni.errors import RequestError, TooFewTexts, UnusableScores
+from tuni.errors import UnusableScores
 
 Floats = NDArray[np.float64]
 
@@ -133,30 +133,6 @@ def conformal_p(scores: ArrayLike, calibration: ArrayLike) -> Floats:
     decoys = np.sort(finite(calibration, "calibration scores", minimum=1))
     at_least = len(decoys) - np.searchsorted(decoys, values, side="left")
     return np.asarray((1.0 + at_least) / (1.0 + len(decoys)), dtype=np.float64)
-
-
-def require_resolution(n_calibration: int, operating_point: float) -> None:
-    """Refuse an operating point that no p-value can reach.
-
-    Args:
-        n_calibration: Calibration decoys.
-        operating_point: Nominal rate in (0, 1).
-
-    Raises:
-        RequestError: The operating point is not in (0, 1).
-        TooFewTexts: 1 / (n_calibration + 1) lies above the operating point.
-    """
-    if not 0.0 < operating_point < 1.0:
-        raise RequestError(
-            f"operating point: {operating_point} is not between 0 and 1", "use 0.05, say"
-        )
-    needed = math.ceil(1.0 / operating_point - 1.0 - 1e-9)
-    if n_calibration < needed:
-        raise TooFewTexts(
-            f"calibration decoys: {n_calibration}, but an operating point of {operating_point} "
-            f"needs at least {needed}",
-            "ask for more decoys or for a larger operating point",
-        )
 
 
 def q_values(

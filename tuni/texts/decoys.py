@@ -87,21 +87,12 @@ class PartPool:
         strata = {key: _stratum(names[key]) for key in sorted(names)}
         return cls(strata, dict(sorted(lone.items())), frozenset(distinct))
 
-    def with_reference(self, minimum: int) -> "PartPool":
-        """The pool with common parts added where a stratum has too few of its own.
+    def enough_for(self, n: int) -> "PartPool":
+        """The pool with common parts added where ``n`` decoys need them.
 
         A stratum of a known locale gets parts of that locale, which keeps the pairing within a
         culture; a ``"script/*"`` stratum gets the script's reference parts. Own parts then weigh
         as much as the added ones together (ours).
-
-        Args:
-            minimum: Distinct combinations that every stratum shall have.
-        """
-        strata = {key: _topped_up(entry, minimum) for key, entry in self.strata.items()}
-        return replace(self, strata=strata)
-
-    def enough_for(self, n: int) -> "PartPool":
-        """The pool with common parts added, as `with_reference`, where ``n`` decoys need them.
 
         Args:
             n: Decoys to be had from the whole pool; a stratum needs its share of them.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from tuni.errors import RequestError, TooFewTexts, UnusableScores
+from tuni.errors import UnusableScores
 from tuni.statistics.p_values import (
     EVIDENCE,
     NO_EVIDENCE,
@@ -16,7 +16,6 @@ from tuni.statistics.p_values import (
     q_values,
     quantise,
     quantum,
-    require_resolution,
     smallest_findable,
     verdict_words,
 )
@@ -225,11 +224,3 @@ def test_verdicts_are_about_the_operating_point_itself():
     assert verdict_words([0.01, 0.05, 0.0501, 1.0], 0.05) == [
         EVIDENCE, EVIDENCE, NO_EVIDENCE, NO_EVIDENCE,
     ]  # fmt: skip
-
-
-def test_an_operating_point_that_no_p_value_reaches_is_refused():
-    require_resolution(19, 0.05)
-    with pytest.raises(TooFewTexts, match="at least 19"):
-        require_resolution(18, 0.05)
-    with pytest.raises(RequestError):
-        require_resolution(100, 0.0)

@@ -131,12 +131,11 @@ def test_one_person_gets_decoys_in_the_same_script_and_writing(text: str) -> Non
 def test_a_long_list_needs_no_reference_parts() -> None:
     pool = PartPool.of(LIST[:25])
     assert pool.enough_for(100) == pool
-    assert pool.with_reference(400) == pool
-    assert pool.with_reference(900).strata["latin/en_US"].combinations >= 900
+    assert pool.enough_for(900).strata["latin/en_US"].combinations >= 900
 
 
 def test_reference_parts_keep_to_the_culture_of_the_stratum() -> None:
-    topped = PartPool.of(["Peter Müller"]).with_reference(400).strata["latin/de_DE"]
+    topped = PartPool.of(["Peter Müller"]).enough_for(400).strata["latin/de_DE"]
     added = set(topped.firsts) - {"Peter"}
     assert added <= set(reference_parts("latin/de_DE", 5000).firsts)
     assert topped.firsts.count("Peter") == len(added)
