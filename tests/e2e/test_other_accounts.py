@@ -26,7 +26,6 @@ from websockets.sync.client import connect
 
 from registry.home import Home
 from registry.services.logins import server_login
-from registry.services.mlflow_app import NOT_SERVED
 from registry.services.processes import read_note
 
 NOBODY = 65534
@@ -236,7 +235,7 @@ def test_all_that_answers_without_a_login_is_listed(served):
             elif method not in ("HEAD", "OPTIONS"):  # a HEAD tells less than the GET of its path
                 body = None if method == "GET" else b"{}"
                 status, answer = served.ask(server, filled, method=method, body=body)
-                not_served = status == 404 and answer == json.dumps(NOT_SERVED).encode()
+                not_served = status == 404 and b"tuni serves no such part of MLflow" in answer
                 if status != 401 and not not_served:
                     answered.add(f"{server} {method} {path}")
     table = re.findall(r"^\| `(mlflow|prefect) (\w+) (\S+)` \|", THREATS.read_text("utf-8"), re.M)

@@ -77,7 +77,9 @@ def check_engine(name: str, settings: Settings) -> str:
     if name != RAY and not (host and port.isdecimal()):
         raise RequestError(f"--engine: no engine {name!r}", "give local, ray or ray://HOST:PORT")
     if find_spec("ray") is None:
-        raise RequestError("--engine: Ray is not installed", "in the checkout: make install")
+        raise RequestError(
+            "--engine: Ray is not installed", "install the extra ray: pip install 'tuni-audit[ray]'"
+        )
     if joined and (settings.ledger_url or "sqlite").startswith("sqlite"):
         raise RequestError(
             "--engine: the ledger is a SQLite file, which workers on other machines cannot share",

@@ -17,16 +17,16 @@ CANARY = "Zebulon Quartz"
 def test_a_disk_that_fills_up_while_the_bundle_is_written_leaves_no_bundle(registered, tmp_path):
     code = (
         "import resource, signal, sys, pathlib\n"
-        "from flows import cli\n"
+        "from flows.cli.app import app, main\n"
         "from tuni.detectors.bundle import read_bundle, write_bundle\n"
         "bundle = read_bundle(pathlib.Path(sys.argv.pop()))\n"
         "target = pathlib.Path(sys.argv.pop())\n"
         "def full():\n"
         "    resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))\n"  # as 600 bytes of room
         "    write_bundle(bundle, target / 'bundle')\n"
-        "cli.app.command('full')(full)\n"
+        "app.command('full')(full)\n"
         "sys.argv = ['tuni', 'full']\n"
-        "cli.main()\n"
+        "main()\n"
     )
     out = tmp_path / "job"
     out.mkdir()

@@ -192,7 +192,8 @@ def test_what_is_not_there_is_not_found(
         store.promote(name, 7, "why not")
     with pytest.raises(ModelNotFound, match=rf"(?s)no champion .* tuni models promote {name}@1"):
         store.pull(name)
-    with pytest.raises(ModelNotFound, match=f"there are: .*{name}"):
+    registered(store, f"0{name}", make_bundle, 1)  # a few are listed, in order
+    with pytest.raises(ModelNotFound, match=f"there are: .*0{name}"):
         store.show("another")
 
 
