@@ -153,7 +153,7 @@ class Watchlists:
         )
 
     def members(self, name: str) -> Iterator[Member]:
-        """The subjects of a list, in the order in which the ledger met them.
+        """The subjects of a list, in the order of their numbers, which says nothing of them.
 
         Raises:
             WatchlistNotFound: There is none of this name.

@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Column, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -185,10 +185,18 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def insert_ignore(database: Engine | Connection, table: Any) -> Any:  # Any: no common base type
-    """An insert that leaves rows alone which are already there."""
+def insert_ignore(
+    database: Engine | Connection, table: Any, *known: Column[Any]
+) -> Any:  # Any: no common base type
+    """An insert that leaves rows alone which are already there.
+
+    Args:
+        database: Says which dialect.
+        table: Where the rows go.
+        known: Columns by which a row is there already; without them by any that are unique.
+    """
     build = sqlite.insert if database.dialect.name == "sqlite" else postgresql.insert
-    return build(table).on_conflict_do_nothing()
+    return build(table).on_conflict_do_nothing(index_elements=known or None)
 
 
 def _current(engine: Engine) -> str | None:

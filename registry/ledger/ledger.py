@@ -235,7 +235,7 @@ class Ledger:
 
     def readings(self, job: str) -> tuple[Reading, ...]:
         """What a job looked at, oldest first."""
-        query = select(schema.readings).order_by(schema.readings.c.id)
+        query = select(schema.readings).order_by(schema.readings.c.read_at)
         rows = self._read_all("list the readings", query, schema.readings)
         return tuple(
             Reading(row.job, row.read_set, moment(row.read_at)) for row in rows if row.job == job
@@ -254,7 +254,7 @@ class Ledger:
 
     def moves(self, model: str) -> tuple[Move, ...]:
         """How the aliases of a model moved, oldest first."""
-        query = select(schema.promotions).order_by(schema.promotions.c.id)
+        query = select(schema.promotions).order_by(schema.promotions.c.moved_at)
         rows = self._read_all("list the promotions", query, schema.promotions)
         return tuple(
             Move(row.model, row.version, row.alias, row.reason, moment(row.moved_at))

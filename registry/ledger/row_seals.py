@@ -10,7 +10,9 @@ own row keep.
 
 import hmac
 import json
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -23,10 +25,12 @@ from sqlalchemy import (
     Select,
     Table,
     bindparam,
+    func,
     select,
     tuple_,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from registry.keys.home_key import derive
 from registry.ledger import schema
@@ -35,6 +39,7 @@ from tuni.errors import RowAltered
 
 SEAL_BYTES = 16
 _ROWS = 2000
+_TRIES = 20
 SEALED = tuple(table for table in schema.metadata.sorted_tables if "seal" in table.columns)
 _COLUMNS = {
     table: tuple(column for column in table.columns if column.info.get("sealed", True))
@@ -44,6 +49,18 @@ _CELLS = {table: itemgetter(*columns) for table, columns in _COLUMNS.items()}
 _DOUBLES = {
     table: [place for place, column in enumerate(columns) if isinstance(column.type, Double)]
     for table, columns in _COLUMNS.items()
+}
+_NUMBER_BITS = {
+    table: table.c.id.info["bits"]
+    for table in SEALED
+    if "id" in table.columns and "bits" in table.c.id.info
+}
+# By what a row is there already: never by a drawn number, which another row may have.
+_KNOWN_BY = {
+    table: [column for column in table.columns if column.unique]
+    if table in _NUMBER_BITS
+    else list(table.primary_key)
+    for table in SEALED
 }
 
 Values = Mapping[str, Any]  # Any: values of columns of several types
@@ -130,20 +147,15 @@ class RowSeals:
         Args:
             connection: In a transaction.
             table: Where they go.
-            rows: Column to value; all hold the same columns. A number that the database is to give
-                is left out.
+            rows: Column to value, each with another key; all hold the same columns. A number that
+                is drawn here is left out.
+
+        Raises:
+            RowAltered: The database took a row for known, and does not have it.
         """
         new = 0
-        add = insert_ignore(connection, table)
         for start in range(0, len(rows), CHUNK):
-            some = rows[start : start + CHUNK]
-            if all(column.name in some[0] for column in table.primary_key):
-                sealed = [{**row, "seal": self._seal(table, row)} for row in some]
-                new += len(connection.execute(add.returning(*table.primary_key), sealed).all())
-            else:
-                made = connection.execute(add.returning(*_COLUMNS[table]), some).all()
-                self._reseal(connection, table, made)
-                new += len(made)
+            new += self._add_some(connection, table, rows[start : start + CHUNK])
         return new
 
     def seal_all(self, connection: Connection) -> int:
@@ -155,24 +167,40 @@ class RowSeals:
         for table in SEALED:
             key = tuple_(*table.primary_key)
             query = select(*_COLUMNS[table]).order_by(*table.primary_key).limit(_ROWS)
+            mine = [column == bindparam(f"_{column.name}") for column in table.primary_key]
+            change = update(table).where(*mine).values(seal=bindparam("mark"))
             rows = connection.execute(query).all()
             while rows:
-                self._reseal(connection, table, rows)
+                connection.execute(change, [self._mark(table, row) for row in rows])
                 count += len(rows)
                 last = [rows[-1]._mapping[column] for column in table.primary_key]
                 rows = connection.execute(query.where(key > tuple_(*last))).all()
         return count
 
-    def _reseal(self, connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> None:
-        if not rows:
-            return
-        mine = [column == bindparam(f"_{column.name}") for column in table.primary_key]
-        marks = [
-            {f"_{column.name}": row._mapping[column] for column in table.primary_key}
-            | {"mark": self._digest(table, list(row))}
-            for row in rows
-        ]
-        connection.execute(update(table).where(*mine).values(seal=bindparam("mark")), marks)
+    def _mark(self, table: Table, row: Row[Any]) -> dict[str, Any]:
+        keys = {f"_{column.name}": row._mapping[column] for column in table.primary_key}
+        return keys | {"mark": self._digest(table, list(row))}
+
+    def _add_some(self, connection: Connection, table: Table, rows: Sequence[Values]) -> int:
+        if table not in _NUMBER_BITS:
+            return self._insert(connection, table, rows)
+        for _ in range(_TRIES):
+            # A number that another row has is drawn anew.
+            with suppress(IntegrityError), connection.begin_nested():
+                return self._insert(connection, table, _numbered(table, rows))
+        return self._insert(connection, table, _numbered(table, rows))
+
+    def _insert(self, connection: Connection, table: Table, rows: Sequence[Values]) -> int:
+        sealed = [{**row, "seal": self._seal(table, row)} for row in rows]
+        known = _KNOWN_BY[table]
+        add = insert_ignore(connection, table, *known) if known else table.insert()
+        new = len(connection.execute(add.returning(*table.primary_key), sealed).all())
+        if new < len(rows):
+            keys = [[row[column.name] for column in known] for row in rows]
+            there = select(func.count()).select_from(table).where(tuple_(*known).in_(keys))
+            if not known or connection.scalar(there) != len(rows):
+                raise altered(table)
+        return new
 
     def _check(self, table: Table, row: Row[Any]) -> None:
         cells = row._mapping
@@ -201,6 +229,12 @@ def altered(table: Table) -> RowAltered:
         "find out who can write to the ledger's database; restore it together with its key from a "
         "backup",
     )
+
+
+def _numbered(table: Table, rows: Sequence[Values]) -> list[Values]:
+    first = 1 + secrets.randbelow(2 ** _NUMBER_BITS[table] - len(rows))
+    # Counted from there on: in the database's trees rows lie together that are written together.
+    return [{"id": number, **row} for number, row in enumerate(rows, start=first)]
 
 
 def _plain(value: object) -> object:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.types import TypeEngine
 
 VERSION_TABLE = "ledger_version"
 
@@ -38,8 +39,16 @@ def _seal() -> Column[bytes]:
     return Column("seal", LargeBinary, info={"sealed": False})
 
 
-# SQLite numbers rows by itself only in a column that is called INTEGER there.
-ID = BigInteger().with_variant(Integer, "sqlite")
+ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite's INTEGER holds 63 bits
+
+
+def _drawn(kind: TypeEngine[int], bits: int) -> Column[int]:
+    """A number that `registry.ledger.row_seals` draws, of at most so many bits.
+
+    Who writes the database would choose it otherwise, and could give an erased one again.
+    """
+    return Column("id", kind, primary_key=True, info={"bits": bits})
+
 
 settings = Table(
     "settings",
@@ -61,7 +70,7 @@ checkpoints = Table(
 feature_layouts = Table(
     "feature_layouts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _drawn(Integer(), 31),
     Column("family_key", String(200), nullable=False, unique=True),
     Column("columns", Text, nullable=False),
     _seal(),
@@ -70,7 +79,7 @@ feature_layouts = Table(
 subjects = Table(
     "subjects",
     metadata,
-    Column("id", ID, primary_key=True),
+    _drawn(ID, 63),
     Column("pseudonym", String(64), nullable=False, unique=True),
     # The subject's data key, wrapped by the home's key of a generation; None: nothing to encrypt.
     Column("wrapped", LargeBinary, info={"sealed": False}),
@@ -79,7 +88,6 @@ subjects = Table(
     Column("sealed", LargeBinary, info={"sealed": False}),
     # Binds the number, by which other rows refer to the subject, to the pseudonym.
     _seal(),
-    sqlite_autoincrement=True,  # an erased subject's number is never given again
 )
 
 features = Table(
@@ -106,7 +114,7 @@ selections = Table(
 watchlists = Table(
     "watchlists",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _drawn(Integer(), 31),
     Column("name", String(100), nullable=False, unique=True),
     Column("created_at", DateTime(timezone=True), nullable=False),
     # How many subjects it holds; a row less or more was not removed or added by tuni.
@@ -203,7 +211,7 @@ trail = Table(
 readings = Table(
     "readings",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _drawn(Integer(), 31),
     Column("job", String(64), nullable=False, index=True),
     Column("read_set", String(64), nullable=False),
     Column("read_at", DateTime(timezone=True), nullable=False),
@@ -213,7 +221,7 @@ readings = Table(
 promotions = Table(
     "promotions",
     metadata,
-    Column("id", Integer, primary_key=True),
+    _drawn(Integer(), 31),
     Column("model", String(100), nullable=False, index=True),
     Column("version", Integer, nullable=False),
     Column("alias", String(64), nullable=False),

@@ -104,9 +104,11 @@ def write_about(
         with database_errors(doing), ledger.engine.begin() as connection:
             take_turn(connection)
             if ledger.require_generation(connection):
-                for start in range(0, len(made), CHUNK):
-                    _make(ledger, connection, made[start : start + CHUNK])
-                return write(connection, find_subjects(ledger, connection, marks))
+                people = find_subjects(ledger, connection, marks)
+                new = [mark for mark in made if mark not in people]
+                for start in range(0, len(new), CHUNK):
+                    _make(ledger, connection, new[start : start + CHUNK])
+                return write(connection, people | find_subjects(ledger, connection, new))
         ledger.load_keys()  # the home's key was rotated since it was loaded
     raise HomeError(
         "ledger: the home's key is rotated again and again",

@@ -1,14 +1,15 @@
 """Rows that somebody else than tuni wrote are refused, on each database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Executable, Table, delete, insert, select, text, update
 
 from registry.audits.audits import Audits, Plan
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger import schema
+from registry.ledger.database import insert_ignore
 from registry.ledger.erasure import forget
 from registry.ledger.ledger import Ledger
 from registry.ledger.rotation import rotate
@@ -27,7 +28,10 @@ def audited(ledger: Ledger, watchlist: str = "staff") -> AuditRows:
     lists.add(watchlist, [Member(name, {"unit": "1"}) for name in NAMES])
     begun = audits.begin(lists.get(watchlist), PLAN)
     rows = AuditRows(ledger, begun.id)
-    judged = [KeptVerdict(one.id, 1.0, 0.1 * one.id, 0.5, "") for one in rows.shard(0)]
+    judged = [
+        KeptVerdict(one.id, 1.0, 0.1 * place, 0.5, "")
+        for place, one in enumerate(rows.shard(0), start=1)
+    ]
     rows.write(judged)
     levels = rows.levels()
     audits.end(begun.id, "done", dict.fromkeys(levels, 0.5), levels, {"found": 0})
@@ -73,7 +77,7 @@ def move_verdicts(connection: Connection) -> None:
 
 
 def give_to_somebody_else(connection: Connection) -> None:
-    other = connection.scalar(insert(PEOPLE).values(pseudonym="x").returning(PEOPLE.c.id))
+    other = connection.scalar(insert(PEOPLE).values(id=1, pseudonym="x").returning(PEOPLE.c.id))
     one = connection.scalar(select(VERDICT.c.subject).limit(1))
     connection.execute(update(VERDICT).where(VERDICT.c.subject == one).values(subject=other))
 
@@ -95,7 +99,7 @@ def remove_one(table: Table) -> Callable[[Connection], None]:
 
 def add_one(connection: Connection) -> None:
     row = connection.execute(select(MEMBERS)).mappings().first()
-    other = connection.scalar(insert(PEOPLE).values(pseudonym="x").returning(PEOPLE.c.id))
+    other = connection.scalar(insert(PEOPLE).values(id=1, pseudonym="x").returning(PEOPLE.c.id))
     assert row is not None
     connection.execute(insert(MEMBERS).values({**row, "subject": other}))
 
@@ -146,6 +150,95 @@ def test_each_sealed_table_is_read_checked(any_ledger: Ledger, table: str) -> No
         connection.execute(update(schema.metadata.tables[table]).values(seal=b"x" * 16))
     with pytest.raises(RowAltered, match=f"its table {table} .*\n.*from a backup"):
         read(any_ledger)
+
+
+def test_number_of_somebody_set_aside_is_not_given_to_a_new_person(any_ledger: Ledger) -> None:
+    rows = audited(any_ledger)
+    lite = any_ledger.engine.dialect.name == "sqlite"
+    with any_ledger.engine.connect() as connection:
+        aside = connection.execute(select(PEOPLE).order_by(PEOPLE.c.id)).mappings().all()[-2:]
+    number = aside[0]["id"]
+
+    def change(*statements: Executable) -> None:
+        """As somebody to whom no reference between tables is sacred."""
+        with any_ledger.engine.connect() as connection:
+            off = "PRAGMA foreign_keys=OFF" if lite else "SET session_replication_role = replica"
+            connection.connection.cursor().execute(off)
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+            connection.invalidate()
+
+    if lite:
+        again = "UPDATE sqlite_sequence SET seq = {} - 1 WHERE name = 'subjects'"
+    else:
+        again = "SELECT setval('subjects_id_seq', {}, false)"
+    change(delete(PEOPLE).where(PEOPLE.c.id >= number), text(again.format(number)))
+    Watchlists(any_ledger).add("guests", [Member("Innocent Person", {})])
+    insert_back = insert_ignore(any_ledger.engine, PEOPLE)
+    change(*(insert_back.values(**person) for person in aside))
+    assert {found.text for found in rows.findings()} == set(NAMES)
+
+
+CHANGING = {
+    "sqlite": (
+        "CREATE TRIGGER t AFTER INSERT ON promotions BEGIN "
+        "UPDATE promotions SET version = 7, reason = 'all gates passed' WHERE id = NEW.id; END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN NEW.version := 7; NEW.reason := 'all gates passed'; RETURN NEW; END $$",
+        "CREATE TRIGGER t BEFORE INSERT ON promotions FOR EACH ROW EXECUTE FUNCTION f()",
+    ),
+}
+DROPPING = {
+    "sqlite": ("CREATE TRIGGER t BEFORE INSERT ON {} BEGIN SELECT RAISE(IGNORE); END",),
+    "postgresql": (
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+        "CREATE TRIGGER t BEFORE INSERT ON {} FOR EACH ROW EXECUTE FUNCTION f()",
+    ),
+}
+TAKEN = {
+    "sqlite": (
+        "CREATE TRIGGER t BEFORE INSERT ON promotions WHEN NEW.id % 2 = 0 "
+        "BEGIN SELECT RAISE(ABORT, 'taken'); END",
+    ),
+    "postgresql": ("ALTER TABLE promotions ADD CONSTRAINT odd CHECK (id % 2 = 1)",),
+}
+
+
+def execute(ledger: Ledger, statements: Mapping[str, Sequence[str]], table: str = "") -> None:
+    with ledger.engine.begin() as connection:
+        for statement in statements[ledger.engine.dialect.name]:
+            connection.execute(text(statement.format(table)))
+
+
+def test_what_a_trigger_wrote_instead_is_refused(any_ledger: Ledger) -> None:
+    execute(any_ledger, CHANGING)
+    any_ledger.record_move("m", 1, "champion", "a gate failed")
+    with pytest.raises(RowAltered, match="promotions"):
+        any_ledger.moves("m")
+
+
+@pytest.mark.parametrize("table", ["subjects", "watchlist_subjects", "watchlists"])
+def test_row_that_the_database_drops_is_noticed(any_ledger: Ledger, table: str) -> None:
+    Watchlists(any_ledger).add("staff", [Member(NAMES[0], {})])
+    execute(any_ledger, DROPPING, table)
+    with pytest.raises(RowAltered, match=f"its table {table} "):
+        Watchlists(any_ledger).add(table.replace("_", "-"), [Member(name, {}) for name in NAMES])
+
+
+def test_move_that_the_database_drops_is_noticed(any_ledger: Ledger) -> None:
+    execute(any_ledger, DROPPING, "promotions")
+    with pytest.raises(RowAltered, match="its table promotions "):
+        any_ledger.record_move("m", 1, "champion", "first")
+
+
+def test_number_that_another_row_has_is_drawn_anew(any_ledger: Ledger) -> None:
+    execute(any_ledger, TAKEN)  # a check's error is of the same kind
+    for version in range(10):
+        any_ledger.record_move("m", version, "champion", "")
+    assert [move.version for move in any_ledger.moves("m")] == list(range(10))
 
 
 def test_tuni_itself_may_erase_rotate_import_and_go_on(any_ledger: Ledger) -> None:
