@@ -127,6 +127,11 @@ class Home:
         return self.root / "ledger.db"
 
     @property
+    def sealed_note(self) -> Path:
+        """There since this home opened a ledger whose rows are sealed: it seals none again."""
+        return self.root / "ledger.sealed"
+
+    @property
     def ledger_url(self) -> str:
         """Database URL of the ledger."""
         return self.database or sqlite_url(self.ledger_file)

@@ -78,14 +78,13 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
-def prepare(engine: Engine, home: Home, *, upgrade: bool | None = None) -> None:
+def prepare(engine: Engine, home: Home, *, upgrade: bool) -> None:
     """Bring the schema to the version that this code knows, or refuse.
 
     Args:
         engine: The ledger's engine.
         home: Its lock keeps two first uses apart.
-        upgrade: Whether an older schema is upgraded. None: on SQLite yes; on Postgres, which
-            other machines may share, no. An empty database is always set up.
+        upgrade: Whether an older schema is upgraded. An empty database is always set up.
 
     Raises:
         HomeError: Newer than this code, older and not to be upgraded, or out of reach.
@@ -99,9 +98,7 @@ def prepare(engine: Engine, home: Home, *, upgrade: bool | None = None) -> None:
             if not lite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _UPGRADE_LOCK})
             current = _revision(connection)
-            if not needs_upgrade(
-                current, head, known, allowed=lite if upgrade is None else upgrade
-            ):
+            if not needs_upgrade(current, head, known, allowed=upgrade):
                 return
             config = _config()
             config.attributes["connection"] = connection

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Row, Select, Table, delete, func, select, text, update
+from sqlalchemy import Connection, Engine, Row, Select, Table, delete, func, select, text
 
 from registry.home import Home
 from registry.keys.home_key import (
@@ -38,9 +38,8 @@ from registry.ledger.database import (
     prepare,
     take_turn,
 )
-from registry.ledger.root_secret import ROOT, SEALED_ROOT, unwrap_root
+from registry.ledger.root_secret import ROOT, SEALED_ROOT, note_sealed, seal_rows, unwrap_root
 from registry.ledger.row_seals import RowSeals, Values, altered
-from registry.ledger.trail import Trail
 from tuni.errors import CheckpointError, HomeError
 from tuni.hashing import canonical_json
 
@@ -100,18 +99,23 @@ class Ledger:
 
         Args:
             home: Says where the database is, and gives key and locks.
-            upgrade: See `registry.ledger.database.prepare`.
+            upgrade: Whether an older schema is upgraded, and rows from before there were seals
+                are sealed. None: on SQLite yes; on Postgres, which other machines may share, no.
+                An empty database is always set up.
 
         Raises:
             RequestError: The URL or the key cannot be read.
-            HomeError: Database out of reach, schema of another version, or another key.
+            HomeError: Database out of reach, schema of another version, another key, or rows
+                that are to be sealed again.
         """
         home_key(home)  # before the database exists: a lost key is noticed by that
         engine = open_engine(home.ledger_url)
         try:
-            prepare(engine, home, upgrade=upgrade)
+            # Other machines may share a Postgres.
+            allowed = engine.dialect.name == "sqlite" if upgrade is None else upgrade
+            prepare(engine, home, upgrade=allowed)
             ledger = cls(engine, home)
-            ledger.load_keys()
+            ledger.load_keys(seal=allowed)
         except BaseException:
             engine.dispose()
             raise
@@ -302,21 +306,25 @@ class Ledger:
                 )
             yield
 
-    def load_keys(self) -> None:
+    def load_keys(self, *, seal: bool = False) -> None:
         """Unwrap the root secret with the home's key; made at first use.
 
+        Args:
+            seal: Whether rows from before there were seals may be sealed.
+
         Raises:
-            HomeError: It was wrapped with another key.
+            HomeError: It was wrapped with another key, or the rows have no seals.
         """
-        if self._load_keys() or self._load_keys():  # once more: one may just have been rotated
-            return
+        for _ in range(2):  # once more: one may just have been rotated
+            if self._load_keys(seal):
+                return
         raise HomeError(
             f"key {self.home.key_file}: not the key that this ledger was written with",
             "put the ledger's key file back from a backup, or copy it from the machine that "
             "made or rotated it; nothing was overwritten",
         )
 
-    def _load_keys(self) -> bool:
+    def _load_keys(self, seal: bool) -> bool:
         coming, current = next_key(self.home), home_key(self.home)
         with database_errors("read the root secret"):
             generation, wrapped = self._root(current)
@@ -331,7 +339,8 @@ class Ledger:
             self.seals = RowSeals(secret)
             self.wrappers = {generation: Wrapper(key)}
             if not sealed:
-                self._seal_rows()
+                seal_rows(self, allowed=seal)
+            note_sealed(self.home)
             if key is current and coming is not None:  # a rotation goes on, or was interrupted
                 self.wrappers |= {generation + 1: Wrapper(coming)}
             elif key is coming:  # one was interrupted just before its last step
@@ -366,20 +375,6 @@ class Ledger:
             return int(generation), bytes.fromhex(wrapped)
         except ValueError as error:
             raise altered(table) from error
-
-    def _seal_rows(self) -> None:
-        """Seal what was written before there were seals, once, as it is; the trail says so."""
-        table, wrapper = schema.settings, self.wrappers[self.generation]
-        mine = table.c.name == ROOT
-        with database_errors("seal the rows"), self.engine.begin() as connection:
-            take_turn(connection, erasing=True)
-            value = str(connection.scalar(select(table.c.value).where(mine).with_for_update()))
-            if unwrap_root(wrapper, bytes.fromhex(value.partition(":")[2]))[1]:
-                return  # another process has just done so
-            count = self.seals.seal_all(connection)
-            fresh = f"{self.generation}:{wrapper.wrap(self.root_secret, SEALED_ROOT).hex()}"
-            connection.execute(update(table).where(mine).values(value=fresh))
-            Trail(self).append_in(connection, "rows sealed", rows=count)
 
     def _set_root(self, value: str) -> str | None:
         """Set the root secret unless another process has just done so; what stands then."""

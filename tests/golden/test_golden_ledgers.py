@@ -1,6 +1,7 @@
 """A ledger of every schema that was ever written, kept as SQL, still opens and still knows."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from registry.ledger import row_seals, schema
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
-from tuni.errors import HomeError, RowAltered
+from tuni.errors import HomeError, RowAltered, TrailBroken
 
 HERE = Path(__file__).parent
 KEY = bytes(range(32))
@@ -117,6 +118,62 @@ def test_ledger_passed_off_as_one_of_the_second_schema_is_not_sealed_again(
         connection.execute("UPDATE checkpoints SET source = '{}'")
     with Ledger.open(unsealed_home) as ledger, pytest.raises(RowAltered, match="checkpoints"):
         ledger.find_checkpoint("f" * 64)
+
+
+def put_back(home: Home, settings: Sequence[tuple[str, str]], *, cut_trail: bool = False) -> None:
+    """What who writes the database can do with what he saw there before the rows were sealed."""
+    with sqlite3.connect(home.ledger_file) as connection:
+        connection.execute("UPDATE verdicts SET p_decoy = 0.001")
+        connection.execute("DELETE FROM settings WHERE name IN ('root', 'key_check')")
+        connection.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", settings)
+        if cut_trail:
+            connection.execute("DELETE FROM trail WHERE action = 'rows sealed'")
+    connection.close()
+
+
+def settings_of(home: Home, *names: str) -> list[tuple[str, str]]:
+    with sqlite3.connect(home.ledger_file) as connection:
+        rows = connection.execute("SELECT name, value FROM settings").fetchall()
+    connection.close()
+    return [(name, value) for name, value in rows if name in names]
+
+
+@pytest.mark.parametrize(("schema_version", "cell"), [("0001", "key_check"), ("0002", "root")])
+@pytest.mark.parametrize("known", ["known home", "new home"])
+def test_cell_of_the_time_before_seals_has_no_row_sealed_again(
+    schema_version: str, cell: str, known: str, tmp_path: Path
+) -> None:
+    home = home_of(schema_version, tmp_path / "home")
+    before = settings_of(home, cell)
+    Ledger.open(home).close()
+    put_back(home, before)
+    if known == "new home":
+        home.sealed_note.unlink()
+    for _ in range(2):
+        with pytest.raises(HomeError, match=r"ledger\.db: .*never sealed(.*\n)*.*from a backup"):
+            Ledger.open(home)
+
+
+def test_state_before_seals_that_is_put_back_whole_is_refused_by_a_home_that_saw_them(
+    unsealed_home: Home,
+) -> None:
+    before = settings_of(unsealed_home, "root", "trail_head")
+    Ledger.open(unsealed_home).close()
+    put_back(unsealed_home, before, cut_trail=True)
+    note = unsealed_home.sealed_note
+    with pytest.raises(HomeError, match=rf"ledger\.db: .*not sealed(.*\n)*.*remove {note}"):
+        Ledger.open(unsealed_home)
+    note.unlink()  # as the message says, for an old backup
+    Ledger.open(unsealed_home).close()
+    assert note.exists()
+
+
+def test_ledger_with_a_broken_trail_is_not_sealed(unsealed_home: Home) -> None:
+    with sqlite3.connect(unsealed_home.ledger_file) as connection:
+        connection.execute("DELETE FROM trail WHERE number = 2")
+    connection.close()
+    with pytest.raises(TrailBroken, match="entry 2 is missing"):
+        Ledger.open(unsealed_home)
 
 
 def test_sealing_that_is_killed_is_done_at_the_next_opening(

@@ -1,19 +1,22 @@
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from registry.home import Home
 from registry.keys.home_key import home_key
 from registry.ledger import schema
 from registry.ledger.database import needs_upgrade
 from registry.ledger.ledger import Ledger
+from registry.ledger.root_secret import ROOT
 from tuni.errors import CheckpointError, HomeError, RequestError
 
 A, B = "a" * 64, "b" * 64
@@ -171,3 +174,22 @@ def test_older_schema_on_a_shared_database_is_upgraded_only_on_request() -> None
     assert needs_upgrade("0001", "0002", known, allowed=True)
     assert needs_upgrade(None, "0002", known, allowed=False)
     assert not needs_upgrade("0002", "0002", known, allowed=False)
+
+
+def test_only_an_upgrade_seals_a_shared_ledger(
+    postgres: Callable[[], str], home: Home, tmp_path: Path
+) -> None:
+    """A home that is new to a ledger does not know whether its rows had seals before."""
+    url = postgres()
+    fresh = Home.open(tmp_path / "fresh", database=url)
+    with Ledger.open(replace(home, database=url)) as ledger:
+        shutil.copy2(home.key_file, fresh.key_file)
+        wrapped = ledger.wrappers[1].wrap(ledger.root_secret, ROOT).hex()
+        with ledger.engine.begin() as connection:
+            mine = schema.settings.c.name == ROOT
+            connection.execute(update(schema.settings).where(mine).values(value=f"1:{wrapped}"))
+        for use in (ledger.load_keys, lambda: Ledger.open(fresh)):
+            with pytest.raises(HomeError, match=r"not sealed\n.*`tuni ledger upgrade`"):
+                use()
+    Ledger.open(fresh, upgrade=True).close()
+    Ledger.open(fresh).close()
