@@ -4,6 +4,10 @@ import json
 import logging
 import os
 import secrets
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -11,11 +15,14 @@ from typing import Literal
 
 from flows.machine.home import open_home
 from flows.machine.settings import Settings, read_settings
-from registry.home import Home
+from registry.home import Home, require_unshared
 from registry.services.databases import prefect_database
-from registry.services.logins import server_login
+from registry.services.logins import USER, server_login
 from registry.services.processes import served
 from tuni.errors import HomeError
+
+# What Prefect and matplotlib read in the working folder, and obey: who writes it has code run.
+_OBEYED = (".env", "prefect.toml", "pyproject.toml", "matplotlibrc")
 
 
 def begin_command() -> Settings:
@@ -37,8 +44,12 @@ def prepare(settings: Settings) -> None:
     """Set Prefect's environment for this process, where the user has not set it himself.
 
     Flows go to the server of `tuni up` where it runs; else to the command's own (flow_server),
-    whose database is the same.
+    whose database is the same. Whichever is started for this process asks for a login.
+
+    Raises:
+        HomeError: The home cannot be used, or others may change the working folder.
     """
+    require_own_folder()
     home = open_home(settings)
     defaults = {
         **quiet(home),
@@ -58,11 +69,74 @@ def prepare(settings: Settings) -> None:
         defaults |= prefect_access(home, address)
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    if "prefect" not in sys.modules and not names_server():
+        login = f"{USER}:{secrets.token_urlsafe(32)}"  # of this process alone, and in no file
+        login = os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", login)
+        os.environ["PREFECT_API_AUTH_STRING"] = login
+
+
+def require_own_folder() -> None:
+    """Refuse a working folder where others may put what this process would obey.
+
+    Also where nothing of it lies there yet: it is read when this has been looked at.
+
+    Raises:
+        HomeError: The folder, or such a file in it, is another account's, or others may write it.
+    """
+    with suppress(FileNotFoundError):  # it was removed: nothing can be read there
+        folder = Path.cwd()
+        elsewhere = "go to a folder where only you may write (cd ~), and give whole paths"
+        require_unshared(folder, "working folder", fix=elsewhere, own_group=True)
+        for name in _OBEYED:
+            if (folder / name).exists():
+                require_unshared(folder / name, "settings", own_group=True)
+
+
+def names_server() -> bool:
+    """Whether Prefect has been told of a server; else one is started, and asks for a login."""
+    return any(_named_servers())
+
+
+def _named_servers() -> Iterator[object]:
+    """What stands where Prefect looks for a server's address: environment, files, profile."""
+    yield os.environ.get("PREFECT_API_URL")
+    given: dict[str, str | None] = {}
+    if Path(".env").is_file():
+        from dotenv import dotenv_values
+
+        given = {name.upper(): value for name, value in dotenv_values(".env").items()}
+    yield given.get("PREFECT_API_URL")
+    tables = _toml("prefect.toml"), _at(_toml("pyproject.toml"), "tool", "prefect")
+    for table in tables:
+        yield _at(table, "api", "url")
+    profiles = _toml(
+        os.environ.get("PREFECT_PROFILES_PATH")
+        or given.get("PREFECT_PROFILES_PATH")
+        or next(filter(None, (_at(table, "profiles_path") for table in tables)), None)
+        or Path(os.environ.get("PREFECT_HOME", ""), "profiles.toml")
+    )
+    active = os.environ.get("PREFECT_PROFILE") or _at(profiles, "active")
+    yield _at(profiles, "profiles", active, "PREFECT_API_URL")
+
+
+def _toml(path: object) -> object:
+    """What a TOML file holds; None where it cannot be read, which Prefect itself will tell."""
+    with suppress(OSError, ValueError):
+        return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
+    return None
+
+
+def _at(table: object, *names: object) -> object:
+    for name in names:
+        table = table.get(name) if isinstance(table, dict) else None
+    return table
 
 
 def quiet(home: Home) -> dict[str, str]:
-    """Prefect in the home, and nothing of it or of MLflow phones home."""
+    """Prefect in the home, nothing of it or of MLflow phones home, no code of a working folder."""
     return {
+        # Children would import what has the name of a package of ours where they are started.
+        "PYTHONSAFEPATH": "1",
         "PREFECT_HOME": str(home.prefect),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,13 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from registry.home import Home
-from tuni.errors import EnvironmentFault, HomeError, RequestError
+from tuni.errors import EnvironmentFault, HomeError
 from tuni.files import write_whole
 
 HOST = "127.0.0.1"
 FORMAT = 1
-GENERATION = 2  # of how servers are started; those of the first one asked for no login
+# How services are started. 1: servers asked for no login; 2: their ports could be taken from them.
+GENERATION = 3
 ENDING_S = 15.0
+_LISTENS = "0A"  # state of a socket in /proc/net/tcp
 _STATE, _SESSION, _START = 0, 3, 19  # fields of /proc/PID/stat behind the command's name
 _ENDED = ("Z", "X", None)  # states of a process that nobody has collected yet; None: is gone
 
@@ -62,6 +65,15 @@ class Service:
         """Whether the very process that was started runs."""
         return _began(self.pid) == self.began
 
+    @property
+    def holds_port(self) -> bool:
+        """Whether it is who listens on its port: only then may it be told a login.
+
+        When a server ends, any account of the machine may take its port.
+        """
+        listening = set() if self.port is None else _listening(self.port)
+        return bool(listening) and listening <= _sockets(self.processes())
+
     def processes(self) -> tuple[int, ...]:
         """It and what it started; the latter may outlive it, and still hold its port."""
         if self.began.partition(" ")[0] != _boot() or _began(self.pid) not in (None, self.began):
@@ -95,9 +107,11 @@ def running(home: Home, name: str) -> Service | None:
 
 
 def served(home: Home, name: str, database_url: str) -> str | None:
-    """Address of the running server of a database, or None where none of ours runs."""
+    """Address of the running server of a database, or None where none of ours answers there."""
     found = running(home, name)
-    return found.address if found is not None and found.serves(database_url) else None
+    if found is None or not found.serves(database_url) or not found.holds_port:
+        return None
+    return found.address
 
 
 def read_note(home: Home, name: str) -> Service | None:
@@ -116,11 +130,19 @@ def start(
     environment: Mapping[str, str],
     *,
     store: str,
-    port: int | None = None,
+    listening: socket.socket | None = None,
 ) -> Service:
     """Start a service in a session of its own, its output in a log file of the home.
 
     The log of the time before is kept as ``NAME.log.1``.
+
+    Args:
+        home: Keeps the log and the note.
+        name: Name of the service.
+        command: The program and its arguments.
+        environment: All its variables.
+        store: Digest of the database that it serves.
+        listening: The socket that a server finds as its standard input.
 
     Raises:
         HomeError: The log or the note cannot be written.
@@ -135,12 +157,13 @@ def start(
             process = subprocess.Popen(
                 list(command),
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if listening is None else listening.fileno(),
                 stdout=out,
                 stderr=out,
                 cwd=home.root,
                 start_new_session=True,
             )
+        port = None if listening is None else listening.getsockname()[1]
         service = Service(name, process.pid, _began(process.pid) or "", store, port, GENERATION)
         _note(home, service)
     except OSError as error:
@@ -152,21 +175,18 @@ def start(
     return service
 
 
-def check_port(name: str, port: int) -> None:
-    """Refuse a port that another program holds.
+def listen(port: int) -> socket.socket:
+    """A socket that listens on a port of loopback, for the server that is started next.
+
+    A server that took its port itself could find that another account was faster.
 
     Raises:
-        RequestError: It is taken.
+        OSError: Another program has the port.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            raise RequestError(
-                f"{name}: port {port} of {HOST} is taken by another program",
-                f"choose another with --{name}-port, or TUNI_{name.upper()}_PORT",
-            ) from None
+    listening = socket.create_server((HOST, port))
+    # What it accepts inherits this, which asyncio would not set: it takes stdin for another kind.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def log_file(home: Home, name: str) -> Path:
@@ -205,6 +225,24 @@ def _note(home: Home, service: Service) -> None:
 
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
+
+
+def _listening(port: int) -> set[str]:
+    """Sockets that listen on a port of loopback, as /proc/PID/fd names them."""
+    address = f"{int.from_bytes(socket.inet_aton(HOST), sys.byteorder):08X}:{port:04X}"
+    with Path("/proc/net/tcp").open(encoding="ascii") as table:
+        rows = [line.split() for line in table]
+    return {f"socket:[{row[9]}]" for row in rows if (row[1], row[3]) == (address, _LISTENS)}
+
+
+def _sockets(pids: Sequence[int]) -> set[str]:
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            for handle in Path(f"/proc/{pid}/fd").iterdir():
+                with suppress(OSError):
+                    found.add(str(handle.readlink()))
+    return found
 
 
 def _began(pid: int) -> str | None:
