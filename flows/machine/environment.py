@@ -5,9 +5,6 @@ import logging
 import os
 import secrets
 import sys
-import tomllib
-from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -15,14 +12,12 @@ from typing import Literal
 
 from flows.machine.home import open_home
 from flows.machine.settings import Settings, read_settings
-from registry.home import Home, require_unshared
+from flows.machine.working_folder import names_server, require_own_folder
+from registry.home import Home
 from registry.services.databases import prefect_database
 from registry.services.logins import USER, server_login
 from registry.services.processes import served
 from tuni.errors import HomeError
-
-# What Prefect and matplotlib read in the working folder, and obey: who writes it has code run.
-_OBEYED = (".env", "prefect.toml", "pyproject.toml", "matplotlibrc")
 
 
 def begin_command() -> Settings:
@@ -73,63 +68,6 @@ def prepare(settings: Settings) -> None:
         login = f"{USER}:{secrets.token_urlsafe(32)}"  # of this process alone, and in no file
         login = os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", login)
         os.environ["PREFECT_API_AUTH_STRING"] = login
-
-
-def require_own_folder() -> None:
-    """Refuse a working folder where others may put what this process would obey.
-
-    Also where nothing of it lies there yet: it is read when this has been looked at.
-
-    Raises:
-        HomeError: The folder, or such a file in it, is another account's, or others may write it.
-    """
-    with suppress(FileNotFoundError):  # it was removed: nothing can be read there
-        folder = Path.cwd()
-        elsewhere = "go to a folder where only you may write (cd ~), and give whole paths"
-        require_unshared(folder, "working folder", fix=elsewhere, own_group=True)
-        for name in _OBEYED:
-            if (folder / name).exists():
-                require_unshared(folder / name, "settings", own_group=True)
-
-
-def names_server() -> bool:
-    """Whether Prefect has been told of a server; else one is started, and asks for a login."""
-    return any(_named_servers())
-
-
-def _named_servers() -> Iterator[object]:
-    """What stands where Prefect looks for a server's address: environment, files, profile."""
-    yield os.environ.get("PREFECT_API_URL")
-    given: dict[str, str | None] = {}
-    if Path(".env").is_file():
-        from dotenv import dotenv_values
-
-        given = {name.upper(): value for name, value in dotenv_values(".env").items()}
-    yield given.get("PREFECT_API_URL")
-    tables = _toml("prefect.toml"), _at(_toml("pyproject.toml"), "tool", "prefect")
-    for table in tables:
-        yield _at(table, "api", "url")
-    profiles = _toml(
-        os.environ.get("PREFECT_PROFILES_PATH")
-        or given.get("PREFECT_PROFILES_PATH")
-        or next(filter(None, (_at(table, "profiles_path") for table in tables)), None)
-        or Path(os.environ.get("PREFECT_HOME", ""), "profiles.toml")
-    )
-    active = os.environ.get("PREFECT_PROFILE") or _at(profiles, "active")
-    yield _at(profiles, "profiles", active, "PREFECT_API_URL")
-
-
-def _toml(path: object) -> object:
-    """What a TOML file holds; None where it cannot be read, which Prefect itself will tell."""
-    with suppress(OSError, ValueError):
-        return tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
-    return None
-
-
-def _at(table: object, *names: object) -> object:
-    for name in names:
-        table = table.get(name) if isinstance(table, dict) else None
-    return table
 
 
 def quiet(home: Home) -> dict[str, str]:

@@ -17,9 +17,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from flows.machine.environment import names_server
 from flows.machine.home import open_home
 from flows.machine.settings import Settings
+from flows.machine.working_folder import names_server
 from registry.services.processes import HOST, log_file
 from tuni.errors import EnvironmentFault, HomeError
 
@@ -111,7 +111,7 @@ def _serve(handle: int, lock: str) -> None:
             with FileLock(lock, timeout=_ANSWER_S):
                 await super().startup(sockets)
 
-    level = os.environ.get("PREFECT_SERVER_LOGGING_LEVEL", "error").lower()
+    level = "error" if handle else "warning"
     config = uvicorn.Config(create_app, factory=True, log_level=level, lifespan="on")
     Server(config).run(sockets=[socket.socket(fileno=handle)])
 

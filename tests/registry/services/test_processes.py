@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,9 +13,9 @@ import pytest
 
 from registry.services.processes import (
     Service,
-    check_port,
     digest,
     forget,
+    listen,
     log_file,
     processes_with,
     read_note,
@@ -24,7 +23,7 @@ from registry.services.processes import (
     served,
     start,
 )
-from tuni.errors import HomeError, RequestError
+from tuni.errors import HomeError
 
 # Prints, starts a child that lives as long, and waits.
 SERVER = """
@@ -38,11 +37,12 @@ time.sleep(600)
 
 @pytest.fixture
 def service(home):
-    """A service with a child, ended with the test."""
-    made = start(
-        home, "mlflow", [sys.executable, "-c", SERVER],
-        os.environ | {"MARK": str(home.root)}, store=digest("sqlite:///here"), port=5999,
-    )  # fmt: skip
+    """A service with a child, both with a listening socket, ended with the test."""
+    with listen(0) as listening:
+        made = start(
+            home, "mlflow", [sys.executable, "-c", SERVER], os.environ | {"MARK": str(home.root)},
+            store=digest("sqlite:///here"), listening=listening,
+        )  # fmt: skip
     wait_for(lambda: "child too" in log_file(home, "mlflow").read_text())
     yield made
     with suppress(ProcessLookupError):
@@ -65,7 +65,7 @@ def test_a_service_is_found_again_by_another_command(home, service):
     done = subprocess.run(
         [sys.executable, "-c", code, str(home.root)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "http://127.0.0.1:5999"
+    assert done.stdout.strip() == service.address
     assert running(home, "mlflow") == service
     assert running(home, "prefect") is None
 
@@ -143,14 +143,29 @@ def test_a_program_that_cannot_be_started_is_the_homes_fault(home):
     assert read_note(home, "worker") is None
 
 
-def test_a_taken_port_is_refused_with_the_option_that_moves_it():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(RequestError, match="is taken") as raised:
-            check_port("prefect", taken.getsockname()[1])
-    assert "--prefect-port" in raised.value.fix
-    assert "TUNI_PREFECT_PORT" in raised.value.fix
+def test_nobody_can_take_the_port_of_a_server_before_it_answers(service):
+    """It never does: what was started here only holds its socket."""
+    assert service.holds_port
+    with pytest.raises(OSError, match="in use"):
+        listen(service.port)
+
+
+def test_who_took_a_port_is_not_taken_for_the_server_that_lives(home):
+    """The server closed its socket, as one that is about to crash."""
+    with listen(0) as listening:
+        code = "import os, time; os.close(0); print('closed', flush=True); time.sleep(600)"
+        command = [sys.executable, "-c", code]
+        service = start(home, "mlflow", command, os.environ, store=digest("a"), listening=listening)
+        assert service.port == listening.getsockname()[1]
+    wait_for(lambda: "closed" in log_file(home, "mlflow").read_text())
+    try:
+        assert not service.holds_port
+        with listen(service.port):
+            assert service.alive
+            assert not service.holds_port
+            assert served(home, "mlflow", "a") is None
+    finally:
+        service.end(by_force=True)
 
 
 def test_processes_are_found_by_what_their_environment_says(home, service):
