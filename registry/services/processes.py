@@ -4,13 +4,13 @@ The one law: a process is ours only if it still is the one that was noted. A num
 after a restart of the machine or in the course of time, so the moment of its start counts too.
 """
 
+import errno
 import hashlib
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,9 +26,9 @@ FORMAT = 1
 # How services are started. 1: servers asked for no login; 2: their ports could be taken from them.
 GENERATION = 3
 ENDING_S = 15.0
-_LISTENS = "0A"  # state of a socket in /proc/net/tcp
 _STATE, _SESSION, _START = 0, 3, 19  # fields of /proc/PID/stat behind the command's name
 _ENDED = ("Z", "X", None)  # states of a process that nobody has collected yet; None: is gone
+_kept: dict[int, int] = {}  # descriptors by port
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,9 @@ class Service:
         """Whether the very process that was started runs."""
         return _began(self.pid) == self.began
 
-    @property
-    def holds_port(self) -> bool:
-        """Whether it is who listens on its port: only then may it be told a login.
-
-        When a server ends, any account of the machine may take its port.
-        """
-        listening = set() if self.port is None else _listening(self.port)
-        return bool(listening) and listening <= _sockets(self.processes())
+    def keeps_port(self) -> bool:
+        """Whether nobody else has its port, nor will have it while this process lives."""
+        return self.port is not None and keep_port(self.port)
 
     def processes(self) -> tuple[int, ...]:
         """It and what it started; the latter may outlive it, and still hold its port."""
@@ -107,9 +102,12 @@ def running(home: Home, name: str) -> Service | None:
 
 
 def served(home: Home, name: str, database_url: str) -> str | None:
-    """Address of the running server of a database, or None where none of ours answers there."""
+    """Address of the running server of a database, or None where none of ours runs.
+
+    Its port is kept from other accounts, so that it can be told a login from now on.
+    """
     found = running(home, name)
-    if found is None or not found.serves(database_url) or not found.holds_port:
+    if found is None or not found.serves(database_url) or not found.keeps_port():
         return None
     return found.address
 
@@ -161,6 +159,7 @@ def start(
                 stdout=out,
                 stderr=out,
                 cwd=home.root,
+                pass_fds=list(_kept.values()),
                 start_new_session=True,
             )
         port = None if listening is None else listening.getsockname()[1]
@@ -180,13 +179,46 @@ def listen(port: int) -> socket.socket:
 
     A server that took its port itself could find that another account was faster.
 
+    Args:
+        port: Its number; 0 takes any that is free.
+
     Raises:
         OSError: Another program has the port.
     """
-    listening = socket.create_server((HOST, port))
-    # What it accepts inherits this, which asyncio would not set: it takes stdin for another kind.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening = socket.socket()
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Inherited by what it accepts. Uvicorn has asyncio take it for a socket without this.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind((HOST, port))
+        with socket.socket() as probe:  # a program of this account may share its port
+            if probe.connect_ex(listening.getsockname()) == 0:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
     return listening
+
+
+def keep_port(port: int) -> bool:
+    """Keep a port of loopback from other accounts while this process, or what it starts, lives.
+
+    A server that listens there may end at any time; whoever had its port then would be told logins.
+
+    Returns:
+        Whether it is kept; False where another program has it.
+    """
+    if port not in _kept:
+        with socket.socket() as kept:
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # for this account alone
+            try:
+                kept.bind((HOST, port))
+            except OSError:
+                return False
+            _kept[port] = kept.detach()
+    return True
 
 
 def log_file(home: Home, name: str) -> Path:
@@ -225,24 +257,6 @@ def _note(home: Home, service: Service) -> None:
 
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
-
-
-def _listening(port: int) -> set[str]:
-    """Sockets that listen on a port of loopback, as /proc/PID/fd names them."""
-    address = f"{int.from_bytes(socket.inet_aton(HOST), sys.byteorder):08X}:{port:04X}"
-    with Path("/proc/net/tcp").open(encoding="ascii") as table:
-        rows = [line.split() for line in table]
-    return {f"socket:[{row[9]}]" for row in rows if (row[1], row[3]) == (address, _LISTENS)}
-
-
-def _sockets(pids: Sequence[int]) -> set[str]:
-    found = set()
-    for pid in pids:
-        with suppress(OSError):
-            for handle in Path(f"/proc/{pid}/fd").iterdir():
-                with suppress(OSError):
-                    found.add(str(handle.readlink()))
-    return found
 
 
 def _began(pid: int) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from flows.machine.home import open_home
 from flows.machine.settings import Settings
 from flows.machine.working_folder import names_server
-from registry.services.processes import HOST, log_file
+from registry.services.processes import HOST, keep_port, listen, log_file
 from tuni.errors import EnvironmentFault, HomeError
 
 NAME = "flow-server"
@@ -50,7 +50,9 @@ def start_flow_server(settings: Settings) -> None:
         "PREFECT__SERVER_FINAL": "1",
     }
     # It listens from here on, so nobody needs to ask whether it is ready, nor to guess a free port.
-    with socket.create_server((HOST, 0)) as listening:
+    with listen(0) as listening:
+        port = listening.getsockname()[1]
+        keep_port(port)
         arguments = [str(listening.fileno()), str(home.prefect / "start.lock")]
         try:
             for folder in (home.logs, home.prefect):
@@ -71,7 +73,7 @@ def start_flow_server(settings: Settings) -> None:
                 f"{NAME}: cannot be started in {home.root} ({error.strerror})",
                 "make sure that you own the home and that the disk has room",
             ) from error
-        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{listening.getsockname()[1]}/api"
+        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{port}/api"
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", str(_ANSWER_S))
     _servers.append((server, log_file(home, NAME)))
     atexit.register(_end, server)

@@ -36,6 +36,7 @@ from registry.services.processes import (
     did_not_start,
     digest,
     forget,
+    keep_port,
     listen,
     log_file,
     processes_with,
@@ -121,8 +122,8 @@ class Services:
         if "prefect" in logins:
             lines.append(f"Prefect's page asks for the whole line in {logins['prefect']}")
         lines += [
-            f"{one.name} does not listen on its port; if another program does, that may have been "
-            f"told the login: make a new one ({new_login(Path(one.login))})"
+            f"{one.name}: another program has its port, and may have been told its login: make a "
+            f"new one ({new_login(Path(one.login))})"
             for one in self.states
             if one.login and not one.page
         ]
@@ -194,12 +195,13 @@ def _servers(home: Home, settings: Settings) -> tuple[Service, Service]:
         for name, port in ports.items():
             noted = read_note(home, name)
             if noted is not None:
-                if noted.alive and noted.serves(databases[name]) and noted.holds_port:
+                if noted.alive and noted.serves(databases[name]) and noted.keeps_port():
                     found[name] = noted
                     continue
                 # It serves another database or as it used to, or left processes with its port.
                 noted.end()
             listening[name] = stack.enter_context(_listen(home, name, port, noted))
+            keep_port(port)  # each of the services keeps those of all
         for name, handle in listening.items():
             command, environment = _MADE[name](home, databases[name], ports[name])
             found[name] = start(
@@ -340,9 +342,9 @@ def _look(settings: Settings, seconds: float | None = None) -> Services:
     home = open_home(settings)
     mlflow, prefect = running(home, "mlflow"), running(home, "prefect")
     access: dict[str, str] = {}
-    if mlflow is not None and mlflow.holds_port:
+    if mlflow is not None and mlflow.keeps_port():
         access |= mlflow_access(home, mlflow.address)
-    if prefect is not None and prefect.holds_port:
+    if prefect is not None and prefect.keeps_port():
         access |= prefect_access(home, prefect.address)
     states = []
     for name in NAMES:
@@ -352,7 +354,7 @@ def _look(settings: Settings, seconds: float | None = None) -> Services:
             if name == "worker":
                 well = (
                     prefect is not None
-                    and prefect.holds_port
+                    and prefect.keeps_port()
                     and _heard_of_worker(
                         PrefectApi(prefect.address, server_login(home, "prefect").line),
                         worker_name(home),
@@ -360,7 +362,7 @@ def _look(settings: Settings, seconds: float | None = None) -> Services:
                 )
             else:
                 well = _answers(service)
-                page = f"{service.address}{_PAGE[name]}" if service.holds_port else ""
+                page = f"{service.address}{_PAGE[name]}" if service.keeps_port() else ""
                 login = str(login_file(home, name))
             state = "healthy" if well else "not answering"
         pid = None if service is None else service.pid
@@ -370,7 +372,7 @@ def _look(settings: Settings, seconds: float | None = None) -> Services:
 
 def _answers(server: Service) -> bool:
     with suppress(urllib.error.URLError, OSError):
-        if not server.holds_port:
+        if not server.keeps_port():
             return False
         urllib.request.urlopen(f"{server.address}{_HEALTH[server.name]}", timeout=5).close()
         return True

@@ -67,9 +67,9 @@ def test_a_server_without_its_port_is_not_shown_to_anybody(tuni, home):
             Home.open(home), "mlflow", command, os.environ, store="", listening=listening
         )
     try:
-        while mlflow.holds_port:
+        while not (heard := stranger(mlflow.port)):
             pass
-        with listen(mlflow.port):
+        with heard:
             told = tuni("status", "--json").result()["services"]["mlflow"]
             assert (told["state"], told["page"]) == ("not answering", "")
             shown = tuni("status").out
@@ -78,6 +78,14 @@ def test_a_server_without_its_port_is_not_shown_to_anybody(tuni, home):
             assert tuni("status", "--env").code == 1
     finally:
         mlflow.end(by_force=True)
+
+
+def stranger(port):
+    """A program that knows nothing of ours, listening on a port; None while it is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except OSError:
+        return None
 
 
 def test_exports_are_words_of_the_shell_whatever_they_hold():
