@@ -3,11 +3,13 @@
 Who can write to the home is trusted, so nobody but its owner may enter it.
 """
 
+import grp
 import os
+import pwd
 import stat
 import urllib.parse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
@@ -30,24 +32,39 @@ def require_own(about: os.stat_result, what: str, fix: str) -> None:
         raise HomeError(f"{what}: belongs to another account (number {about.st_uid})", fix)
 
 
-def require_unshared(path: Path, what: str) -> None:
+def require_unshared(
+    path: Path, what: str, *, fix: str | None = None, own_group: bool = False
+) -> None:
     """Refuse a file or folder that other accounts may change.
 
     Args:
         path: It must exist; a link stands for what it leads to.
         what: Its kind, for the message.
+        fix: What to do; None says how to take it back.
+        own_group: Whether this account's own group may write to it: where each account has one,
+            that is often so for all its files.
 
     Raises:
         HomeError: Another account than ours or root owns it, or may write to it.
     """
     about = path.stat()
     place = quote(str(path))
-    require_own(about, f"{what} {path}", f"chown {os.geteuid()} {place}, if you trust what it says")
-    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    taken = f"chown {os.geteuid()} {place}, if you trust what it says"
+    require_own(about, f"{what} {path}", fix or taken)
+    writers = stat.S_IWOTH if own_group and _is_own(about.st_gid) else stat.S_IWGRP | stat.S_IWOTH
+    if about.st_mode & writers:
         raise HomeError(
             f"{what} {path}: others may write to it (mode {stat.S_IMODE(about.st_mode):04o})",
-            f"look whether it is still what you put there, then chmod go-w {place}",
+            fix or f"look whether it is still what you put there, then chmod go-w {place}",
         )
+
+
+def _is_own(group: int) -> bool:
+    """Whether nobody else is in a group: it has this account's name and no other members."""
+    with suppress(KeyError):
+        account, about = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(group)
+        return about.gr_name == account and set(about.gr_mem) <= {account}
+    return False
 
 
 def sqlite_url(file: Path, driver: str | None = None) -> str:

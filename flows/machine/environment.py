@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import secrets
+import sys
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Literal
 
 from flows.machine.home import open_home
 from flows.machine.settings import Settings, read_settings
+from flows.machine.working_folder import names_server, require_own_folder
 from registry.home import Home
 from registry.services.databases import prefect_database
-from registry.services.logins import server_login
+from registry.services.logins import USER, server_login
 from registry.services.processes import served
 from tuni.errors import HomeError
 
@@ -37,8 +39,12 @@ def prepare(settings: Settings) -> None:
     """Set Prefect's environment for this process, where the user has not set it himself.
 
     Flows go to the server of `tuni up` where it runs; else to the command's own (flow_server),
-    whose database is the same.
+    whose database is the same. Whichever is started for this process asks for a login.
+
+    Raises:
+        HomeError: The home cannot be used, or others may change the working folder.
     """
+    require_own_folder()
     home = open_home(settings)
     defaults = {
         **quiet(home),
@@ -58,11 +64,17 @@ def prepare(settings: Settings) -> None:
         defaults |= prefect_access(home, address)
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    if "prefect" not in sys.modules and not names_server():
+        login = f"{USER}:{secrets.token_urlsafe(32)}"  # of this process alone, and in no file
+        login = os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", login)
+        os.environ["PREFECT_API_AUTH_STRING"] = login
 
 
 def quiet(home: Home) -> dict[str, str]:
-    """Prefect in the home, and nothing of it or of MLflow phones home."""
+    """Prefect in the home, nothing of it or of MLflow phones home, no code of a working folder."""
     return {
+        # Children would import what has the name of a package of ours where they are started.
+        "PYTHONSAFEPATH": "1",
         "PREFECT_HOME": str(home.prefect),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

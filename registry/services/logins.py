@@ -6,6 +6,7 @@ and registered models.
 
 import secrets
 from dataclasses import dataclass, field
+from pathlib import Path
 from shlex import quote
 from typing import Literal
 
@@ -42,8 +43,9 @@ def server_login(home: Home, server: Server) -> Login:
     Raises:
         HomeError: The file cannot be read or made, others may know it, or it holds no login.
     """
-    path = home.folder("services") / f"{server}.login"
-    anew = f"tuni down && rm {quote(str(path))} && tuni up"
+    home.folder("services")
+    path = login_file(home, server)
+    anew = new_login(path)
     content = secret_file.read_or_make(
         home,
         path,
@@ -55,3 +57,13 @@ def server_login(home: Home, server: Server) -> Login:
     if not user or len(password) < 12:
         raise HomeError(f"login of {server} {path}: not a line user:password", anew)
     return Login(user, password)
+
+
+def login_file(home: Home, server: str) -> Path:
+    """Where a server's login is kept."""
+    return home.services / f"{server}.login"
+
+
+def new_login(file: Path) -> str:
+    """The commands that make another login in place of that in a file."""
+    return f"tuni down && rm {quote(str(file))} && tuni up"

@@ -4,6 +4,7 @@ The one law: a process is ours only if it still is the one that was noted. A num
 after a restart of the machine or in the course of time, so the moment of its start counts too.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -17,15 +18,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from registry.home import Home
-from tuni.errors import EnvironmentFault, HomeError, RequestError
+from tuni.errors import EnvironmentFault, HomeError
 from tuni.files import write_whole
 
 HOST = "127.0.0.1"
 FORMAT = 1
-GENERATION = 2  # of how servers are started; those of the first one asked for no login
+# How services are started. 1: servers asked for no login; 2: their ports could be taken from them.
+GENERATION = 3
 ENDING_S = 15.0
 _STATE, _SESSION, _START = 0, 3, 19  # fields of /proc/PID/stat behind the command's name
 _ENDED = ("Z", "X", None)  # states of a process that nobody has collected yet; None: is gone
+_kept: dict[int, int] = {}  # descriptors by port
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Service:
         """Whether the very process that was started runs."""
         return _began(self.pid) == self.began
 
+    def keeps_port(self) -> bool:
+        """Whether nobody else has its port, nor will have it while this process lives."""
+        return self.port is not None and keep_port(self.port)
+
     def processes(self) -> tuple[int, ...]:
         """It and what it started; the latter may outlive it, and still hold its port."""
         if self.began.partition(" ")[0] != _boot() or _began(self.pid) not in (None, self.began):
@@ -95,9 +102,14 @@ def running(home: Home, name: str) -> Service | None:
 
 
 def served(home: Home, name: str, database_url: str) -> str | None:
-    """Address of the running server of a database, or None where none of ours runs."""
+    """Address of the running server of a database, or None where none of ours runs.
+
+    Its port is kept from other accounts, so that it can be told a login from now on.
+    """
     found = running(home, name)
-    return found.address if found is not None and found.serves(database_url) else None
+    if found is None or not found.serves(database_url) or not found.keeps_port():
+        return None
+    return found.address
 
 
 def read_note(home: Home, name: str) -> Service | None:
@@ -116,11 +128,19 @@ def start(
     environment: Mapping[str, str],
     *,
     store: str,
-    port: int | None = None,
+    listening: socket.socket | None = None,
 ) -> Service:
     """Start a service in a session of its own, its output in a log file of the home.
 
     The log of the time before is kept as ``NAME.log.1``.
+
+    Args:
+        home: Keeps the log and the note.
+        name: Name of the service.
+        command: The program and its arguments.
+        environment: All its variables.
+        store: Digest of the database that it serves.
+        listening: The socket that a server finds as its standard input.
 
     Raises:
         HomeError: The log or the note cannot be written.
@@ -135,12 +155,14 @@ def start(
             process = subprocess.Popen(
                 list(command),
                 env=dict(environment),
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if listening is None else listening.fileno(),
                 stdout=out,
                 stderr=out,
                 cwd=home.root,
+                pass_fds=list(_kept.values()),
                 start_new_session=True,
             )
+        port = None if listening is None else listening.getsockname()[1]
         service = Service(name, process.pid, _began(process.pid) or "", store, port, GENERATION)
         _note(home, service)
     except OSError as error:
@@ -152,21 +174,51 @@ def start(
     return service
 
 
-def check_port(name: str, port: int) -> None:
-    """Refuse a port that another program holds.
+def listen(port: int) -> socket.socket:
+    """A socket that listens on a port of loopback, for the server that is started next.
+
+    A server that took its port itself could find that another account was faster.
+
+    Args:
+        port: Its number; 0 takes any that is free.
 
     Raises:
-        RequestError: It is taken.
+        OSError: Another program has the port.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            raise RequestError(
-                f"{name}: port {port} of {HOST} is taken by another program",
-                f"choose another with --{name}-port, or TUNI_{name.upper()}_PORT",
-            ) from None
+    listening = socket.socket()
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        # Inherited by what it accepts. Uvicorn has asyncio take it for a socket without this.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind((HOST, port))
+        with socket.socket() as probe:  # a program of this account may share its port
+            if probe.connect_ex(listening.getsockname()) == 0:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        listening.listen()
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def keep_port(port: int) -> bool:
+    """Keep a port of loopback from other accounts while this process, or what it starts, lives.
+
+    A server that listens there may end at any time; whoever had its port then would be told logins.
+
+    Returns:
+        Whether it is kept; False where another program has it.
+    """
+    if port not in _kept:
+        with socket.socket() as kept:
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)  # for this account alone
+            try:
+                kept.bind((HOST, port))
+            except OSError:
+                return False
+            _kept[port] = kept.detach()
+    return True
 
 
 def log_file(home: Home, name: str) -> Path:

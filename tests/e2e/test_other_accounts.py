@@ -10,13 +10,18 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +48,12 @@ class Served:
     Attributes:
         home: The home.
         addresses: Where its servers answer, by name.
+        tuni: Runs a command in it.
     """
 
     home: Home
     addresses: Mapping[str, str]
+    tuni: Callable[..., subprocess.CompletedProcess[str]]
 
     def ask(
         self,
@@ -98,7 +105,7 @@ def served(tuni, free_port) -> Iterator[Served]:
         assert [done.returncode for done in begun] == [0, 0], begun[-1].stderr
         home = Home.open(folder / "home")
         addresses = {name.lower(): f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        yield Served(home, addresses)
+        yield Served(home, addresses, lambda *command: tuni(folder / "home", *command, **more))
     finally:
         tuni(folder / "home", "down", **more)
         shutil.rmtree(folder)
@@ -324,3 +331,99 @@ def test_mlflow_keeps_artifacts_in_its_own_folder_whoever_asks(served, tmp_path)
     code, answer = served.ask("mlflow", listed, login=login)
     assert code >= 400 or b"signing.key" not in answer
     assert len((served.home.root / "key").read_bytes()) == 32
+
+
+def squat(ports: Sequence[int], stop: Path, mark: bytes = b"") -> Iterator[str]:
+    """Take ports when they come free, answer as a server that lives, and note what one is told.
+
+    Args:
+        ports: Ports of loopback.
+        stop: A file that ends it.
+        mark: They are taken once a process has this on its command line.
+    """
+    told: list[str] = []
+    taken: dict[int, ThreadingHTTPServer] = {}
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if "Authorization" in self.headers:
+                told.append(f"a login was told to port {self.server.server_address[1]}")
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadPoolExecutor() as pool:
+        while not stop.exists():
+            started = any(mark in line for line in command_lines())
+            for port in set(ports) - taken.keys() if started else ():
+                with suppress(OSError):
+                    taken[port] = ThreadingHTTPServer(("127.0.0.1", port), Listener)
+                    pool.submit(taken[port].serve_forever)
+            time.sleep(0.02)
+        for server in taken.values():
+            server.shutdown()
+    yield from (f"port {port} taken" for port in taken)
+    yield from told
+
+
+def command_lines() -> Iterator[bytes]:
+    """Those of all processes, which everybody may read."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield (process / "cmdline").read_bytes()
+
+
+@needs_root
+def test_who_takes_a_servers_port_is_told_no_login(served):
+    ports = [int(address.rpartition(":")[2]) for address in served.addresses.values()]
+    first, second = (served.home.root.parent / name for name in ("first", "second"))
+    with ThreadPoolExecutor() as pool:
+        attack = pool.submit(as_nobody, lambda: squat(ports, first))
+        try:
+            for server in served.addresses:
+                read_note(served.home, server).end(by_force=True)  # as if it had crashed
+            assert served.tuni("status").returncode == 1
+            assert not any(answers(port) for port in ports)  # the worker keeps them
+            read_note(served.home, "worker").end(by_force=True)
+            while not all(answers(port) for port in ports):
+                time.sleep(0.1)
+            assert served.tuni("status").returncode == 1
+            assert served.tuni("status", "--env").returncode == 1
+            assert served.tuni("models", "list").returncode == 0  # without a server
+            refused = served.tuni("up")
+            assert refused.returncode == 2
+            assert "may have been told the login" in refused.stderr
+            assert "tuni down && rm " in refused.stderr
+        finally:
+            first.touch()
+        assert sorted(attack.result()) == sorted(f"port {port} taken" for port in ports)
+
+        # And while servers start: whoever waits for one to be named by a command line is too late.
+        attack = pool.submit(as_nobody, lambda: squat(ports, second, b"flow_server"))
+        try:
+            begun = served.tuni("up", "--json")
+            assert begun.returncode == 0, begun.stderr
+        finally:
+            second.touch()
+        assert attack.result() == []
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
+
+
+@needs_root
+def test_temporary_files_of_the_worker_are_in_the_home(served):
+    worker = read_note(served.home, "worker")
+    content = Path(f"/proc/{worker.pid}/environ").read_bytes().decode()
+    assert f"TMPDIR={served.home.root}/tmp" in content.split("\0")

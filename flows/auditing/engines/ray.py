@@ -6,7 +6,6 @@ replaced by a new one rather than restarted by Ray: a call to an actor that Ray 
 """
 
 import os
-import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
@@ -132,11 +131,15 @@ def _cluster(home: Path, settings: Settings, address: str | None) -> Iterator[in
     prepare_ray(own=address is None)
     import ray
 
+    job: Any = ray.job_config.JobConfig()  # Any: Ray has no other switch for the following
+    # Else its workers import what has the name of a package of ours in the working folder.
+    job._runtime_env_has_working_dir = lambda: True
     with ExitStack() as stack:
         # Ray tells on stdout whom it lost; there stands the result of a command.
         silence = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
         stack.enter_context(redirect_stdout(silence))
         quiet: dict[str, Any] = {  # Any: keyword arguments of several types
+            "job_config": job,
             "log_to_driver": False,
             "configure_logging": False,
             "logging_level": "ERROR",
@@ -191,6 +194,7 @@ def _folder(home: Path) -> Iterator[Path]:
         if len(str(real)) <= _LONGEST_FOLDER:
             yield real
             return
-        short = stack.enter_context(scratch_folder(Path(tempfile.gettempdir())))
+        # Not what TMPDIR names: that of `tuni up`'s worker lies in the home.
+        short = stack.enter_context(scratch_folder(Path("/tmp")))
         (short / "r").symlink_to(real)
         yield short / "r"

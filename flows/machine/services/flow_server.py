@@ -2,12 +2,12 @@
 
 Prefect's embedded server starts with the first flow, when everything else waits for it, and loads
 the server's code into the command as well. This one asks for a login besides, and it ends with its
-command even where that is killed. As a script it serves, on the listening socket of a number.
+command even where that is killed. As a script it serves on the listening socket of a number; where
+that is standard input, as `tuni up` starts it, for as long as it is let.
 """
 
 import atexit
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -19,33 +19,30 @@ from pathlib import Path
 
 from flows.machine.home import open_home
 from flows.machine.settings import Settings
-from registry.services.processes import HOST, log_file
+from flows.machine.working_folder import names_server
+from registry.services.processes import HOST, keep_port, listen, log_file
 from tuni.errors import EnvironmentFault, HomeError
 
 NAME = "flow-server"
 ENDING_S, PATIENCE_S = 5.0, 30.0  # that the command waits; that a server which ends may take
 _ANSWER_S = 120  # the first request waits until the server is there; a busy machine needs long
-# Where Prefect reads settings besides the environment, and what such a file holds then.
-_FILES = {".env": "prefect_", "prefect.toml": "", "pyproject.toml": "[tool.prefect"}
 _servers: list[tuple[subprocess.Popen[bytes], Path]] = []  # each with its log
 
 
 def start_flow_server(settings: Settings) -> None:
     """Start one for the flows of this process, unless they have a server already.
 
-    That is so where `prepare` found the server of `tuni up`, where the user named another or keeps
-    settings of Prefect elsewhere, and where Prefect has read its settings.
+    That is so where `prepare`, which comes before, found the server of `tuni up`, where the user
+    named another, and where Prefect has read its settings.
 
     Raises:
         HomeError: Its log cannot be written.
     """
     home = open_home(settings)
-    if "prefect" in sys.modules or _chosen(home.prefect):
+    if "prefect" in sys.modules or names_server():
         return
-    login = f"tuni:{secrets.token_urlsafe(32)}"  # of this process alone, and in no file
     # The key and the ledger are none of the server's business.
     environment = {name: value for name, value in os.environ.items() if name[:5] != "TUNI_"} | {
-        "PREFECT_SERVER_API_AUTH_STRING": login,
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",  # its console is the log
         # As Prefect's embedded server: no pages, no services for schedules.
         "PREFECT_UI_ENABLED": "0",
@@ -53,7 +50,9 @@ def start_flow_server(settings: Settings) -> None:
         "PREFECT__SERVER_FINAL": "1",
     }
     # It listens from here on, so nobody needs to ask whether it is ready, nor to guess a free port.
-    with socket.create_server((HOST, 0)) as listening:
+    with listen(0) as listening:
+        port = listening.getsockname()[1]
+        keep_port(port)
         arguments = [str(listening.fileno()), str(home.prefect / "start.lock")]
         try:
             for folder in (home.logs, home.prefect):
@@ -74,8 +73,7 @@ def start_flow_server(settings: Settings) -> None:
                 f"{NAME}: cannot be started in {home.root} ({error.strerror})",
                 "make sure that you own the home and that the disk has room",
             ) from error
-        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{listening.getsockname()[1]}/api"
-    os.environ["PREFECT_API_AUTH_STRING"] = login
+        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{port}/api"
     os.environ.setdefault("PREFECT_API_REQUEST_TIMEOUT", str(_ANSWER_S))
     _servers.append((server, log_file(home, NAME)))
     atexit.register(_end, server)
@@ -92,18 +90,6 @@ def ended_early() -> EnvironmentFault | None:
     return None
 
 
-def _chosen(prefect_home: Path) -> bool:
-    """Whether the user may have told Prefect of a server."""
-    named = {"PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"}
-    if os.environ.keys() & named or ("PREFECT_HOME", str(prefect_home)) not in os.environ.items():
-        return True
-    for name, mark in _FILES.items():
-        with suppress(OSError, UnicodeDecodeError):
-            if mark in Path(name).read_text(encoding="utf-8").lower():
-                return True
-    return (prefect_home / "profiles.toml").exists()
-
-
 def _end(server: subprocess.Popen[bytes]) -> None:
     """Ask it to end. It is not killed: in its start it may be changing the database."""
     with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -114,8 +100,9 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _serve(handle: int, lock: str) -> None:
-    """Answer on a listening socket until standard input ends, as it does with the command."""
-    threading.Thread(target=_end_with_command, daemon=True).start()
+    """Answer on a listening socket; until standard input ends, as it does with the command."""
+    if handle:
+        threading.Thread(target=_end_with_command, daemon=True).start()
     import uvicorn
     from filelock import FileLock
     from prefect.server.api.server import create_app
@@ -126,7 +113,8 @@ def _serve(handle: int, lock: str) -> None:
             with FileLock(lock, timeout=_ANSWER_S):
                 await super().startup(sockets)
 
-    config = uvicorn.Config(create_app, factory=True, log_level="error", lifespan="on")
+    level = "error" if handle else "warning"
+    config = uvicorn.Config(create_app, factory=True, log_level=level, lifespan="on")
     Server(config).run(sockets=[socket.socket(fileno=handle)])
 
 

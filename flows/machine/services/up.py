@@ -6,6 +6,8 @@ The one law: whatever was interrupted, by `down`, a crash or a power cut, goes o
 
 import os
 import secrets
+import shlex
+import shutil
 import signal
 import socket
 import sys
@@ -13,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -27,14 +29,15 @@ from flows.machine.settings import Settings
 from registry.home import Home, sqlite_url
 from registry.models.connection import mlflow_access
 from registry.services.databases import make_databases, mlflow_database, prefect_database
-from registry.services.logins import USER, server_login
+from registry.services.logins import USER, login_file, new_login, server_login
 from registry.services.processes import (
     HOST,
     Service,
-    check_port,
     did_not_start,
     digest,
     forget,
+    keep_port,
+    listen,
     log_file,
     processes_with,
     read_note,
@@ -46,6 +49,7 @@ from tuni.files import write_whole
 
 NAMES = ("mlflow", "prefect", "worker")
 LIMIT_S = 120.0
+_TEMPORARY = "tmp"  # the worker's folder for temporary files
 _HEALTH = {"mlflow": "/health", "prefect": "/api/health"}
 # MLflow's front page is about language models and shows none of our runs.
 _PAGE = {"mlflow": "/#/experiments?workflowType=machine_learning", "prefect": "/v2"}
@@ -117,11 +121,18 @@ class Services:
             )
         if "prefect" in logins:
             lines.append(f"Prefect's page asks for the whole line in {logins['prefect']}")
+        lines += [
+            f"{one.name}: another program has its port, and may have been told its login: make a "
+            f"new one ({new_login(Path(one.login))})"
+            for one in self.states
+            if one.login and not one.page
+        ]
         return "\n".join(lines)
 
     def exports(self) -> str:
         """Shell lines that let MLflow's and Prefect's own commands reach the servers."""
-        return "\n".join(f"export {name}={value}" for name, value in self.access.items())
+        access = self.access.items()
+        return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in access)
 
 
 def up(settings: Settings) -> Services:
@@ -175,33 +186,50 @@ def flow_processes(home: Home) -> dict[str, list[int]]:
 def _servers(home: Home, settings: Settings) -> tuple[Service, Service]:
     """MLflow and Prefect, started where they do not run; all ports are looked at before."""
     ports = {"mlflow": settings.mlflow_port, "prefect": settings.prefect_port}
-    found = {}
-    for name, port in ports.items():
-        service = running(home, name)
-        if service is not None and service.serves(_database(home, settings, name)):
-            found[name] = service
-            continue
-        # It serves another database, asks for no login, or left processes that hold its port.
-        _end(home, name)
-        check_port(name, port)
+    databases = {name: _database(home, settings, name) for name in ports}
     # The key and the ledger are none of the servers' business.
     shared = {name: value for name, value in os.environ.items() if not name.startswith("TUNI_")}
-    for name in ports.keys() - found.keys():
-        database = _database(home, settings, name)
-        command, environment = _MADE[name](home, database, ports[name])
-        found[name] = start(
-            home,
-            name,
-            [sys.executable, "-m", *command],
-            shared | quiet(home) | environment,
-            store=digest(database),
-            port=ports[name],
-        )
+    found: dict[str, Service] = {}
+    listening: dict[str, socket.socket] = {}
+    with ExitStack() as stack:
+        for name, port in ports.items():
+            noted = read_note(home, name)
+            if noted is not None:
+                if noted.alive and noted.serves(databases[name]) and noted.keeps_port():
+                    found[name] = noted
+                    continue
+                # It serves another database or as it used to, or left processes with its port.
+                noted.end()
+            listening[name] = stack.enter_context(_listen(home, name, port, noted))
+            keep_port(port)  # each of the services keeps those of all
+        for name, handle in listening.items():
+            command, environment = _MADE[name](home, databases[name], ports[name])
+            found[name] = start(
+                home,
+                name,
+                [sys.executable, "-m", *command],
+                shared | quiet(home) | environment,
+                store=digest(databases[name]),
+                listening=handle,
+            )
     return found["mlflow"], found["prefect"]
+
+
+def _listen(home: Home, name: str, port: int, noted: Service | None) -> socket.socket:
+    try:
+        return listen(port)
+    except OSError:
+        problem = f"{name}: port {port} of {HOST} is taken by another program"
+        fix = f"choose another with --{name}-port, or TUNI_{name.upper()}_PORT"
+        if noted is not None and noted.port == port:
+            problem += ", which may have been told the login of the server that was there"
+            fix += f"; make a new login: {new_login(login_file(home, name))}"
+        raise RequestError(problem, fix) from None
 
 
 def _mlflow(home: Home, database: str, port: int) -> tuple[list[str], dict[str, str]]:
     command = ["mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    command += ["--uvicorn-opts", "--fd 0"]  # it listens already
     command += ["--app-name", "tuni", "--serve-artifacts"]
     command += ["--artifacts-destination", home.artifacts.as_uri()]
     login = server_login(home, "mlflow")
@@ -234,8 +262,9 @@ def _accounts(home: Home) -> Path:
 
 
 def _prefect(home: Home, database: str, port: int) -> tuple[list[str], dict[str, str]]:
-    command = ["prefect", "server", "start", "--host", HOST, "--port", str(port)]
+    command = ["flows.machine.services.flow_server", "0", str(home.prefect / "start.lock")]
     return command, {
+        "PREFECT__SERVER_FINAL": "1",
         "PREFECT_API_DATABASE_CONNECTION_URL": database,
         "PREFECT_SERVER_API_AUTH_STRING": server_login(home, "prefect").line,
         "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
@@ -252,7 +281,8 @@ _MADE: dict[str, Callable[[Home, str, int], tuple[list[str], dict[str, str]]]] =
 def _work(home: Home, prefect: Service) -> None:
     """Let interrupted runs go on, see that a worker runs, and that there is what to start."""
     found = running(home, "worker")
-    idle = found is None or found.store != prefect.store
+    as_server = prefect.store, prefect.generation
+    idle = found is None or (found.store, found.generation) != as_server
     if idle:
         _end_worker(home)
     api = PrefectApi(prefect.address, server_login(home, "prefect").line)
@@ -260,6 +290,8 @@ def _work(home: Home, prefect: Service) -> None:
     resume_interrupted(api, name, flow_processes(home), idle=idle)
     access = prefect_access(home, prefect.address)
     environment = os.environ | quiet(home) | access | _PATIENT | {"TUNI_HOME": str(home.root)}
+    # Prefect writes the environment of a run into a temporary file, and a killed worker leaves it.
+    environment["TMPDIR"] = str(home.folder(_TEMPORARY))
     if idle:
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL]
         command += ["--type", "process", "--name", name, "--limit", "1"]
@@ -281,6 +313,7 @@ def _end_worker(home: Home) -> None:
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(home.root / _TEMPORARY, ignore_errors=True)
 
 
 def _end(home: Home, name: str, *, by_force: bool = False) -> None:
@@ -308,21 +341,29 @@ def _wait(home: Home, service: Service, answers: Callable[[], bool]) -> None:
 def _look(settings: Settings, seconds: float | None = None) -> Services:
     home = open_home(settings)
     mlflow, prefect = running(home, "mlflow"), running(home, "prefect")
-    access = {} if mlflow is None else mlflow_access(home, mlflow.address)
-    access |= {} if prefect is None else prefect_access(home, prefect.address)
+    access: dict[str, str] = {}
+    if mlflow is not None and mlflow.keeps_port():
+        access |= mlflow_access(home, mlflow.address)
+    if prefect is not None and prefect.keeps_port():
+        access |= prefect_access(home, prefect.address)
     states = []
     for name in NAMES:
         service = running(home, name)
         state, page, login = "stopped", "", ""
         if service is not None:
             if name == "worker":
-                well = prefect is not None and _heard_of_worker(
-                    PrefectApi(prefect.address, server_login(home, "prefect").line),
-                    worker_name(home),
+                well = (
+                    prefect is not None
+                    and prefect.keeps_port()
+                    and _heard_of_worker(
+                        PrefectApi(prefect.address, server_login(home, "prefect").line),
+                        worker_name(home),
+                    )
                 )
             else:
-                well, page = _answers(service), f"{service.address}{_PAGE[name]}"
-                login = str(home.services / f"{name}.login")
+                well = _answers(service)
+                page = f"{service.address}{_PAGE[name]}" if service.keeps_port() else ""
+                login = str(login_file(home, name))
             state = "healthy" if well else "not answering"
         pid = None if service is None else service.pid
         states.append(State(name, state, page, login, pid, str(log_file(home, name))))
@@ -331,6 +372,8 @@ def _look(settings: Settings, seconds: float | None = None) -> Services:
 
 def _answers(server: Service) -> bool:
     with suppress(urllib.error.URLError, OSError):
+        if not server.keeps_port():
+            return False
         urllib.request.urlopen(f"{server.address}{_HEALTH[server.name]}", timeout=5).close()
         return True
     return False

@@ -12,7 +12,7 @@ from flows.machine.home import open_home
 from flows.machine.settings import Settings
 from registry.services.databases import prefect_database
 from registry.services.logins import server_login
-from registry.services.processes import digest, start
+from registry.services.processes import digest, listen, start
 from tuni.errors import HomeError
 
 
@@ -52,10 +52,11 @@ def test_flows_go_to_the_server_of_the_home_while_it_runs(tmp_path):
     settings = Settings(home=tmp_path / "home")
     home = open_home(settings)
     store = digest(prefect_database(home, None))
-    server = start(home, "prefect", ["sleep", "600"], os.environ, store=store, port=4299)
+    with listen(0) as handle:
+        server = start(home, "prefect", ["sleep", "600"], os.environ, store=store, listening=handle)
     try:
         prepare(settings)
-        assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:4299/api"
+        assert os.environ["PREFECT_API_URL"] == f"{server.address}/api"
         assert os.environ["PREFECT_API_AUTH_STRING"] == server_login(home, "prefect").line
     finally:
         server.end(by_force=True)

@@ -14,9 +14,9 @@ import pytest
 
 from registry.services.processes import (
     Service,
-    check_port,
     digest,
     forget,
+    listen,
     log_file,
     processes_with,
     read_note,
@@ -24,7 +24,7 @@ from registry.services.processes import (
     served,
     start,
 )
-from tuni.errors import HomeError, RequestError
+from tuni.errors import HomeError
 
 # Prints, starts a child that lives as long, and waits.
 SERVER = """
@@ -38,11 +38,12 @@ time.sleep(600)
 
 @pytest.fixture
 def service(home):
-    """A service with a child, ended with the test."""
-    made = start(
-        home, "mlflow", [sys.executable, "-c", SERVER],
-        os.environ | {"MARK": str(home.root)}, store=digest("sqlite:///here"), port=5999,
-    )  # fmt: skip
+    """A service with a child, both with a listening socket, ended with the test."""
+    with listen(0) as listening:
+        made = start(
+            home, "mlflow", [sys.executable, "-c", SERVER], os.environ | {"MARK": str(home.root)},
+            store=digest("sqlite:///here"), listening=listening,
+        )  # fmt: skip
     wait_for(lambda: "child too" in log_file(home, "mlflow").read_text())
     yield made
     with suppress(ProcessLookupError):
@@ -65,7 +66,7 @@ def test_a_service_is_found_again_by_another_command(home, service):
     done = subprocess.run(
         [sys.executable, "-c", code, str(home.root)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "http://127.0.0.1:5999"
+    assert done.stdout.strip() == service.address
     assert running(home, "mlflow") == service
     assert running(home, "prefect") is None
 
@@ -143,14 +144,79 @@ def test_a_program_that_cannot_be_started_is_the_homes_fault(home):
     assert read_note(home, "worker") is None
 
 
-def test_a_taken_port_is_refused_with_the_option_that_moves_it():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        with pytest.raises(RequestError, match="is taken") as raised:
-            check_port("prefect", taken.getsockname()[1])
-    assert "--prefect-port" in raised.value.fix
-    assert "TUNI_PREFECT_PORT" in raised.value.fix
+def test_nobody_can_take_the_port_of_a_server_before_it_answers(service):
+    """It never does: what was started here only holds its socket."""
+    with pytest.raises(OSError, match="in use"):
+        listen(service.port)  # this account could share it
+
+
+CLOSED = "import os, time; os.close(0); print('closed', flush=True); time.sleep(600)"
+
+
+@pytest.fixture
+def closed(home):
+    """A service that lives, and no longer listens on its port, as one that is about to crash."""
+    with listen(0) as listening:
+        command = [sys.executable, "-c", CLOSED]
+        made = start(home, "mlflow", command, os.environ, store=digest("a"), listening=listening)
+        assert made.port == listening.getsockname()[1]
+    wait_for(lambda: "closed" in log_file(home, "mlflow").read_text())
+    yield made
+    made.end(by_force=True)
+
+
+def test_who_took_a_port_is_not_taken_for_the_server_that_lives(home, closed):
+    with socket.create_server(("127.0.0.1", closed.port)):
+        assert running(home, "mlflow") == closed
+        assert served(home, "mlflow", "a") is None
+
+
+def others_listen(port):
+    """How many ways another account finds to listen on a port of loopback."""
+    tried = f"""
+import itertools, os, socket
+os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)
+places = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, ""), (socket.AF_INET6, "::"))
+for (family, place), *values in itertools.product(places, (0, 1), (0, 1)):
+    with socket.socket(family) as one:
+        for option, value in zip((socket.SO_REUSEADDR, socket.SO_REUSEPORT), values):
+            one.setsockopt(socket.SOL_SOCKET, option, value)
+        try:
+            one.bind((place, {port}))
+            one.listen()
+        except OSError:
+            continue
+        print(place)
+"""
+    command = [sys.executable, "-c", tried]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)
+    return done.stdout.count("\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account: only root can take its place")
+def test_the_port_of_a_server_that_was_served_once_is_kept_from_others(home, closed):
+    assert others_listen(closed.port) > 0
+    assert served(home, "mlflow", "a") == closed.address
+    assert others_listen(closed.port) == 0
+    listen(closed.port).close()  # a server of this account may come back
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="another account: only root can take its place")
+def test_what_is_started_keeps_the_ports_too(home):
+    """A worker outlives the command that started it, and may outlive the server that it asks."""
+    with listen(0) as listening:
+        port = listening.getsockname()[1]
+    code = (
+        "import os, sys; from pathlib import Path; from registry.home import Home; "
+        "from registry.services.processes import keep_port, start; keep_port(int(sys.argv[2])); "
+        "start(Home.open(Path(sys.argv[1])), 'worker', ['sleep', '600'], os.environ, store='')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(home.root), str(port)], check=True)
+    try:
+        assert others_listen(port) == 0
+    finally:
+        read_note(home, "worker").end(by_force=True)
+    assert others_listen(port) > 0
 
 
 def test_processes_are_found_by_what_their_environment_says(home, service):

@@ -182,11 +182,15 @@ def test_a_cluster_of_ones_own_listens_on_loopback_alone(registered: Any, tmp_pa
     shutil.copytree(registered.home, tmp_path / "home")
     with open_ledger(Settings(home=tmp_path / "home")) as ledger:
         Watchlists(ledger).add(LIST, [Member(one, {}) for one in PEOPLE])
+    theirs = tmp_path / "project" / "flows"  # a package of somebody else with the name of ours
+    theirs.mkdir(parents=True)
+    (theirs / "__init__.py").write_text("raise SystemExit('imported')", encoding="utf-8")
     code = "from flows.audit import audit; audit.fn('tiny', 'staff', decoys=200, engine='ray')"
     environment = {name: value for name, value in os.environ.items() if name[:4] != "RAY_"}
     environment |= {"TUNI_HOME": str(tmp_path / "home"), "TUNI_WORKERS": "1"}
     found: set[str] = set()
-    with subprocess.Popen([sys.executable, "-c", code], env=environment) as process:
+    command = [sys.executable, "-P", "-c", code]
+    with subprocess.Popen(command, env=environment, cwd=theirs.parent) as process:
         while process.poll() is None:
             found.update(addresses(tmp_path))
             time.sleep(0.2)

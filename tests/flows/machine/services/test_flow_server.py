@@ -14,7 +14,14 @@ from flows.machine.environment import prepare
 from flows.machine.services import flow_server
 from flows.machine.services.flow_server import ended_early, start_flow_server
 from flows.machine.settings import Settings
+from flows.machine.working_folder import names_server
+from registry.home import Home
 
+PROFILE = """
+active = "theirs"
+[profiles.theirs]
+PREFECT_API_URL = "http://theirs/api"
+"""
 COMMAND = """
 import json, sys, time
 from pathlib import Path
@@ -111,17 +118,18 @@ def test_flows_reach_it_strangers_do_not_and_it_ends_with_the_command(command, b
     ("chosen", "content"),
     [
         ("PREFECT_API_URL", None),
-        ("PREFECT_HOME", None),
-        ("PREFECT_PROFILE", None),
-        ("home/prefect/profiles.toml", ""),
-        (".env", "PREFECT_API_URL=http://theirs/api"),
-        ("prefect.toml", "[api]"),
-        ("pyproject.toml", "[tool.prefect.api]"),
+        ("home/prefect/profiles.toml", PROFILE),
+        (".env", "export prefect_api_url = 'http://theirs/api'"),
+        (".env", "PREFECT_PROFILES_PATH=profiles.toml"),
+        ("prefect.toml", "profiles_path = 'profiles.toml'"),
+        ("prefect.toml", "api.url = 'http://theirs/api'"),
+        ("pyproject.toml", "[tool.prefect.api]\nurl = 'http://theirs/api'"),
     ],
 )
 def test_a_server_of_the_users_choice_is_left_alone(chosen, content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    settings = Settings(home=tmp_path / "home")
+    settings = Settings(home=Home.open(tmp_path / "home").root)
+    (tmp_path / "profiles.toml").write_text(PROFILE, encoding="utf-8")
     if content is None:
         os.environ[chosen] = "theirs"
     else:
@@ -132,6 +140,39 @@ def test_a_server_of_the_users_choice_is_left_alone(chosen, content, tmp_path, m
     start_flow_server(settings)
     assert os.environ == before
     assert flow_server._servers == []
+    assert "PREFECT_API_AUTH_STRING" not in before  # it would hide the login of the chosen server
+
+
+@pytest.mark.usefixtures("empty_environment")
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        (".env", "PREFECT_LOGGING_LEVEL=INFO"),
+        (".env", "PREFECT_API_URL=\n# PREFECT_API_URL=http://theirs/api"),
+        ("prefect.toml", "[api]"),
+        ("prefect.toml", "api = [1]"),
+        ("pyproject.toml", "[tool.prefect.logging]\nlevel = 'INFO'"),
+        ("home/prefect/profiles.toml", PROFILE.replace("active", "#")),
+        ("PREFECT_API_URL", ""),
+        ("PREFECT_PROFILE", "theirs"),
+        ("PREFECT_SERVER_API_AUTH_STRING", "their:own login"),
+    ],
+)
+def test_other_settings_of_prefect_open_no_server_to_strangers(
+    file, content, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Home.open(tmp_path / "home")
+    if file.isupper():
+        os.environ[file] = content
+    else:
+        (tmp_path / file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content, encoding="utf-8")
+    prepare(Settings(home=tmp_path / "home"))
+    assert not names_server()  # so ours is started, and if it were Prefect's own:
+    login = os.environ["PREFECT_SERVER_API_AUTH_STRING"]
+    assert len(login) >= 12
+    assert os.environ["PREFECT_API_AUTH_STRING"] == login
 
 
 @pytest.mark.usefixtures("empty_environment")
