@@ -5,7 +5,6 @@ experiment whose artifacts were a link into the home, read the keys there, and w
 ran code as the owner.
 """
 
-import base64
 import json
 import os
 import re
@@ -15,12 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,65 +28,13 @@ from websockets.sync.client import connect
 from registry.home import Home
 from registry.services.logins import server_login
 from registry.services.processes import read_note
+from tests.e2e.accounts import Served, as_nobody
 
-NOBODY = 65534
 THREATS = Path(__file__).parents[2] / "docs" / "threat-model.md"
 
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="another account: only root can take its place"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A home whose services run.
-
-    Attributes:
-        home: The home.
-        addresses: Where its servers answer, by name.
-        tuni: Runs a command in it.
-    """
-
-    home: Home
-    addresses: Mapping[str, str]
-    tuni: Callable[..., subprocess.CompletedProcess[str]]
-
-    def ask(
-        self,
-        server: str,
-        path: str,
-        *,
-        method: str = "GET",
-        body: bytes | None = None,
-        login: str | None = None,
-        kind: str = "application/json",
-    ) -> tuple[int, bytes]:
-        """Status and beginning of an answer."""
-        headers = {"Content-Type": kind}
-        if login:
-            headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
-        url = self.addresses[server] + path
-        request = urllib.request.Request(url, body, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return int(answer.status), answer.read(1000)
-        except urllib.error.HTTPError as error:
-            return error.code, error.read(1000)
-
-    def contents(self) -> dict[str, bytes]:
-        """What stands in the home's files that servers at rest leave alone."""
-        names = ("key", "signing.key", "services/mlflow.login", "services/prefect.login")
-        listed = {
-            str(path.relative_to(self.home.root)): b""
-            for path in self.home.root.rglob("*")
-            if "prefect" not in path.parts and path.suffix not in (".log", ".lock")
-        }
-        return listed | {name: (self.home.root / name).read_bytes() for name in names}
-
-    def flow_runs(self) -> Any:
-        """How many runs Prefect knows."""
-        login = server_login(self.home, "prefect").line
-        return self.ask("prefect", "/api/flow_runs/count", method="POST", body=b"{}", login=login)
 
 
 @pytest.fixture(scope="module")
@@ -109,25 +53,6 @@ def served(tuni, free_port) -> Iterator[Served]:
     finally:
         tuni(folder / "home", "down", **more)
         shutil.rmtree(folder)
-
-
-def as_nobody(attack: Any) -> list[str]:
-    """What an attack achieves as another account, a line each; empty where it achieves nothing."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setresgid(NOBODY, NOBODY, NOBODY)
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-            os.write(writing, json.dumps(list(attack())).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answers:
-        content = answers.read()
-    os.waitpid(child, 0)
-    return list(json.loads(content))
 
 
 def break_in(served: Served, passwords: Sequence[str]) -> Iterator[str]:
