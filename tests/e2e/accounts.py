@@ -1,6 +1,7 @@
 """A home whose services run, and another account of the machine that looks at it."""
 
 import base64
+import encodings.idna  # noqa: F401 (another account may not be able to read it when it is needed)
 import json
 import os
 import subprocess

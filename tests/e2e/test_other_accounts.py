@@ -318,6 +318,7 @@ def test_who_takes_a_servers_port_is_told_no_login(served):
             assert not any(answers(port) for port in ports)  # the worker keeps them
             read_note(served.home, "worker").end(by_force=True)
             while not all(answers(port) for port in ports):
+                assert not attack.done(), attack.result()
                 time.sleep(0.1)
             assert served.tuni("status").returncode == 1
             assert served.tuni("status", "--env").returncode == 1
@@ -331,7 +332,8 @@ def test_who_takes_a_servers_port_is_told_no_login(served):
         assert sorted(attack.result()) == sorted(f"port {port} taken" for port in ports)
 
         # And while servers start: whoever waits for one to be named by a command line is too late.
-        attack = pool.submit(as_nobody, lambda: squat(ports, second, b"flow_server"))
+        named = str(served.home.root / "prefect").encode()
+        attack = pool.submit(as_nobody, lambda: squat(ports, second, named))
         try:
             begun = served.tuni("up", "--json")
             assert begun.returncode == 0, begun.stderr
