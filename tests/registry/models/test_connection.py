@@ -7,7 +7,7 @@ import pytest
 from registry.home import Home
 from registry.models.connection import Tracking, configure
 from registry.services.logins import server_login
-from registry.services.processes import digest, start
+from registry.services.processes import digest, listen, start
 from tuni.errors import RequestError, TrackingError
 
 
@@ -37,14 +37,14 @@ def test_a_store_that_is_served_is_reached_through_its_server_with_its_login(
 ) -> None:
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, "another's")
-    server = start(
-        home, "mlflow", ["sleep", "600"], os.environ, store=digest(home.mlflow_uri), port=5999
-    )
+    store = digest(home.mlflow_uri)
+    with listen(0) as handle:
+        server = start(home, "mlflow", ["sleep", "600"], os.environ, store=store, listening=handle)
     try:
         assert configure(home, "http://127.0.0.1:1").foreign
         assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "another's"
         tracking = configure(home)
-        assert (tracking.uri, tracking.foreign) == ("http://127.0.0.1:5999", False)
+        assert (tracking.uri, tracking.foreign) == (server.address, False)
         assert os.environ["MLFLOW_TRACKING_PASSWORD"] == server_login(home, "mlflow").password
         assert configure(home, "sqlite:////elsewhere.db").uri == "sqlite:////elsewhere.db"
     finally:
