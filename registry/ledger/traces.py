@@ -49,6 +49,7 @@ WINDOW = 1 << 20  # bytes looked at in one piece
 WHOLE = 1 << 28  # bytes of an archive inside another one, which is unpacked in memory
 ROWS = 500
 DEPTH = 4
+HEAD = 10  # bytes that tell a container
 ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 SURROGATES = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 BASE64 = re.compile(
@@ -127,8 +128,15 @@ def _unescaped(text: str) -> Iterator[tuple[str, str]]:
 
 def _packed(head: bytes) -> str | None:
     """What kind of container begins like this."""
-    # An encrypted value may begin like anything by chance, so as many bytes count as are fixed.
-    if head[:3] == b"\x1f\x8b\x08":
+    # An encrypted value may begin like anything by chance, so as many bytes count as are fixed. Of
+    # gzip's ten these are the first three, and what RFC 1952 allows as flags, effort and system.
+    if (
+        head[:3] == b"\x1f\x8b\x08"
+        and len(head) >= HEAD
+        and not head[3] & 0xE0
+        and head[8] in (0, 2, 4)
+        and (head[9] < 14 or head[9] == 255)
+    ):
         return "gzip"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return "zip"
@@ -229,7 +237,7 @@ class _Search:
     def forms(self, stream: BinaryIO, depth: int = DEPTH) -> Iterator[str]:
         """Forms in which a needle stands in a stream, some more than once."""
         stream.seek(0)
-        head = stream.read(4)
+        head = stream.read(HEAD)
         kind = _packed(head) if depth else None
         stream.seek(0)
         window = b""
