@@ -90,15 +90,14 @@ class Strangers:
         """
         self.refused = 0
         self._detector, self._connections = detector, connections
+        self._written = (0, 0)
 
-    def take(self) -> tuple[int, int]:
-        """The counts since the last time: requests refused, connections closed."""
+    def write_down(self) -> None:
+        """Write what was counted since the last time to log and audit trail, where it is any."""
+        # The counts only grow, so that none is lost between this thread and the one that counts.
         counts = self.refused, self._connections.closed
-        self.refused = self._connections.closed = 0
-        return counts
-
-    def write_down(self, refused: int, closed: int) -> None:
-        """Write counts to log and audit trail, where there are any."""
+        refused, closed = (now - before for now, before in zip(counts, self._written, strict=True))
+        self._written = counts
         if not (refused or closed):
             return
         log.warning("refused %d requests without the token, closed %d connections", refused, closed)
@@ -111,7 +110,7 @@ class Strangers:
         """Write them down again and again."""
         while True:
             await asyncio.sleep(seconds)
-            await run_in_threadpool(self.write_down, *self.take())
+            await run_in_threadpool(self.write_down)
 
 
 def make_app(
@@ -141,7 +140,7 @@ def make_app(
             notes.cancel()
             with suppress(asyncio.CancelledError):
                 await notes
-            strangers.write_down(*strangers.take())
+            strangers.write_down()
 
     async def alive(request: Request) -> Response:
         return PlainTextResponse("\n")

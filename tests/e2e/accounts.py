@@ -71,6 +71,15 @@ class Served:
 
 def as_nobody(attack: Any) -> list[str]:
     """What an attack achieves as another account, a line each; empty where it achieves nothing."""
+    return begin_as_nobody(attack)()
+
+
+def begin_as_nobody(attack: Any) -> Callable[[], list[str]]:
+    """Begin an attack as another account; what is returned waits for its end, as `as_nobody`.
+
+    The account's process is made before this returns: one that is made later, by a thread, would
+    hold the pipes of whatever command the test is starting then.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -82,7 +91,11 @@ def as_nobody(attack: Any) -> list[str]:
         finally:
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb") as answers:
-        content = answers.read()
-    os.waitpid(child, 0)
-    return list(json.loads(content))
+
+    def achieved() -> list[str]:
+        with os.fdopen(reading, "rb") as answers:
+            content = answers.read()
+        os.waitpid(child, 0)
+        return list(json.loads(content))
+
+    return achieved

@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 from registry.home import Home
 from registry.services.logins import server_login
 from registry.services.processes import read_note
-from tests.e2e.accounts import Served, as_nobody
+from tests.e2e.accounts import Served, as_nobody, begin_as_nobody
 
 THREATS = Path(__file__).parents[2] / "docs" / "threat-model.md"
 
@@ -309,37 +309,39 @@ def command_lines() -> Iterator[bytes]:
 def test_who_takes_a_servers_port_is_told_no_login(served):
     ports = [int(address.rpartition(":")[2]) for address in served.addresses.values()]
     first, second = (served.home.root.parent / name for name in ("first", "second"))
-    with ThreadPoolExecutor() as pool:
-        attack = pool.submit(as_nobody, lambda: squat(ports, first))
-        try:
-            for server in served.addresses:
-                read_note(served.home, server).end(by_force=True)  # as if it had crashed
-            assert served.tuni("status").returncode == 1
-            assert not any(answers(port) for port in ports)  # the worker keeps them
-            read_note(served.home, "worker").end(by_force=True)
-            while not all(answers(port) for port in ports):
-                assert not attack.done(), attack.result()
-                time.sleep(0.1)
-            assert served.tuni("status").returncode == 1
-            assert served.tuni("status", "--env").returncode == 1
-            assert served.tuni("models", "list").returncode == 0  # without a server
-            refused = served.tuni("up")
-            assert refused.returncode == 2
-            assert "may have been told the login" in refused.stderr
-            assert "tuni down && rm " in refused.stderr
-        finally:
-            first.touch()
-        assert sorted(attack.result()) == sorted(f"port {port} taken" for port in ports)
+    achieved = begin_as_nobody(lambda: squat(ports, first))
+    try:
+        for server in served.addresses:
+            read_note(served.home, server).end(by_force=True)  # as if it had crashed
+        assert served.tuni("status").returncode == 1
+        assert not any(answers(port) for port in ports)  # the worker keeps them
+        read_note(served.home, "worker").end(by_force=True)
+        ends = time.monotonic() + 60
+        while not all(answers(port) for port in ports):
+            assert time.monotonic() < ends, "the ports were not taken"
+            time.sleep(0.1)
+        assert served.tuni("status").returncode == 1
+        assert served.tuni("status", "--env").returncode == 1
+        assert served.tuni("models", "list").returncode == 0  # without a server
+        refused = served.tuni("up")
+        assert refused.returncode == 2
+        assert "may have been told the login" in refused.stderr
+        assert "tuni down && rm " in refused.stderr
+    finally:
+        first.touch()
+        lines = achieved()
+    assert sorted(lines) == sorted(f"port {port} taken" for port in ports)
 
-        # And while servers start: whoever waits for one to be named by a command line is too late.
-        named = str(served.home.root / "prefect").encode()
-        attack = pool.submit(as_nobody, lambda: squat(ports, second, named))
-        try:
-            begun = served.tuni("up", "--json")
-            assert begun.returncode == 0, begun.stderr
-        finally:
-            second.touch()
-        assert attack.result() == []
+    # And while servers start: whoever waits for one to be named by a command line is too late.
+    named = str(served.home.root / "prefect").encode()
+    achieved = begin_as_nobody(lambda: squat(ports, second, named))
+    try:
+        begun = served.tuni("up", "--json")
+        assert begun.returncode == 0, begun.stderr
+    finally:
+        second.touch()
+        lines = achieved()
+    assert lines == []
 
 
 def answers(port: int) -> bool:
