@@ -18,6 +18,8 @@ export HF_HUB_OFFLINE := 1
 # Matplotlib keeps a list of fonts; not in the home of whoever runs this.
 export MPLCONFIGDIR := $(CURDIR)/.venv/matplotlib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where the environment forbids bytecode, every command would compile 5,000 modules anew (8 s).
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo up down secrets test lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu pins clean
 
