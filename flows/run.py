@@ -9,13 +9,14 @@ from prefect import flow, task
 from flows.calibrate import calibrate
 from flows.evaluate import evaluate
 from flows.job.evaluation import Evaluated
-from flows.job.folder import EVALUATION, FINAL, OUTCOME, REPORT
+from flows.job.folder import EVALUATION, FINAL, OUTCOME
 from flows.job.job import open_job, shared_jobs
 from flows.job.promotion import _reason, _tags, _tell_champion, decide
-from flows.job.report import write_pages
+from flows.job.report import job_evidence
 from flows.job.tracked import job_run
 from flows.machine.guard import guarded
 from flows.machine.settings import Request
+from flows.pages.publish import EVIDENCE, REPORT, log_report, write_report
 from flows.search import search
 from registry.models.store import ModelStore
 
@@ -52,13 +53,15 @@ def register_bundle(request: Request) -> int:
         job.folder.keep(
             OUTCOME, {"version": version.version, "alias": alias, "reason": _reason(version)}
         )
-        for file in write_pages(job, evaluated, f"{version.version} ({alias})"):
-            run.log_file(file)
-        run.set_tags({"version_registered": str(version.version), "alias": alias})
-        run.set_note(
-            f"{evaluated.asked} {evaluated.sentence} Registered as version {version.version} "
-            f"({alias}): {_reason(version)}."
+        evidence = job_evidence(job, evaluated, f"{version.version} ({alias})")
+        write_report(evidence, job.folder / EVIDENCE, job.folder / REPORT)
+        log_report(
+            run,
+            evidence,
+            note=f"{evaluated.asked} {evaluated.sentence} Registered as version "
+            f"{version.version} ({alias}): {_reason(version)}.",
         )
+        run.set_tags({"version_registered": str(version.version), "alias": alias})
     return version.version
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from flows.auditing.compare_publish import publish_comparison
+from flows.auditing.publish import publish_comparison
 from flows.auditing.shards import open_detector
 from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.pages.evidence import Evidence, library_versions
 from flows.pages.kinds.comparison_facts import GATE_LEVEL, ComparisonFacts
-from flows.pages.render import write_evidence
+from flows.pages.publish import write_report
 from flows.scoring.detector import Detector
 from registry.audits.audits import Audit, Audits
 from registry.audits.rows import AuditRows
@@ -210,10 +210,8 @@ def compare_audits(
             versions=library_versions(),
             inputs={"bundle, first": audits[0].digest, "bundle, second": audits[1].digest},
         )
-        write_evidence(found_again, evidence, report)
-        publish_comparison(
-            ledger, settings, found_again, facts, detectors[1].bundle.feature_spec.hash
-        )
+        write_report(found_again, evidence, report)
+        publish_comparison(ledger, settings, found_again, detectors[1].bundle.feature_spec.hash)
         Trail(ledger).append("audits compared", first=first, second=second, subjects=len(numbers))
         return result
 

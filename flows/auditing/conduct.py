@@ -8,7 +8,7 @@ from prefect.context import FlowRunContext
 from flows.auditing.engines.engine import engine_of
 from flows.auditing.outcome import AuditOutcome, AuditSummary
 from flows.auditing.progress import AuditProgress
-from flows.auditing.publish import publish
+from flows.auditing.publish import publish_audit
 from flows.auditing.shards import ShardWorker
 from flows.machine.settings import Settings
 from flows.pages.kinds.audit_facts import AuditFacts, findings
@@ -50,7 +50,7 @@ def conduct(
                 return
             finish(ledger, begun, detector, null)
         if audits.get(begun.id).run_id is None:
-            publish(ledger, settings, audits.get(begun.id), detector)
+            publish_audit(ledger, settings, audits.get(begun.id), detector)
         tell(audits.get(begun.id))
 
 

@@ -7,7 +7,7 @@ from flows.auditing.outcome import AuditSummary
 from flows.auditing.publish import audit_evidence
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
-from flows.pages.render import write_evidence
+from flows.pages.publish import write_report
 from registry.audits.audits import Audit, Audits
 from registry.audits.rows import AuditRows, Finding
 from registry.ledger.trail import Trail
@@ -56,7 +56,7 @@ def export_audit(
         count = rows.counts()[1]
         write_csv(out, COLUMNS, _lines(audit, summary, rows.findings()))
         if report is not None or evidence is not None:
-            write_evidence(audit_evidence(ledger, audit), evidence, report)
+            write_report(audit_evidence(ledger, audit), evidence, report)
         Trail(ledger).append("audit exported", audit=audit_id, subjects=count)
         return count
 

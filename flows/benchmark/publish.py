@@ -1,34 +1,31 @@
 """What a benchmark shows to others: tables, the evidence file with its page, MLflow's runs."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 from flows.benchmark.request import BenchmarkOutcome, BenchmarkRequest
 from flows.benchmark.table import write_csv_table, write_markdown
 from flows.machine.home import open_home
 from flows.machine.settings import Settings
-from flows.pages.evidence import Evidence, evidence_text, library_versions
-from flows.pages.kinds.benchmark_facts import BenchmarkFacts, Figures, findings
-from flows.pages.render import render_evidence
-from registry.models.tracking import JobLabels, JobRun, code_commit, configure
-from tuni import __version__
+from flows.pages.evidence import Evidence, library_versions
+from flows.pages.kinds.benchmark_facts import BenchmarkFacts, Figures
+from flows.pages.publish import log_report, write_report
+from registry.models.connection import configure
+from registry.models.tracking import JobLabels, JobRun
 from tuni.bench.testbed.settings import TestbedSettings
 from tuni.files import write_output
 from tuni.hashing import digest
 
+EVIDENCE, REPORT = "benchmark.json", "benchmark.html"
 
-def write_tables(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> dict[str, str]:
-    """Write CSV, Markdown, evidence and page, each whole; gives the latter two by name."""
+
+def write_tables(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> Evidence:
+    """Write CSV, Markdown, evidence and page, each whole; gives what the page says."""
     out = request.out
     evidence = _evidence(request, outcome)
-    pages = {
-        "benchmark.json": evidence_text(evidence) + "\n",
-        "benchmark.html": render_evidence(evidence),
-    }
     write_csv_table(outcome.figures, out / "benchmark.csv")
-    for name, content in {"benchmark.md": write_markdown(outcome.figures), **pages}.items():
-        write_output(out / name, content)
-    return pages
+    write_output(out / "benchmark.md", write_markdown(outcome.figures))
+    write_report(evidence, out / EVIDENCE, out / REPORT)
+    return evidence
 
 
 def _evidence(request: BenchmarkRequest, outcome: BenchmarkOutcome) -> Evidence:
@@ -50,10 +47,7 @@ def _place(bed: TestbedSettings) -> str:
 
 
 def track(
-    request: BenchmarkRequest,
-    outcome: BenchmarkOutcome,
-    pages: Mapping[str, str],
-    settings: Settings,
+    request: BenchmarkRequest, outcome: BenchmarkOutcome, evidence: Evidence, settings: Settings
 ) -> None:
     """One MLflow run of the benchmark, and below it one for each method on each testbed."""
     identities = [request.identity(one, peer) for one in request.beds for peer in request.peers]
@@ -63,15 +57,11 @@ def track(
         checkpoint="testbeds",
         fingerprint=digest([one.hash for one in request.beds]),
         spec=digest(asdict(request.sizes)),
-        version=__version__,
-        commit=code_commit(),
         kind="benchmark",
     )
     with JobRun.open(configure(open_home(settings), settings.runs_uri), labels) as run:
         run.log_params({"pictures": request.pictures, **asdict(request.sizes)})
-        for name, content in pages.items():
-            run.log_text(name, content)
-        run.set_note(*findings(outcome.figures))
+        log_report(run, evidence, file=EVIDENCE, page=REPORT)
         for number, one in enumerate(outcome.figures):
             place = {"method": one.method, "seed": one.seed, "captions": one.captions}
             run.log_child(

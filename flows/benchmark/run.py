@@ -72,9 +72,9 @@ def run_benchmark(request: BenchmarkRequest, settings: Settings) -> BenchmarkOut
             found[peer.key] = cell
         figures += figures_of(made_from, peers, found, asked, request.pictures)
     outcome = BenchmarkOutcome(request.out, tuple(figures), computed)
-    pages = write_tables(request, outcome)
+    evidence = write_tables(request, outcome)
     if computed:
-        track(request, outcome, pages, settings)
+        track(request, outcome, evidence, settings)
     return outcome
 
 

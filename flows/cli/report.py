@@ -21,7 +21,7 @@ def report(
     """
     from flows.pages.evidence import read_evidence
     from flows.pages.model_card import model_card as written
-    from flows.pages.render import write_evidence
+    from flows.pages.publish import write_report
     from tuni.errors import RequestError
     from tuni.files import check_outputs
 
@@ -30,6 +30,6 @@ def report(
     check_outputs(out=out)
     read = read_evidence(evidence)
     if out is not None:
-        write_evidence(read, None, out)
+        write_report(read, None, out)
     if model_card:
         results({}, written(read).rstrip("\n"), as_json=False)

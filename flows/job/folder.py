@@ -11,8 +11,6 @@ from tuni.files import write_whole
 CHOICE = "choice.json"
 EVALUATION = "evaluation.json"
 OUTCOME = "outcome.json"
-REPORT = "report.html"
-EVIDENCE = "evidence.json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,13 @@
-"""The evidence file and the report page of a job, from what its stages kept."""
+"""What a job's report says, from what its stages kept."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from flows.job.evaluation import Evaluated, told
-from flows.job.folder import CHOICE, EVIDENCE, FINAL, REPORT
+from flows.job.folder import CHOICE, FINAL
 from flows.job.job import Job
 from flows.pages.evidence import Evidence, library_versions
 from flows.pages.kinds.job_facts import Chart, Power, ReportFacts, Search, Trial
-from flows.pages.render import write_evidence
 from tuni.detectors.bundle import bundle_digest
 from tuni.statistics.intervals import Interval, Rate
 
@@ -20,16 +18,13 @@ OBJECTIVES = {
 SHOWN_OTHERS = 5
 
 
-def write_pages(job: Job, evaluated: Evaluated, version: str) -> tuple[Path, Path]:
-    """Write the job's evidence file, and the report page from the same facts alone.
+def job_evidence(job: Job, evaluated: Evaluated, version: str) -> Evidence:
+    """All that the report of a job says.
 
     Args:
         job: Gives request, checkpoint and folder.
         evaluated: Figures and gates.
         version: Registered version and alias, as it shall stand there.
-
-    Returns:
-        Evidence file and page.
     """
     facts = ReportFacts(
         checkpoint=job.request.checkpoint.name,
@@ -53,16 +48,8 @@ def write_pages(job: Job, evaluated: Evaluated, version: str) -> tuple[Path, Pat
         "feature spec": job.spec.hash,
         "bundle": bundle_digest(job.folder / FINAL),
     }
-    evidence = Evidence(
-        facts,
-        command="tuni run REQUEST.toml",
-        settings=_flat(job.logged_request()),
-        versions=library_versions(),
-        inputs=inputs,
-    )
-    paths = job.folder / EVIDENCE, job.folder / REPORT
-    write_evidence(evidence, *paths)
-    return paths
+    settings = _flat(job.logged_request())
+    return Evidence(facts, "tuni run REQUEST.toml", settings, library_versions(), inputs)
 
 
 def _asked(job: Job) -> tuple[tuple[str, str], ...]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.job.job import Job
-from registry.models.tracking import JobLabels, JobRun, code_commit
-from tuni import __version__
+from registry.models.tracking import JobLabels, JobRun
 
 
 @contextmanager
@@ -36,6 +35,4 @@ def labels(job: Job) -> JobLabels:
         checkpoint=job.request.checkpoint.name,
         fingerprint=job.target.fingerprint,
         spec=job.spec.hash,
-        version=__version__,
-        commit=code_commit(),
     )

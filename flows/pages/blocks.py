@@ -3,8 +3,9 @@
 The one law: a page holds aggregates, never a text of a subject, and needs no network.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +145,17 @@ class FactPage:
     findings: tuple[str, ...]
     sections: tuple[PageSection, ...]
     notice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportKind:
+    """A kind of report.
+
+    Attributes:
+        facts: A frozen dataclass of plain values, without any text of a subject. Its field
+            ``kind`` has the kind's name as its type (`Literal`) and its default.
+        page: Lays such facts out.
+    """
+
+    facts: type[Any]  # Any: dataclasses have no common type
+    page: Callable[[Any], FactPage]

@@ -5,20 +5,20 @@ another format, is refused. Like the page it holds no text of a subject, and in 
 count of fewer than five people.
 """
 
+import importlib
 import importlib.metadata
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from flows.pages.kinds.audit_facts import AuditFacts
-from flows.pages.kinds.benchmark_facts import BenchmarkFacts
-from flows.pages.kinds.comparison_facts import ComparisonFacts
-from flows.pages.kinds.job_facts import ReportFacts
+from flows.pages.blocks import ReportKind
 from tuni import __version__
 from tuni.errors import RequestError
 from tuni.hashing import digest
@@ -26,8 +26,36 @@ from tuni.hashing import digest
 FORMAT = 2
 MAX_BYTES = 16 * 2**20
 LIBRARIES = ("torch", "open_clip_torch", "scikit-learn", "numpy", "scipy", "mlflow", "optuna")
+PLUGINS = "tuni.reports"  # entry points of kinds of report outside this package
+_PAGES = Path(__file__).parent / "kinds"
 _AGAIN = "take it again from where it was written, or from the run's artifacts in MLflow"
 _NAME = "name an evidence file, such as evidence.json of a job"
+
+
+def report_kind(name: str) -> ReportKind:
+    """``REPORT`` of ``flows/pages/kinds/NAME_page.py``, or else an entry point of `PLUGINS`.
+
+    Raises:
+        RequestError: There is no such kind.
+    """
+    if name in own_kinds():
+        kind: ReportKind = importlib.import_module(f"flows.pages.kinds.{name}_page").REPORT
+        return kind
+    for entry in importlib.metadata.entry_points(group=PLUGINS, name=name):
+        kind = entry.load()
+        return kind
+    raise RequestError(f"report {name!r}: no such kind", "install the package that wrote it")
+
+
+def own_kinds() -> list[str]:
+    """Names of this package's kinds."""
+    return sorted(path.stem.removesuffix("_page") for path in _PAGES.glob("*_page.py"))
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of everything that a score can depend on."""
+    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"tuni": __version__, "python": platform.python_version()} | found
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +63,7 @@ class Evidence:
     """What was found, and what it rests on.
 
     Attributes:
-        facts: All figures on the page; their `kind` tells what the page is about.
+        facts: All figures on the page; their ``kind`` tells what the page is about.
         command: The command that finds them again.
         settings: By table and key, as text.
         versions: Of program and libraries.
@@ -43,9 +71,7 @@ class Evidence:
             can confirm a guessed list), and what else the figures depend on.
     """
 
-    facts: Annotated[
-        ReportFacts | AuditFacts | ComparisonFacts | BenchmarkFacts, Field(discriminator="kind")
-    ]
+    facts: Any  # Any: of a `ReportKind`
     command: str
     settings: Mapping[str, str]
     versions: Mapping[str, str]
@@ -55,21 +81,11 @@ class Evidence:
 _ADAPTER = TypeAdapter(Evidence)
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of everything that a score can depend on."""
-    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return {"tuni": __version__, "python": platform.python_version()} | found
-
-
 def evidence_text(evidence: Evidence) -> str:
     """The file's content; equal evidence gives equal text."""
     body = _ADAPTER.dump_python(evidence, mode="json")
-    return json.dumps(
-        {"format": FORMAT, "digest": digest(body), "evidence": body},
-        ensure_ascii=False,
-        indent=1,
-        sort_keys=True,
-    )
+    content = {"format": FORMAT, "digest": digest(body), "evidence": body}
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def read_evidence(path: Path) -> Evidence:
@@ -99,8 +115,10 @@ def read_evidence(path: Path) -> Evidence:
     try:
         if digest(body) != stated:
             raise RequestError(f"{path.name}: was altered, its digest does not fit", _AGAIN)
-        return _ADAPTER.validate_python(body)
-    except (ValidationError, ValueError, TypeError) as error:
+        kind = report_kind(str(body["facts"]["kind"]))
+        facts = TypeAdapter[Any](kind.facts).validate_python(body["facts"])
+        return replace(_ADAPTER.validate_python(body), facts=facts)
+    except (ValidationError, ValueError, TypeError, LookupError) as error:
         raise RequestError(
             f"{path.name}: not what format {FORMAT} says ({type(error).__name__})", _AGAIN
         ) from None
@@ -109,7 +127,12 @@ def read_evidence(path: Path) -> Evidence:
 def evidence_schema() -> dict[str, Any]:  # Any: JSON Schema
     """JSON Schema of an evidence file; docs/evidence.schema.json is this."""
     body = _ADAPTER.json_schema(mode="serialization")
-    defs = body.pop("$defs")
+    # Any, here and above: types that are made while the program runs.
+    classes: Any = reduce(or_, (report_kind(name).facts for name in own_kinds()))
+    union: Any = Annotated[classes, Field(discriminator="kind")]
+    facts = TypeAdapter(union).json_schema(mode="serialization")
+    defs = facts.pop("$defs") | body.pop("$defs", {})
+    body["properties"]["facts"] = facts
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Evidence file of tuni",

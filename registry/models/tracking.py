@@ -10,13 +10,14 @@ import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from registry.models.connection import EXPERIMENT, Tracking, configure
+from tuni import __version__
 from tuni.errors import ClaimWithheld, TrackingError, UnusableScores
 from tuni.visible import markdown, one_line
 
@@ -31,7 +32,6 @@ BATCH = 100
 
 RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 TrialState = Literal["complete", "failed"]
-Kind = Literal["job", "audit", "comparison", "benchmark"]
 ChildKind = Literal["trial", "method"]
 
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_ ./:-]{0,249}")
@@ -48,10 +48,10 @@ class JobLabels:
         checkpoint: Name of the checkpoint.
         fingerprint: Of the checkpoint.
         spec: Hash of the feature spec.
+        kind: What was done: ``"job"``, ``"audit"`` or another kind of report.
+        began: When the work began, where that was before the run is made.
         version: Version of tuni.
         commit: Git commit of the code, or None where it is not run from a clone.
-        kind: What was done.
-        began: When the work began, where that was before the run is made.
     """
 
     job: str
@@ -59,10 +59,10 @@ class JobLabels:
     checkpoint: str
     fingerprint: str
     spec: str
-    version: str
-    commit: str | None = None
-    kind: Kind = "job"
+    kind: str = "job"
     began: datetime | None = None
+    version: str = __version__
+    commit: str | None = field(default_factory=lambda: code_commit())
 
     def tags(self) -> dict[str, str]:
         """The run's tags."""
@@ -109,7 +109,7 @@ class JobRun:
 
     @staticmethod
     def finished(
-        tracking: Tracking, job: str, kind: Kind = "job", experiment: str = EXPERIMENT
+        tracking: Tracking, job: str, kind: str = "job", experiment: str = EXPERIMENT
     ) -> str | None:
         """Id of the newest finished run of a job or the like, or None."""
         experiment_id = tracking.experiment(experiment)
@@ -296,7 +296,7 @@ def _neutral() -> dict[str, str]:
 
 
 def _is(job: str, kind: str) -> str:
-    if not job.isalnum():
+    if not (job.isalnum() and kind.isalnum()):
         raise TrackingError(f"{kind}: {job!r} is not alphanumeric", "please report this fault")
     return f"tags.kind = '{kind}' and tags.{kind} = '{job}'"
 

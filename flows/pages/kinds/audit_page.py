@@ -11,6 +11,7 @@ from flows.pages.blocks import (
     Pairs,
     Paragraph,
     Points,
+    ReportKind,
 )
 from flows.pages.figures import BLUE, GREY, VERMILLION, percent, render
 from flows.pages.kinds.audit_facts import BINS, AuditFacts, PValueTable, findings
@@ -127,3 +128,6 @@ def _distribution(facts: AuditFacts, table: PValueTable) -> PageSection:
             ),
         ),
     )
+
+
+REPORT = ReportKind(AuditFacts, audit_page)

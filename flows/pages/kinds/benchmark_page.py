@@ -12,6 +12,7 @@ from flows.pages.blocks import (
     PageFigure,
     PageSection,
     Paragraph,
+    ReportKind,
     Subheading,
     Table,
 )
@@ -207,3 +208,6 @@ def _lead(lead: Lead | None) -> Cell:
     if lead is None:
         return Cell("")
     return Cell(f"{lead.value:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}")
+
+
+REPORT = ReportKind(BenchmarkFacts, benchmark_page)

@@ -3,7 +3,15 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from flows.pages.blocks import FactPage, FigureRow, PageFigure, PageSection, Paragraph, Table
+from flows.pages.blocks import (
+    FactPage,
+    FigureRow,
+    PageFigure,
+    PageSection,
+    Paragraph,
+    ReportKind,
+    Table,
+)
 from flows.pages.figures import BLUE, GREY, percent, render
 from flows.pages.kinds.comparison_facts import GATE_LEVEL, ChangeTable, ComparisonFacts
 from tuni.statistics.suppression import HIDDEN, told_words
@@ -118,3 +126,6 @@ def _changes(facts: ComparisonFacts, table: ChangeTable) -> PageSection:
             ),
         ),
     )
+
+
+REPORT = ReportKind(ComparisonFacts, comparison_page)

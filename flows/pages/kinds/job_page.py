@@ -10,6 +10,7 @@ from flows.pages.blocks import (
     Pairs,
     Paragraph,
     Points,
+    ReportKind,
     Subheading,
     Table,
 )
@@ -228,3 +229,6 @@ def _interval(rate: Rate) -> str:
 
 def _auc(auc: float, interval: Interval) -> str:
     return f"{auc:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+REPORT = ReportKind(ReportFacts, job_page)

@@ -17,7 +17,7 @@ from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.pages.evidence import read_evidence
 from flows.pages.kinds.comparison_facts import change_table
-from flows.pages.render import render_evidence
+from flows.pages.publish import render_evidence
 from registry.audits.watchlists import Member, Watchlists
 from registry.home import Home
 from registry.models.connection import configure

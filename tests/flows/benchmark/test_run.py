@@ -9,7 +9,7 @@ from flows.benchmark.request import BenchmarkRequest, beds_of
 from flows.benchmark.run import run_benchmark
 from flows.machine.settings import Settings
 from flows.pages.evidence import read_evidence
-from flows.pages.render import render_evidence
+from flows.pages.publish import render_evidence
 from registry.home import Home
 from registry.models.connection import configure
 from tuni.bench.peers import OURS, BenchSizes

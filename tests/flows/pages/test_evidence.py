@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from flows.pages.evidence import FORMAT, Evidence, evidence_schema, evidence_text, read_evidence
 from flows.pages.model_card import model_card
-from flows.pages.render import render_evidence
+from flows.pages.publish import render_evidence
 from tuni.errors import RequestError
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "evidence.schema.json"
@@ -123,7 +123,7 @@ def test_the_command_writes_a_card_and_refuses(
 
 def test_a_page_is_rendered_without_torch_mlflow_and_prefect() -> None:
     code = (
-        "import sys, flows.pages.evidence, flows.pages.render, flows.pages.model_card;"
+        "import sys, flows.pages.evidence, flows.pages.publish, flows.pages.model_card;"
         "sys.exit(bool({'torch', 'mlflow', 'prefect', 'sqlalchemy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 
 from flows.pages.kinds.job_facts import Chart, Gate, Search, Trial, findings
 from flows.pages.model_card import model_card
-from flows.pages.render import render_evidence, write_evidence
+from flows.pages.publish import render_evidence, write_report
 from tuni.errors import RequestError
 from tuni.visible import one_line, visible
 
@@ -248,7 +248,7 @@ def test_a_figure_that_is_none_is_refused_before_anything_is_written(
 ):
     chart = replace(job_evidence.facts.charts[0], svg="<p>no figure</p>")
     file, page = tmp_path / "\x1b[31mevidence.json", tmp_path / "page.html"
-    write_evidence(with_facts(job_evidence, charts=(chart,)), file, None)
+    write_report(with_facts(job_evidence, charts=(chart,)), file, None)
     refused(tuni("report", file, "--out", page), "figure: is no SVG document")
     assert not page.exists()
     file.write_text("{}")
@@ -294,11 +294,11 @@ def test_every_page_can_be_read_with_a_screen_reader(every_evidence, kind):
 
 def test_the_page_is_written_whole_or_not_at_all(job_evidence, tmp_path):
     path = tmp_path / "report.html"
-    write_evidence(job_evidence, None, path)
+    write_report(job_evidence, None, path)
     assert path.read_text(encoding="utf-8") == render_evidence(job_evidence)
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(RequestError, match="cannot be written"):
-        write_evidence(job_evidence, tmp_path / "absent" / "evidence.json", None)
+        write_report(job_evidence, tmp_path / "absent" / "evidence.json", None)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

@@ -55,7 +55,7 @@ def test_registered_bundle_is_found_shown_and_pulled(
 def test_model_stands_on_the_page_of_its_run(
     store: ModelStore, name: str, make_bundle: MakeBundle
 ) -> None:
-    labels = JobLabels(name.replace("-", ""), name, name, "f" * 64, "a" * 64, "0.1.0")
+    labels = JobLabels(name.replace("-", ""), name, name, "f" * 64, "a" * 64)
     with JobRun.open(store.tracking, labels) as run:
         version = store.register(name, make_bundle(), tags={}, run_id=run.run_id)
     assert version.run_id == run.run_id

@@ -21,7 +21,9 @@ def tracking(request: pytest.FixtureRequest, shared_home: Home) -> Tracking:
 @pytest.fixture
 def labels(name: str) -> JobLabels:
     job = name.replace("-", "")
-    return JobLabels(job, f"{name} labelled", name, "f" * 64, "a" * 64, "0.1.0", "c" * 40)
+    return JobLabels(
+        job, f"{name} labelled", name, "f" * 64, "a" * 64, version="0.1.0", commit="c" * 40
+    )
 
 
 def test_configuring_loads_no_mlflow(tmp_path: Path) -> None:
