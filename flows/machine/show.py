@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tuni.files import is_stdout
 from tuni.visible import visible
@@ -17,6 +17,23 @@ def say(text: str) -> None:
     """Tell the person at the terminal; not part of the result."""
     sys.stderr.write(visible(text.rstrip("\n")) + "\n")
     sys.stderr.flush()
+
+
+class Outcome(Protocol):
+    """What a command came to, for people and for programs."""
+
+    def record(self) -> Mapping[str, Any]:  # Any: JSON values
+        """One JSON object."""
+        ...
+
+    def text(self) -> str:
+        """A few lines for people."""
+        ...
+
+
+def answer(outcome: Outcome, *, as_json: bool, outputs: Sequence[Path | None] = ()) -> None:
+    """Print what a command came to; see `results`."""
+    results(outcome.record(), outcome.text(), as_json=as_json, outputs=outputs)
 
 
 def results(

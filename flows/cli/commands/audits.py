@@ -5,20 +5,27 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Decoys, Dependence, DetectorVersion, ListDecoys
-from flows.cli.start import open_settings
-from flows.cli.verbs import verbs
-from flows.machine.show import results
+from flows.cli.options import (
+    Decoys,
+    Dependence,
+    DetectorVersion,
+    EvidenceFile,
+    Json,
+    ListDecoys,
+    Report,
+)
+from flows.cli.verbs import group, open_settings, verb
+from flows.machine.show import answer, results
 
-audits = verbs("List, show, export, resume, cancel and verify audits.")
+audits = group("audits", "List, show, export, resume, cancel and verify audits.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Id = Annotated[str, typer.Argument(help="The audit's id, as `tuni audits list` shows it.")]
 EngineName = Annotated[
     str, typer.Option(help="Where shards run: local, ray, or ray://HOST:PORT to join a cluster.")
 ]
 
 
+@verb("tuni audit --checkpoint ours-vit-b-32 --watchlist customers")
 def audit(
     watchlist: Annotated[str, typer.Option(help="Name of the watch list.")],
     checkpoint: Annotated[
@@ -71,11 +78,11 @@ def audit(
         dependence=dependence,
         shard_size=shard_size,
     )
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    answer(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_code)
 
 
-@audits.command("list", epilog="Example: tuni audits list --watchlist customers")
+@verb("tuni audits list --watchlist customers", of=audits, name="list")
 def list_audits(
     watchlist: Annotated[str | None, typer.Option(help="Only audits of this list.")] = None,
     as_json: Json = False,
@@ -98,7 +105,7 @@ def list_audits(
     results({"audits": [one.record() for one in found]}, text, as_json=as_json)
 
 
-@audits.command(epilog="Example: tuni audits show 3f9c0a7be214")
+@verb("tuni audits show 3f9c0a7be214", of=audits)
 def show(audit_id: Id, as_json: Json = False) -> None:
     """Show what an audit came to, in aggregates."""
     from flows.auditing.outcome import AuditOutcome
@@ -107,19 +114,15 @@ def show(audit_id: Id, as_json: Json = False) -> None:
 
     with open_ledger(open_settings()) as ledger:
         outcome = AuditOutcome.of(Audits(ledger).get(audit_id))
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    answer(outcome, as_json=as_json)
 
 
-@audits.command(epilog="Example: tuni audits export 3f9c0a7be214 --out verdicts.csv")
+@verb("tuni audits export 3f9c0a7be214 --out verdicts.csv", of=audits)
 def export(
     audit_id: Id,
     out: Annotated[Path, typer.Option(help="CSV to write; holds the names in clear.")],
-    report: Annotated[
-        Path | None, typer.Option(help="Also write the report page (HTML), without names.")
-    ] = None,
-    evidence: Annotated[
-        Path | None, typer.Option(help="Also write all that the page says (JSON).")
-    ] = None,
+    report: Report = None,
+    evidence: EvidenceFile = None,
     as_json: Json = False,
 ) -> None:
     """Write an audit's verdicts by name, smallest p first, to a file of your own."""
@@ -132,7 +135,7 @@ def export(
     results(record, text, as_json=as_json, outputs=[out, report, evidence])
 
 
-@audits.command(epilog="Example: tuni audits resume 3f9c0a7be214")
+@verb("tuni audits resume 3f9c0a7be214", of=audits)
 def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) -> None:
     """Go on with an audit that was interrupted, cancelled or partial.
 
@@ -151,11 +154,11 @@ def resume(audit_id: Id, engine: EngineName = "local", as_json: Json = False) ->
     from flows.audit import resume_audit
 
     outcome = resume_audit(settings, audit_id, engine)
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    answer(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_code)
 
 
-@audits.command(epilog="Example: tuni audits cancel 3f9c0a7be214")
+@verb("tuni audits cancel 3f9c0a7be214", of=audits)
 def cancel(audit_id: Id, as_json: Json = False) -> None:
     """Give a running or interrupted audit up; what is written stays, and it can be resumed."""
     from flows.auditing.outcome import AuditOutcome
@@ -169,30 +172,29 @@ def cancel(audit_id: Id, as_json: Json = False) -> None:
             raise RequestError(f"audit {audit_id}: is {state}", "only a running one is cancelled")
         known.cancel(audit_id)
         outcome = AuditOutcome.of(known.get(audit_id))
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    answer(outcome, as_json=as_json)
 
 
-@audits.command(epilog="Example: tuni audits verify 3f9c0a7be214")
+@verb("tuni audits verify 3f9c0a7be214", of=audits)
 def verify(audit_id: Id, as_json: Json = False) -> None:
     """Compute an old audit again and compare it bit for bit; exit code 1 where it differs."""
     from flows.auditing.verify import verify_audit
 
     found = verify_audit(audit_id, open_settings())
-    results(found.record(), found.text(), as_json=as_json)
+    answer(found, as_json=as_json)
     if not found.same:
         raise typer.Exit(1)
 
 
+@verb("tuni compare 3f9c0a7be214 81d2c6f00a5e --report page.html")
 def compare(
     first: Annotated[str, typer.Argument(help="Id of the audit to compare with.")],
     second: Annotated[str, typer.Argument(help="Id of the later one, or of another checkpoint's.")],
     out: Annotated[
         Path | None, typer.Option(help="CSV of the changes; holds the names in clear.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Page (HTML), without names.")] = None,
-    evidence: Annotated[
-        Path | None, typer.Option(help="All that the page says (JSON), without names.")
-    ] = None,
+    report: Report = None,
+    evidence: EvidenceFile = None,
     fail_if_more: Annotated[
         bool,
         typer.Option(
@@ -219,6 +221,6 @@ def compare(
         evidence=evidence,
         gate=fail_if_more,
     )
-    results(found.record(), found.text(), as_json=as_json, outputs=[out, report, evidence])
+    answer(found, as_json=as_json, outputs=[out, report, evidence])
     if fail_if_more and found.gate_shut:
         raise typer.Exit(4)

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from flows.cli.verbs import verb
 from flows.machine.show import results
 
 
+@verb("tuni report evidence.json --out page.html")
 def report(
     evidence: Annotated[Path, typer.Argument(help="Evidence file (JSON) of any page.")],
     out: Annotated[Path | None, typer.Option(help="Page (HTML) to write.")] = None,

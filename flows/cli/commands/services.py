@@ -4,14 +4,15 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.start import open_settings
-from flows.machine.show import results
+from flows.cli.options import Json
+from flows.cli.verbs import open_settings, verb
+from flows.machine.show import answer, results
 from tuni.errors import EnvironmentFault
 
 Port = Annotated[int | None, typer.Option(min=1024, max=65535, help="Port on loopback.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 
+@verb("tuni up --mlflow-port 5001")
 def up(mlflow_port: Port = None, prefect_port: Port = None, as_json: Json = False) -> None:
     """Start MLflow, Prefect and a worker of this home on loopback; what runs already stays.
 
@@ -22,17 +23,19 @@ def up(mlflow_port: Port = None, prefect_port: Port = None, as_json: Json = Fals
     ports = {"mlflow_port": mlflow_port, "prefect_port": prefect_port}
     given = {name: port for name, port in ports.items() if port is not None}
     services = start_services(open_settings().model_copy(update=given))
-    results(services.record(), services.text(), as_json=as_json)
+    answer(services, as_json=as_json)
 
 
+@verb("tuni down")
 def down(as_json: Json = False) -> None:
     """End what `tuni up` started, running flows too; the next `tuni up` lets them go on."""
     from flows.machine.services.up import down as end_services
 
     services = end_services(open_settings())
-    results(services.record(), services.text(), as_json=as_json)
+    answer(services, as_json=as_json)
 
 
+@verb("tuni status --json", 'env=$(tuni status --env) && eval "$env"')
 def status(
     env: Annotated[
         bool,

@@ -8,30 +8,30 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.start import open_settings
-from flows.cli.verbs import verbs
-from flows.machine.show import results
+from flows.cli.options import Json
+from flows.cli.verbs import group, open_settings, verb
+from flows.machine.show import answer, results
 from tuni.errors import RequestError
 
-keys = verbs("The home's key.")
-ledger = verbs("Verify, upgrade and prune the ledger.")
+keys = group("keys", "The home's key.")
+ledger = group("ledger", "Verify, upgrade and prune the ledger.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 _AGE = re.compile(r"(\d{1,5})([dwy])", re.ASCII)
 _DAYS = {"d": 1, "w": 7, "y": 365}
 _MOST_DAYS = 36_500
 
 
+@verb("tuni init")
 def init(as_json: Json = False) -> None:
     """Make home, keys and ledger, or look whether they are sound; safe to repeat."""
     from flows.machine.upkeep import init_home
 
     made = init_home(open_settings())
-    results(made.record(), made.text(), as_json=as_json)
+    answer(made, as_json=as_json)
 
 
-@keys.command(epilog="Example: tuni keys rotate")
+@verb("tuni keys rotate", of=keys)
 def rotate(as_json: Json = False) -> None:
     """Replace the home's key; texts, features and pseudonyms stay as they are.
 
@@ -48,7 +48,7 @@ def rotate(as_json: Json = False) -> None:
     results({"generation": generation}, text, as_json=as_json)
 
 
-@ledger.command(epilog="Example: tuni ledger verify --json")
+@verb("tuni ledger verify --json", of=ledger)
 def verify(as_json: Json = False) -> None:
     """Check the chain of the audit trail; exit code 1 where it was tampered with.
 
@@ -64,7 +64,7 @@ def verify(as_json: Json = False) -> None:
     results(record, text, as_json=as_json)
 
 
-@ledger.command(epilog="Example: tuni ledger trail --json")
+@verb("tuni ledger trail --json", of=ledger)
 def trail(as_json: Json = False) -> None:
     """Show the audit trail: what was done and when; it names nobody."""
     from dataclasses import asdict
@@ -83,7 +83,7 @@ def trail(as_json: Json = False) -> None:
     results(record, "\n".join(lines) or "the audit trail is empty", as_json=as_json)
 
 
-@ledger.command(epilog="Example: tuni ledger upgrade")
+@verb("tuni ledger upgrade", of=ledger)
 def upgrade(as_json: Json = False) -> None:
     """Bring the ledger's schema to this version's; back it up first.
 
@@ -95,7 +95,7 @@ def upgrade(as_json: Json = False) -> None:
     results({"schema": schema}, f"the ledger has schema {schema}", as_json=as_json)
 
 
-@ledger.command(epilog="Example: tuni ledger prune --older-than 90d --dry-run")
+@verb("tuni ledger prune --older-than 90d --dry-run", of=ledger)
 def prune(
     older_than: Annotated[str, typer.Option(help="Age in days, weeks or years: 90d, 12w, 2y.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
@@ -122,6 +122,7 @@ def prune(
     results(asdict(gone) | {"dry_run": dry_run}, text, as_json=as_json)
 
 
+@verb("tuni forget --subjects people.csv")
 def forget(
     subjects: Annotated[
         Path | None,
@@ -150,7 +151,7 @@ def forget(
     settings = open_settings()
     names = read_names(sys.stdin.buffer.read()) if str(subjects) == "-" else read_names(subjects)
     outcome = forget_people(names, settings, keep_key=keep_key)
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    answer(outcome, as_json=as_json)
     if outcome.traces:
         raise typer.Exit(1)
 
@@ -163,3 +164,14 @@ def _days(age: str) -> int:
     if not 1 <= days <= _MOST_DAYS:
         raise RequestError(f"--older-than: {age!r} is out of range", "give 1d to 100y")
     return days
+
+
+@verb("tuni doctor --json")
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, which devices there are and whether the home is sound."""
+    from flows.machine.doctor import examine
+
+    report = examine(open_settings())
+    answer(report, as_json=as_json)
+    if not report.sound:
+        raise typer.Exit(1)

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.verbs import verbs
-from flows.machine.show import results
+from flows.cli.options import Json
+from flows.cli.verbs import group, verb
+from flows.machine.show import answer, results
 
 if TYPE_CHECKING:
     from registry.models.store import ModelStore
 
-models = verbs("List, show, pull, promote and roll back registered detectors.")
+models = group("models", "List, show, pull, promote and roll back registered detectors.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Reference = Annotated[str, typer.Argument(help="NAME, NAME@alias or NAME@version.")]
 
 
-@models.command("list", epilog="Example: tuni models list --json")
+@verb("tuni models list --json", of=models, name="list")
 def list_models(as_json: Json = False) -> None:
     """List the registered detectors and their aliases."""
     entries = _store().list()
@@ -31,14 +31,14 @@ def list_models(as_json: Json = False) -> None:
     results({"models": [entry.record() for entry in entries]}, text, as_json=as_json)
 
 
-@models.command(epilog="Example: tuni models show ours-vit-b-32@champion")
+@verb("tuni models show ours-vit-b-32@champion", of=models)
 def show(reference: Reference, as_json: Json = False) -> None:
     """Show one version: aliases, gates, measured power and the reason on it."""
     version = _store().show(*split_reference(reference))
-    results(version.record(), version.text(), as_json=as_json)
+    answer(version, as_json=as_json)
 
 
-@models.command(epilog="Example: tuni models pull ours-vit-b-32@champion detector")
+@verb("tuni models pull ours-vit-b-32@champion detector", of=models)
 def pull(
     reference: Reference,
     folder: Annotated[Path, typer.Argument(help="Folder to make; must not exist.")],
@@ -52,7 +52,7 @@ def pull(
     results({"folder": str(folder)}, f"bundle in {folder}", as_json=as_json)
 
 
-@models.command(epilog="Example: tuni models sign ours-vit-b-32@3")
+@verb("tuni models sign ours-vit-b-32@3", of=models)
 def sign(reference: Reference, as_json: Json = False) -> None:
     """Sign a registered version with this home's key, after its digest was checked.
 
@@ -63,7 +63,7 @@ def sign(reference: Reference, as_json: Json = False) -> None:
     results(version.record(), f"{version.name} {version.version} is signed", as_json=as_json)
 
 
-@models.command(epilog='Example: tuni models promote ours-vit-b-32@3 --reason "checked by hand"')
+@verb('tuni models promote ours-vit-b-32@3 --reason "checked by hand"', of=models)
 def promote(
     reference: Reference,
     reason: Annotated[str, typer.Option(help="Why; stands on the version as a tag.")],
@@ -74,7 +74,7 @@ def promote(
     results(version.record(), f"{version.name} {version.version} is champion", as_json=as_json)
 
 
-@models.command(epilog='Example: tuni models rollback ours-vit-b-32 --reason "too many alarms"')
+@verb('tuni models rollback ours-vit-b-32 --reason "too many alarms"', of=models)
 def rollback(
     name: Annotated[str, typer.Argument(help="Name of the registered checkpoint.")],
     reason: Annotated[str, typer.Option(help="Why; stands on both versions as a tag.")],

@@ -6,18 +6,17 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.start import open_settings
-from flows.cli.verbs import verbs
-from flows.machine.show import results
+from flows.cli.options import Json
+from flows.cli.verbs import group, open_settings, verb
+from flows.machine.show import answer, results
 from tuni.errors import RequestError
 
-watchlist = verbs("Import, list, show, export and delete watch lists.")
+watchlist = group("watchlist", "Import, list, show, export and delete watch lists.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Name = Annotated[str, typer.Argument(help="Name of the watch list.")]
 
 
-@watchlist.command("import", epilog="Example: tuni watchlist import people.csv --name customers")
+@verb("tuni watchlist import people.csv --name customers", of=watchlist, name="import")
 def import_list(
     file: Annotated[
         Path,
@@ -34,10 +33,10 @@ def import_list(
     from flows.auditing.watchlists import import_file
 
     outcome = import_file(file, name, open_settings())
-    results(outcome.record(), outcome.text(), as_json=as_json)
+    answer(outcome, as_json=as_json)
 
 
-@watchlist.command("list", epilog="Example: tuni watchlist list --json")
+@verb("tuni watchlist list --json", of=watchlist, name="list")
 def list_lists(as_json: Json = False) -> None:
     """List the watch lists and how many people each holds."""
     from flows.machine.home import open_ledger
@@ -53,7 +52,7 @@ def list_lists(as_json: Json = False) -> None:
     results({"watchlists": [entry.record() for entry in found]}, text, as_json=as_json)
 
 
-@watchlist.command(epilog="Example: tuni watchlist show customers")
+@verb("tuni watchlist show customers", of=watchlist)
 def show(name: Name, as_json: Json = False) -> None:
     """Show a list's size and its audits; names of people are not shown."""
     from flows.auditing.outcome import AuditOutcome
@@ -70,7 +69,7 @@ def show(name: Name, as_json: Json = False) -> None:
     results(record, "\n".join(lines), as_json=as_json)
 
 
-@watchlist.command(epilog="Example: tuni watchlist export customers --out customers.csv")
+@verb("tuni watchlist export customers --out customers.csv", of=watchlist)
 def export(
     name: Name,
     out: Annotated[
@@ -87,7 +86,7 @@ def export(
     results(record, f"{out}: {count:,} subjects", as_json=as_json, outputs=[out])
 
 
-@watchlist.command(epilog="Example: tuni watchlist delete customers --yes")
+@verb("tuni watchlist delete customers --yes", of=watchlist)
 def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -1,0 +1,48 @@
+"""`tuni run`: from a request to a registered detector."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import Json
+from flows.cli.verbs import open_settings, verb
+from flows.machine.show import answer, say
+
+
+@verb("tuni run audit.toml")
+def run(
+    request: Annotated[Path, typer.Argument(help="Request file (TOML); see docs/guide.md.")],
+    estimate_only: Annotated[
+        bool, typer.Option("--estimate-only", help="Print what it would cost, and stop.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Search, calibrate, evaluate and register a detector for one checkpoint.
+
+    Stopped at any moment, the same command goes on where it was.
+    """
+    settings = open_settings()  # before Prefect is imported, which reads its settings then
+
+    from flows.machine.services.flow_server import start_flow_server
+    from flows.machine.settings import read_request
+
+    asked = read_request(request)
+    if not estimate_only:
+        start_flow_server(settings)
+    say("loading the checkpoint, then measuring what the job will cost")  # imports take seconds
+
+    from flows.job.estimate import estimate
+    from flows.job.job import shared_jobs
+    from flows.run import run_request
+
+    with shared_jobs():
+        cost = estimate(asked)
+        if estimate_only:
+            answer(cost, as_json=as_json)
+            return
+        say(cost.text())
+        outcome = run_request(asked)
+    answer(outcome, as_json=as_json)
+    if outcome.withheld:
+        raise typer.Exit(3)
