@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
-from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, DetectorSpec
+from tuni.detectors.spec import DetectorSpec
 from tuni.errors import InputError
 from tuni.features.extract import extract
 from tuni.features.spec import FeatureSpec, GeometrySpec

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tuni.detectors.defaults import DEFAULT_H
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
-from tuni.detectors.spec import DEFAULT_H
 from tuni.features.extract import extract
 from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS
 from tuni.features.spec import FeatureSpec

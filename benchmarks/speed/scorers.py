@@ -1,5 +1,6 @@
 """Scorers: NumPy alone beside the library's own scoring, standardisation included in both."""
 
+import importlib
 import tracemalloc
 from collections.abc import Iterator
 from functools import partial
@@ -10,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from timing import Row, figure, ratio
 
-from tuni.detectors.kinds import Standard, export, fit_library
-from tuni.detectors.score import ArrayModel, score
-from tuni.detectors.spec import PARAMS
+from tuni.detectors.fits.standard import Standard
+from tuni.detectors.model import ArrayModel
+from tuni.detectors.registry import kind_of
+from tuni.detectors.score import score
 
 # Kind, fitted rows, width of the features: as searches of a testbed and of a ViT-B/32 have them.
 KINDS = (
@@ -38,9 +40,9 @@ def measure(smoke: bool) -> Iterator[Row]:
         )
         table = {"x": listed.astype(np.float32)}
         standard = Standard.of(null, 0)
-        numbers = {name: bounds[0] for name, bounds in PARAMS[kind].items()}
-        library = fit_library(kind, standard.apply(null), numbers, 0)
-        params, arrays = export(library)
+        fits = importlib.import_module(f"tuni.detectors.fits.{kind}")
+        library = fits.fit_library(standard.apply(null), kind_of(kind).defaults, 0)
+        params, arrays = fits.export(library)
         model = ArrayModel(kind, ("x",), params, {**standard.arrays, **arrays})
         yield ratio(
             "scorers",

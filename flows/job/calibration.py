@@ -7,9 +7,10 @@ import numpy as np
 from flows.job.job import Job
 from flows.pages.evidence import library_versions
 from tuni.detectors.bundle import Bundle, Scorer
+from tuni.detectors.defaults import SINGLE
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import Table, score
-from tuni.detectors.spec import SINGLE, DetectorSpec
+from tuni.detectors.spec import DetectorSpec
 from tuni.features.spec import Family, FeatureSpec, family_of
 from tuni.hashing import derive_seed
 from tuni.statistics.p_values import quantise, quantum

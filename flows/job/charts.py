@@ -23,7 +23,7 @@ from flows.pages.search_plots import (
     importance_table,
     search_table,
 )
-from tuni.detectors.score import Floats
+from tuni.detectors.kind import Floats
 from tuni.statistics.evaluation import Evaluation
 from tuni.statistics.p_values import conformal_p
 

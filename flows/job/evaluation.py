@@ -16,7 +16,8 @@ from flows.pages.kinds.job_facts import Gate
 from tuni.detectors.bundle import Bundle
 from tuni.detectors.describe import describe
 from tuni.detectors.fit import fit_detector
-from tuni.detectors.score import Floats, has_votes, score
+from tuni.detectors.kind import Floats
+from tuni.detectors.score import has_votes, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.hashing import derive_seed
 from tuni.judging.judge import JudgeOptions, Verdicts, judge

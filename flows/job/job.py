@@ -25,6 +25,7 @@ from registry.ledger.ledger import Ledger
 from registry.models.connection import Tracking, configure
 from registry.models.store import ModelStore
 from tuni import __version__
+from tuni.detectors.registry import registered_names
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import PictureError, RequestError
 from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec, JacobianSpec, NoiseSpec
@@ -285,6 +286,8 @@ class Job:
                 "spec": self.spec.hash,
                 "files": self.file_digests,
                 "version": __version__,
+                # A study goes on only with the kinds that it was begun with.
+                **({"kinds": others} if (others := registered_names()) else {}),
             }
         )[:32]
 

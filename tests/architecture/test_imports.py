@@ -58,7 +58,7 @@ def test_the_first_line_of_a_run_comes_before_the_heavy_libraries(tmp_path):
 
 
 def test_the_check_for_heavy_libraries_can_fail():
-    assert "sklearn" in _loaded_after("import tuni.detectors.fit")
+    assert "sklearn" in _loaded_after("import tuni.detectors.fits.knn")
 
 
 def _helps(command, *path):

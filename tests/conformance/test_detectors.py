@@ -8,17 +8,12 @@ import pytest
 from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
-from tuni.detectors.fit import (
-    DEFAULT_H,
-    DEFAULT_T,
-    PAPER,
-    PARAMS,
-    SINGLE,
-    DetectorSpec,
-    Nulls,
-    fit_detector,
-)
-from tuni.detectors.score import ArrayModel, check_model, score
+from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER, SINGLE
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.model import ArrayModel, check_model
+from tuni.detectors.registry import kind_names
+from tuni.detectors.score import score
+from tuni.detectors.spec import DetectorSpec
 from tuni.errors import SpecMismatch, TooFewTexts, UnusableScores
 from tuni.features.spec import FeatureSpec
 from tuni.texts.names import NeighbourParts
@@ -97,7 +92,7 @@ def rows(table: Table, chosen: NDArray[np.intp] | slice) -> Table:
 
 
 def test_every_kind_is_in_this_suite() -> None:
-    assert {spec.kind for spec in SPECS.values()} == set(PARAMS)
+    assert {spec.kind for spec in SPECS.values()} == set(kind_names())
 
 
 def test_a_score_is_a_finite_number_for_each_row(model: ArrayModel) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
-from tuni.detectors.fit import SINGLE, DetectorSpec, Nulls, fit_detector
+from tuni.detectors.defaults import SINGLE
+from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
+from tuni.detectors.spec import DetectorSpec
 from tuni.features.spec import FeatureSpec
 from tuni.texts.names import NeighbourParts
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tuni.detectors.bundle import Scorer, bundle_digest, read_bundle
-from tuni.detectors.score import ArrayModel, score
-from tuni.detectors.spec import PARAMS
+from tuni.detectors.model import ArrayModel
+from tuni.detectors.registry import BUILT_IN
+from tuni.detectors.score import score
 
 HERE = Path(__file__).parent
 FORMATS = sorted(path.name for path in HERE.glob("format-*"))
@@ -31,4 +32,4 @@ def test_a_kept_bundle_still_gives_its_scores(name: str) -> None:
 
 def test_the_kept_bundle_holds_every_kind() -> None:
     assert FORMATS == ["format-1"]
-    assert kinds(read_bundle(HERE / "format-1" / "bundle").pair.model) == set(PARAMS)
+    assert kinds(read_bundle(HERE / "format-1" / "bundle").pair.model) == set(BUILT_IN)

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from tuni.detectors.bundle_files import check_header, read_bounded, refuse_pickles, write_files
+from tuni.detectors.kind import Floats
 from tuni.detectors.model import ArrayModel, check_model, read_only
-from tuni.detectors.score import Floats
 from tuni.errors import BundleError, SpecMismatch
 from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json

@@ -4,42 +4,18 @@ The one law: a detector never sees a tested or labelled text. It is fitted on gi
 decoys, and whatever is a threshold or a scale comes from texts that it was not fitted on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tuni.detectors.kinds import fit_pair_residual, fit_vectors
+from tuni.detectors.kind import Floats
 from tuni.detectors.model import GUARD, ArrayModel
-from tuni.detectors.score import Floats, Table, column, score
-from tuni.detectors.spec import (
-    DEFAULT_H,
-    DEFAULT_T,
-    MIN_ROWS,
-    PAPER,
-    PARAMS,
-    SINGLE,
-    DetectorSpec,
-    Kind,
-    Null,
-)
-from tuni.errors import TooFewTexts
+from tuni.detectors.registry import fit_of, kind_of
+from tuni.detectors.score import Table, column, read_columns, score
+from tuni.detectors.spec import MIN_ROWS, DetectorSpec, Null
+from tuni.errors import TooFewTexts, UnusableScores
 from tuni.hashing import derive_seed
-
-__all__ = [
-    "DEFAULT_H",
-    "DEFAULT_T",
-    "PAPER",
-    "PARAMS",
-    "SINGLE",
-    "DetectorSpec",
-    "Kind",
-    "Null",
-    "Nulls",
-    "fit_detector",
-    "head",
-]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +61,7 @@ def fit_detector(spec: DetectorSpec, nulls: Nulls, seed: int) -> ArrayModel:
         TooFewTexts: A set has fewer than `MIN_ROWS` rows, or fewer than the threshold needs.
         SpecMismatch: A table lacks a column.
         UnusableScores: A feature is not finite.
+        RequestError: The kind's module has no fit.
     """
     model = _fit(spec, nulls, seed)
     if not spec.guard:
@@ -109,54 +86,28 @@ def head(table: Table, names: frozenset[str], count: int | None = None) -> Table
 
 
 def _fit(spec: DetectorSpec, nulls: Nulls, seed: int) -> ArrayModel:
-    if spec.parts:
-        return _join(spec, nulls, seed)
-    numbers = spec.numbers
-    if spec.kind == "feature":
-        return ArrayModel(spec.kind, spec.columns, numbers)
-    table = head(nulls.fit_rows(spec.null), spec.needed, spec.null_count)
-    _require_rows(table, f"{spec.null}_fit")
-    if spec.kind == "pair_residual":
-        name = spec.columns[0]
-        hidden, lasts, firsts = (
-            column(table, part) for part in (name, f"{name}.other_lasts", f"{name}.other_firsts")
-        )
-        arrays = fit_pair_residual(hidden, lasts, firsts, numbers["ridge"])
-        return ArrayModel(spec.kind, spec.columns, {"spread": numbers["spread"]}, arrays)
-    values = np.hstack([column(table, name) for name in spec.columns])
-    params, arrays = fit_vectors(spec.kind, values, numbers, seed)
-    return ArrayModel(spec.kind, spec.columns, params, arrays)
+    fit = fit_of(kind_of(spec.kind))
+    if fit is None:
+        return ArrayModel(spec.kind, spec.columns, spec.numbers)
+    parts = tuple(
+        fit_detector(part, nulls, derive_seed(seed, f"part {place}"))
+        for place, part in enumerate(spec.parts)
+    )
+    if parts:
+        inputs = [_scale_scores(spec.null, part, nulls) for part in parts]
+    else:
+        table = head(nulls.fit_rows(spec.null), spec.needed, spec.null_count)
+        _require_rows(table, f"{spec.null}_fit")
+        inputs = read_columns(spec.kind, spec.columns, table)
+        _require_finite(inputs)
+    params, arrays = fit(inputs, spec.numbers, seed)
+    return ArrayModel(spec.kind, spec.columns, params, arrays, parts)
 
 
-def _join(spec: DetectorSpec, nulls: Nulls, seed: int) -> ArrayModel:
-    null: Null = spec.null if spec.kind == "vote" else "decoy"
-    parts, scores = [], []
-    for place, part in enumerate(spec.parts):
-        parts.append(fit_detector(part, nulls, derive_seed(seed, f"part {place}")))
-        table = head(nulls.scale_rows(null), part.needed)
-        _require_rows(table, f"{null}_scale")
-        scores.append(score(parts[-1], table))
-    if spec.kind == "sum":
-        scales = np.array([values.std() for values in scores])
-        arrays: dict[str, NDArray[Any]] = {  # Any: as ArrayModel
-            "means": np.array([values.mean() for values in scores]),
-            "scales": np.where(scales > 0, scales, 1.0),
-        }
-        return ArrayModel(spec.kind, (), {}, arrays, tuple(parts))
-    numbers = spec.numbers
-    thresholds = np.array([_threshold(values, numbers["alpha"], null) for values in scores])
-    return ArrayModel(spec.kind, (), numbers, {"thresholds": thresholds}, tuple(parts))
-
-
-def _threshold(scores: Floats, alpha: float, null: Null) -> float:
-    """The score that a new text of the null exceeds with probability of at most alpha."""
-    rank = int(np.ceil((len(scores) + 1) * (1 - alpha) - 1e-9))
-    if rank > len(scores):
-        raise TooFewTexts(
-            f"{null}_scale: {len(scores)} texts cannot set a threshold at {alpha:g}",
-            f"give at least {int(np.ceil(1 / alpha))} of them",
-        )
-    return float(np.sort(scores)[rank - 1])
+def _scale_scores(null: Null, part: ArrayModel, nulls: Nulls) -> Floats:
+    table = head(nulls.scale_rows(null), part.needed)
+    _require_rows(table, f"{null}_scale")
+    return score(part, table)
 
 
 def _require_rows(table: Table, name: str) -> None:
@@ -166,3 +117,13 @@ def _require_rows(table: Table, name: str) -> None:
             f"{name}: got {rows} texts, a detector needs at least {MIN_ROWS}",
             "ask for more texts of this null in [nulls]",
         )
+
+
+def _require_finite(inputs: Sequence[Floats]) -> None:
+    for values in inputs:
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(bad):
+            raise UnusableScores(
+                f"features of the fit null: not finite in {len(bad)} rows, first {bad[0]}",
+                "extract the features again; if it stays, the checkpoint's weights are unsound",
+            )

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle, Scorer
-from tuni.detectors.score import ArrayModel, Floats, score
+from tuni.detectors.kind import Floats
+from tuni.detectors.model import ArrayModel
+from tuni.detectors.score import score
 from tuni.features.extract import FeatureCache, extract
 from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS, Columns
 from tuni.features.spec import Family, family_of

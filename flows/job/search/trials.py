@@ -20,7 +20,7 @@ from flows.job.search.space import starting_points, suggest
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
-from tuni.errors import TuniError
+from tuni.errors import TooFewTexts, UnusableScores
 from tuni.files import replacing
 from tuni.hashing import derive_seed
 from tuni.statistics.choice import MAX_NONMEMBER_FPR
@@ -203,7 +203,7 @@ def _run_one(trial: optuna.Trial, index: int, job: Job, trials: Trials) -> Trial
         scores = trials.scores(detector)
     except optuna.TrialPruned:
         return None
-    except TuniError as error:  # such as too few rows for a robust covariance
+    except (TooFewTexts, UnusableScores) as error:  # such as a robust covariance of few rows
         log.info("trial %d cannot be fitted: %s", index, error.problem)
         return None
     return Trial(

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
 from tuni.detectors.bundle import Bundle, Scorer, bundle_digest, read_bundle, write_bundle
-from tuni.detectors.score import ArrayModel, score
+from tuni.detectors.model import ArrayModel
+from tuni.detectors.score import score
 from tuni.errors import BundleError, HomeError, UnusableScores
 from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json, digest

@@ -1,12 +1,19 @@
+import importlib
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuni.detectors.fit import DEFAULT_T, PAPER, PARAMS, DetectorSpec, Nulls, fit_detector
-from tuni.detectors.kinds import Standard, export, fit_library, fit_pair_residual
-from tuni.detectors.score import ArrayModel, check_model, column, has_votes, score
+from tuni.detectors.defaults import DEFAULT_T, PAPER
+from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.fits import pair_residual
+from tuni.detectors.fits.standard import Standard
+from tuni.detectors.model import ArrayModel, check_model
+from tuni.detectors.registry import kind_of
+from tuni.detectors.score import column, has_votes, score
+from tuni.detectors.spec import DetectorSpec
 from tuni.errors import RequestError, TooFewTexts, UnusableScores
 
 CHANGED = [
@@ -48,10 +55,11 @@ def test_exported_arrays_score_as_the_library_does(
     mix = draw.normal(size=(6, 6))
     fit_rows, new = draw.normal(size=(400, 6)) @ mix, 2 * draw.normal(size=(3_000, 6)) @ mix
     new = np.vstack([new, fit_rows[:50], fit_rows[:50] + 1e-7])
-    numbers = {name: bounds[0] for name, bounds in PARAMS[kind].items()} | changed
+    fits = importlib.import_module(f"tuni.detectors.fits.{kind}")
+    numbers = kind_of(kind).defaults | changed
     standard = Standard.of(fit_rows, dims)
-    fitted = fit_library(kind, standard.apply(fit_rows), numbers, seed=3)
-    params, arrays = export(fitted)
+    fitted = fits.fit_library(standard.apply(fit_rows), numbers, 3)
+    params, arrays = fits.export(fitted)
     model = ArrayModel(kind, ("x",), params, {**standard.arrays, **arrays})
     check_model(model)
     expected = library_scores(kind, fitted, standard.apply(new))
@@ -66,7 +74,7 @@ def test_the_residual_is_a_ridge_regression_on_both_sides_of_square() -> None:
     draw = np.random.default_rng(0)
     for count in (15, 90):  # fewer and more texts than columns: two ways to one solution
         hidden, lasts, firsts = draw.normal(size=(3, count, 10)) + 5
-        arrays = fit_pair_residual(hidden, lasts, firsts, ridge=0.5)
+        _, arrays = pair_residual.fit([hidden, lasts, firsts], {"ridge": 0.5, "spread": 0.3}, 0)
         others = np.hstack([lasts, firsts])
         seen = (others - others.mean(0)) / others.std(0)
         gradient = seen.T @ (hidden - hidden.mean(0) - seen @ arrays["weights"])

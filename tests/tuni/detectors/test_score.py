@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuni.detectors.score import ArrayModel, check_model, column, has_votes, score
+from tuni.detectors.model import ArrayModel, check_model
+from tuni.detectors.score import column, has_votes, score
 from tuni.errors import BundleError, SpecMismatch, UnusableScores
 
 HEAVY = ("torch", "sklearn", "scipy", "mlflow", "prefect", "optuna")
@@ -21,6 +22,11 @@ def loaded_after(statement: str) -> set[str]:
 @pytest.mark.parametrize("module", ["score", "model", "bundle", "spec"])
 def test_scoring_loads_no_heavy_library(module: str) -> None:
     assert loaded_after(f"import tuni.detectors.{module}") == set()
+
+
+def test_no_kind_loads_a_heavy_library() -> None:
+    every = "from tuni.detectors.registry import kind_names, kind_of"
+    assert loaded_after(f"{every}\nfor name in kind_names(): kind_of(name)") == set()
 
 
 def test_the_check_for_heavy_libraries_can_fail() -> None:

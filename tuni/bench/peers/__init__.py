@@ -17,7 +17,7 @@ from tuni.bench.peers.with_pictures import (
     inverted_likeness,
     weak_supervision,
 )
-from tuni.detectors.spec import PAPER
+from tuni.detectors.defaults import PAPER
 
 __all__ = [
     "OURS",

@@ -12,9 +12,10 @@ import torch
 
 from tuni.bench.peers.bench import OPERATING_POINT, Bench
 from tuni.bench.peers.peer import PeerResult, above
+from tuni.detectors.defaults import DEFAULT_H, PAPER
 from tuni.detectors.fit import fit_detector
 from tuni.detectors.score import has_votes, score
-from tuni.detectors.spec import DEFAULT_H, PAPER, DetectorSpec
+from tuni.detectors.spec import DetectorSpec
 from tuni.features.prompt_embeddings import embed_names
 from tuni.features.spec import Family
 from tuni.hashing import derive_seed

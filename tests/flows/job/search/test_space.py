@@ -6,14 +6,15 @@ from optuna.trial import FixedTrial
 
 from flows.job.search.space import (
     H_PARAMS,
-    PAPER_PARAMS,
     default_detector,
-    directed_columns,
     paper_detector,
+    paper_params,
     starting_points,
     suggest,
 )
-from tuni.detectors.spec import DEFAULT_H, DEFAULT_T, PAPER, DetectorSpec
+from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
+from tuni.detectors.search import directed_columns
+from tuni.detectors.spec import DetectorSpec
 from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec, family_of
 
 WHOLE = FeatureSpec(
@@ -42,7 +43,7 @@ def suggested(spec: FeatureSpec, count: int = 150) -> list[DetectorSpec]:
 
 def test_h_and_the_papers_configuration_are_points_of_the_space():
     assert suggest(FixedTrial(H_PARAMS), WHOLE, 3000) == DEFAULT_H
-    assert suggest(FixedTrial(PAPER_PARAMS), WHOLE, 3000) == PAPER
+    assert suggest(FixedTrial(paper_params()), WHOLE, 3000) == PAPER
 
 
 @SPECS
