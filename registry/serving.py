@@ -10,6 +10,7 @@ registered model: its `_load_pyfunc` must stay importable under this name.
 import os
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,25 +21,18 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
+from tuni.judging.record import COLUMNS, NUMBERS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tuni.judging.judge import JudgeOptions
+    from tuni.judging.null import JudgeOptions
     from tuni.model.target import Target
 
-# Columns of a verdict and MLflow's names of their types, in order.
-VERDICT_COLUMNS: Mapping[str, str] = {
-    "text": "string",
-    "score": "double",
-    "p_decoy": "double",
-    "p_gibberish": "double",
-    "q_value": "double",
-    "verdict": "string",
-    "operating_point": "double",
-    "flags": "string",
-    "model_version": "string",
-    "fingerprint": "string",
+# Columns of an answer and MLflow's names of their types, in order; a list that cannot be judged
+# whole is refused, and what was measured stands in the registry.
+SERVED_COLUMNS: Mapping[str, str] = {
+    name: kind for name, kind in COLUMNS.items() if name not in ("measured_power", "error")
 }
 # What `model_config` may override; MLflow drops keys that a model does not name.
 DEFAULTS: Mapping[str, str | int | bool | None] = {
@@ -85,7 +79,7 @@ class ServedDetector:
             params: Not used; MLflow hands it over.
 
         Returns:
-            One row per text, in order, with the columns of `VERDICT_COLUMNS`.
+            One row per text, in order, with the columns of `SERVED_COLUMNS`.
 
         Raises:
             RequestError: There is no column ``text``, or `model_config` holds a wrong value.
@@ -95,7 +89,8 @@ class ServedDetector:
         """
         import pandas as pd
 
-        from tuni.judging.judge import judge
+        from tuni.judging.judge import Judge
+        from tuni.judging.whole_list import judge_texts
 
         if "text" not in model_input:
             raise RequestError("input: no column text", 'send {"dataframe_records": [{"text": …}]}')
@@ -107,21 +102,18 @@ class ServedDetector:
             Trail(ledger).append(
                 "served query", checkpoint=self._name, version=self._version, texts=len(texts)
             )
-            selected: frozenset[int] = frozenset()
-            if telling and self._version is not None:
-                selected = ledger.selected_on(self._name, self._version, texts)
-            verdicts = judge(
-                self.bundle,
-                self._target,
-                texts,
-                options,
-                model_version="" if self._version is None else str(self._version),
-                selected_on=selected,
-                cache=EncryptedFeatureCache(ledger) if telling else None,
-            )
-        frame = pd.DataFrame(verdicts.records(), columns=list(VERDICT_COLUMNS))
-        numbers = [name for name, kind in VERDICT_COLUMNS.items() if kind == "double"]
-        return frame.astype(dict.fromkeys(numbers, "float64"))  # withheld: None
+            cache = EncryptedFeatureCache(ledger) if telling else None
+            judge = Judge(self.bundle, self._target, cache)
+            name, version = self._name, self._version
+            if version is None:
+                verdicts = judge_texts(judge, texts, options)
+            elif telling:
+                selected = partial(ledger.selected_on, name, version)
+                verdicts = judge_texts(judge, texts, options, str(version), selected)
+            else:
+                verdicts = judge_texts(judge, texts, options, str(version))
+        frame = pd.DataFrame(verdicts.records(), columns=list(SERVED_COLUMNS))
+        return frame.astype(dict.fromkeys(NUMBERS, "float64"))  # withheld: None
 
     def prepare(self) -> None:
         """Load the checkpoint now, not at the first request.
@@ -130,12 +122,12 @@ class ServedDetector:
             CheckpointError: The audited checkpoint is not found.
             FingerprintMismatch: The given checkpoint is not the bundle's.
         """
-        from tuni.judging.judge import require_checkpoint
+        from tuni.judging.judge import Judge
 
         with self._turn, Ledger.open(_home(self._config)) as ledger:
             if self._target is None:
                 self._target = self._load(ledger)
-        require_checkpoint(self.bundle, self._target)
+        Judge(self.bundle, self._target)  # refuses another checkpoint
 
     def note_refusals(self, requests: int, connections: int) -> None:
         """Write to the audit trail how many were turned away, as counts alone.
@@ -157,7 +149,7 @@ class ServedDetector:
             )
 
     def _options(self) -> "JudgeOptions":
-        from tuni.judging.judge import JudgeOptions
+        from tuni.judging.null import JudgeOptions
 
         count, dependence = self._config["decoys"], self._config["dependence"]
         if not (count is None or (isinstance(count, int) and count > 0)):
@@ -171,29 +163,51 @@ class ServedDetector:
         )
 
     def _load(self, ledger: Ledger) -> "Target":
-        from tuni.model.load import load_target
-
-        given = {
-            "folder": self._config["checkpoint"] or os.environ.get("TUNI_CHECKPOINT"),
-            "architecture": self._config["architecture"],
-            "weights": self._config["weights"],
-        }
-        source = given if any(given.values()) else ledger.find_checkpoint(self.bundle.fingerprint)
-        if source is None:
-            raise CheckpointError(
-                f"checkpoint: this home knows none with fingerprint {self.bundle.fingerprint[:12]}",
-                "name its folder: model_config={'checkpoint': FOLDER}, or the variable "
-                "TUNI_CHECKPOINT",
-            )
-        folder, weights = source.get("folder"), source.get("weights")
-        architecture = source.get("architecture")
-        return load_target(
-            Path(str(folder)) if folder else None,
-            architecture=str(architecture) if architecture else None,
-            weights=Path(str(weights)) if weights else None,
+        names = ("checkpoint", "architecture", "weights")
+        folder, architecture, weights = (self._config[name] for name in names)
+        folder = folder or os.environ.get("TUNI_CHECKPOINT")
+        given = {"folder": folder, "architecture": architecture, "weights": weights}
+        return load_audited(
+            ledger,
+            self.bundle,
+            {key: None if value is None else str(value) for key, value in given.items()},
             device=str(self._config["device"]),
-            precision=self.bundle.feature_spec.precision,
+            fix="model_config={'checkpoint': FOLDER}, or the variable TUNI_CHECKPOINT",
         )
+
+
+def load_audited(
+    ledger: Ledger, bundle: Bundle, given: Mapping[str, str | None], *, device: str, fix: str
+) -> "Target":
+    """Load the checkpoint that a detector was made for.
+
+    Args:
+        ledger: Knows where it lay when the detector was made.
+        bundle: The detector.
+        given: Where it lies, by ``folder``, ``architecture`` and ``weights``; the ledger is asked
+            where all are None or empty.
+        device: Torch device.
+        fix: How to name its folder.
+
+    Raises:
+        CheckpointError: It is not found or cannot be loaded.
+    """
+    from tuni.model.load import load_target
+
+    source = given if any(given.values()) else ledger.find_checkpoint(bundle.fingerprint)
+    if source is None:
+        raise CheckpointError(
+            f"checkpoint: this home knows none with fingerprint {bundle.fingerprint[:12]}",
+            f"name its folder: {fix}",
+        )
+    folder, weights = source.get("folder"), source.get("weights")
+    return load_target(
+        Path(folder) if folder else None,
+        architecture=source.get("architecture"),
+        weights=Path(weights) if weights else None,
+        device=device,
+        precision=bundle.feature_spec.precision,
+    )
 
 
 def _load_pyfunc(path: str, model_config: Mapping[str, object] | None = None) -> ServedDetector:

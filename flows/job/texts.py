@@ -4,8 +4,9 @@ from pathlib import Path
 
 from tuni.errors import RequestError, TooFewTexts
 from tuni.features.spec import FeatureSpec
-from tuni.judging.fits import refuse, too_long
+from tuni.judging.fits import too_long
 from tuni.judging.null import decoys_needed
+from tuni.lists.csv_rows import Wrong
 from tuni.lists.labelled import read_subjects
 from tuni.model.target import Target
 from tuni.texts.names import parse_name
@@ -27,15 +28,17 @@ def require_readable(path: Path, target: Target, spec: FeatureSpec, *, full: boo
         TextError: There are such lines; the first five are named.
     """
     table = read_subjects(path)
-    wrong = too_long(target, table.texts, spec)
+    reasons = too_long(target, table.texts, spec)
     if full:
-        wrong |= {
+        reasons |= {
             row: "one part only, decoys are full names"
             for row, text in enumerate(table.texts)
             if not parse_name(text).last
         }
-    lines = {table.lines[row]: why for row, why in sorted(wrong.items())}
-    refuse(lines, "line", path.name, "mend these lines, or leave them out")
+    wrong = Wrong(path.name, "mend these lines, or leave them out")
+    for row, reason in sorted(reasons.items()):
+        wrong.add(table.lines[row], reason)
+    wrong.refuse()
 
 
 def require_reachable(operating_point: float, decoys: int) -> None:

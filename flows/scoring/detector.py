@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
+from flows.machine.console import current_progress
 from flows.machine.settings import Settings
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from registry.models.versions import RegisteredVersion
+from registry.serving import load_audited
 from tuni.detectors.bundle import Bundle, read_bundle
-from tuni.errors import CheckpointError
-from tuni.judging.judge import require_checkpoint
-from tuni.model.load import limit_threads, load_target
+from tuni.features.extract import FeatureCache
+from tuni.judging.judge import Judge
+from tuni.model.load import limit_threads
 from tuni.model.target import Target
 
 
@@ -59,24 +60,26 @@ class Detector:
 
         Raises:
             CheckpointError: It is not found or cannot be loaded.
-            FingerprintMismatch: It is not the one that the detector was made for.
         """
-        given = self.settings.checkpoint
-        known = None if given else self.ledger.find_checkpoint(self.bundle.fingerprint)
-        source = {"folder": str(given)} if given else known
-        if source is None:
-            raise CheckpointError(
-                f"checkpoint: this home knows none with fingerprint {self.bundle.fingerprint[:12]}",
-                "name its folder: TUNI_CHECKPOINT, or --folder of tuni score",
-            )
-        folder, weights = source.get("folder"), source.get("weights")
-        target = load_target(
-            Path(folder) if folder else None,
-            architecture=source.get("architecture"),
-            weights=Path(weights) if weights else None,
+        folder = self.settings.checkpoint
+        target = load_audited(
+            self.ledger,
+            self.bundle,
+            {"folder": None if folder is None else str(folder)},
             device=self.settings.device,
-            precision=self.bundle.feature_spec.precision,
+            fix="TUNI_CHECKPOINT, or --folder of tuni score",
         )
-        require_checkpoint(self.bundle, target)
         limit_threads(target)
         return target
+
+    def judge(self, cache: FeatureCache | None = None) -> Judge:
+        """What judges lists with it.
+
+        Args:
+            cache: Keeps features between calls.
+
+        Raises:
+            CheckpointError: The checkpoint is not found or cannot be loaded.
+            FingerprintMismatch: It is not the one that the detector was made for.
+        """
+        return Judge(self.bundle, self.target, cache, current_progress.get())

@@ -3,49 +3,35 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.pages.words import member_words
 from flows.scoring.detector import Detector
 from flows.scoring.estimate import ScoreEstimate, estimate_score
-from flows.scoring.pictures import find_pictures, judge_pictures
+from flows.scoring.pictures import MEND, Cells, find_pictures, judge_pictures
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
-from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
-from tuni.judging.list_file import (
-    REFUSED,
-    ListIndex,
-    ListVerdicts,
-    check_texts,
-    index_list,
-    judge_list,
-)
 from tuni.judging.null import JudgeOptions, evidence_of_list
+from tuni.judging.record import COLUMNS, NUMBERS, Record
+from tuni.judging.whole_list import ListVerdicts, judge_list, scorable, shape_of
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile, open_subjects
+from tuni.lists.rows import ListIndex, read_list
 from tuni.lists.writing import write_table
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
-VERDICT_COLUMNS = (
-    "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
-    "measured_power", "flags", "model_version", "fingerprint", "error",
-)  # fmt: skip
 PICTURE_COLUMNS = (
     "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
 )  # fmt: skip
 PSEUDONYM = "pseudonym"  # in the place of ``text`` where the output names nobody
-_NUMBERS = (
-    "score", "p_decoy", "p_gibberish", "q_value", "operating_point", "score_pictures", "p_pictures",
-)  # fmt: skip
-_MEND = "correct or remove these lines, or skip them (--skip-bad)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +69,7 @@ class ScoreRequest:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that we add, ``text`` first."""
-        return (*VERDICT_COLUMNS, *(PICTURE_COLUMNS if self.pictures else ()))
+        return (*COLUMNS, *(PICTURE_COLUMNS if self.pictures else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,30 +193,20 @@ def score_file(
     """
     _check_out(request)
     file = open_subjects(request.subjects)
-    wrong = Wrong(request.subjects, _MEND)
-    check_texts(file, wrong)
-    if not request.skip_bad:
-        wrong.refuse()
-    found = find_pictures(
-        request.pictures,
-        file,
-        Wrong(request.subjects, _MEND),
-        list_decoys=request.list_decoys,
-        skip_bad=request.skip_bad,
-    )
+    index = _accepted(request, lambda wrong: read_list(file, wrong))
+    pictures = find_pictures(request, file)
+    asked = {
+        "checkpoint": request.folder or settings.checkpoint,
+        "device": request.device or settings.device,
+    }
     with open_ledger(settings) as ledger:
-        asked = {
-            "checkpoint": request.folder or settings.checkpoint,
-            "device": request.device or settings.device,
-        }
         detector = Detector.open(
             ledger, settings.model_copy(update=asked), request.checkpoint, request.version
         )
-        version, bundle, target = detector.version, detector.bundle, detector.target
-        wrong = Wrong(request.subjects, _MEND)
-        index = index_list(file, target, bundle, wrong)
-        if not request.skip_bad:
-            wrong.refuse()
+        version = detector.version.version
+        cache = EncryptedFeatureCache(ledger)
+        judge = detector.judge(cache)
+        index = _accepted(request, lambda wrong: scorable(judge, index, wrong))
         if not index.scored:
             raise TextError(
                 f"{request.subjects.name}: no row can be scored, all {len(index.reasons)} are "
@@ -238,66 +214,64 @@ def score_file(
                 "leave --skip-bad out to see why",
             )
         options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
-        cache = EncryptedFeatureCache(ledger)
+        decoys = judge.draw_decoys(shape_of(index, options), options, index.on_list)
         if tell is not None:
-            tell(estimate_score(detector, index, options, cache))
+            tell(estimate_score(judge, index, decoys, cache))
         verdicts = judge_list(
-            bundle,
-            target,
+            judge,
             index,
             options,
-            selected_on=lambda texts: ledger.selected_on(
-                request.checkpoint, version.version, texts
-            ),
-            cache=cache,
-            progress=current_progress.get(),
+            decoys=decoys,
+            model_version=str(version),
+            selected_on=partial(ledger.selected_on, request.checkpoint, version),
         )
-        pictured: Mapping[int, Mapping[str, Any]] = {}  # Any: cells
-        if found is not None:
-            pictured = judge_pictures(detector, index, verdicts, found, cache)
+        pictured = judge_pictures(judge, verdicts, decoys, pictures) if pictures else {}
         Trail(ledger).append(
-            "list scored",
-            checkpoint=request.checkpoint,
-            version=version.version,
-            texts=index.scored,
+            "list scored", checkpoint=request.checkpoint, version=version, texts=index.scored
         )
-        fixed = {"model_version": str(version.version), "fingerprint": bundle.fingerprint}
-        power = measured_power(bundle)
-        fixed |= {"measured_power": power or "not measured"}
-        rows = _rows(index, verdicts, fixed, pictured)
-        columns = _columns(file, request.columns)
+        columns = _passed_columns(file, request.columns)
         if request.pseudonymous:
-            write_table(
-                request.out,
-                [PSEUDONYM, *request.columns[1:]],
-                (_named(row, ledger) for _, row in rows),
-                _types(file, {}),
-            )
+            rows = (_named(row, ledger) for _, row in _rows(verdicts, pictured))
+            write_table(request.out, [PSEUDONYM, *request.columns[1:]], rows, _types(file, {}))
         else:
-            write_table(
-                request.out,
-                ["text", *columns.values(), *request.columns[1:]],
-                ({**{new: given.get(old) for old, new in columns.items()}, **row}
-                 for given, row in rows),
-                _types(file, columns),
-            )  # fmt: skip
+            rows = (
+                {**{new: cells.get(old) for old, new in columns.items()}, **row}
+                for cells, row in _rows(verdicts, pictured)
+            )
+            ours = ["text", *columns.values(), *request.columns[1:]]
+            write_table(request.out, ours, rows, _types(file, columns))
     return ScoreOutcome(
         out=request.out,
         model=request.checkpoint,
-        version=version.version,
-        fingerprint=bundle.fingerprint,
-        counts=_counts(index, verdicts),
-        operating_point=bundle.operating_point,
+        version=version,
+        fingerprint=judge.bundle.fingerprint,
+        counts=verdicts.counts(),
+        operating_point=judge.bundle.operating_point,
         decoys=verdicts.null.decoys,
         smallest_findable=verdicts.null.smallest_findable,
         withheld=verdicts.null.withheld,
         refused=len(index.reasons),
         left_out=len(columns) if request.pseudonymous else 0,
-        power=power,
-        evidence=evidence_of_list(bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())),
-        pictured=None if found is None else len(pictured),
-        pictures_left_out=found.left_out if found is not None else 0,
+        power=verdicts.grounds.measured_power,
+        evidence=evidence_of_list(
+            judge.bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())
+        ),
+        pictured=len(pictured) if pictures else None,
+        pictures_left_out=pictures.left_out if pictures else 0,
     )
+
+
+def _accepted(request: ScoreRequest, read: Callable[[Wrong], ListIndex]) -> ListIndex:
+    """A list whose bad rows are refused, or left out where that was asked.
+
+    Raises:
+        TextError: There are bad rows and ``skip_bad`` is off.
+    """
+    wrong = Wrong(request.subjects.name, MEND)
+    index = read(wrong)
+    if not request.skip_bad:
+        wrong.refuse()
+    return index
 
 
 def _check_out(request: ScoreRequest) -> None:
@@ -307,17 +281,7 @@ def _check_out(request: ScoreRequest) -> None:
         raise RequestError("--out: is the file of --subjects", "name another file")
 
 
-def measured_power(bundle: Bundle) -> str | None:
-    """Share of known members that the detector found, in words, or None where unmeasured."""
-    if bundle.evidence.get("withheld"):
-        return "withheld: a gate failed"
-    found = bundle.evidence.get("found")
-    if not isinstance(found, Mapping) or not found.get("n"):
-        return None
-    return f"{found['hits']} of {found['n']} ({found['low']:.2f}-{found['high']:.2f})"
-
-
-def _columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:
+def _passed_columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:
     """The input's other columns and the names that they get beside ours."""
     taken = {*ours, *file.columns}
     passed = {}
@@ -339,34 +303,21 @@ def _types(file: SubjectFile, columns: Mapping[str, str]) -> dict[str, Any]:  # 
     import pyarrow as pa
 
     known = {} if file.types is None else {new: file.types[old] for old, new in columns.items()}
-    return known | dict.fromkeys(_NUMBERS, pa.float64())
+    numbers = (*NUMBERS, "score_pictures", "p_pictures")
+    return known | dict.fromkeys(numbers, pa.float64())
 
 
 def _rows(
-    index: ListIndex,
-    verdicts: ListVerdicts,
-    fixed: Mapping[str, str],
-    pictured: Mapping[int, Mapping[str, Any]],
-) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:  # Any: cells
+    verdicts: ListVerdicts, pictured: Mapping[int, Cells]
+) -> Iterator[tuple[Mapping[str, Any], Record]]:  # Any: cells
     """Each row of the input, and our columns beside it."""
-    for row, (_, given) in enumerate(index.file.rows()):
-        person = int(index.people[row])
-        line: dict[str, Any] = {"text": given.get("text")}
-        if person == REFUSED:
-            line["error"] = index.reasons[row]
-        else:
-            line |= {**fixed, **verdicts.record(person), **pictured.get(person, {})}
-            if "one_part" in str(line["flags"]).split():
-                line["measured_power"] = "not measured"
-        yield given, line
+    for person, (cells, record) in zip(
+        verdicts.index.people.tolist(), verdicts.rows(), strict=True
+    ):
+        yield cells, {**record, **pictured.get(person, {})}
 
 
-def _named(row: dict[str, Any], ledger: Ledger) -> dict[str, Any]:  # Any: cells
+def _named(row: Record, ledger: Ledger) -> Record:
     """The row with a pseudonym for its text; none for what is no subject's text."""
     text = row.pop("text")
     return row if "error" in row else {PSEUDONYM: ledger.keys.pseudonym(text), **row}
-
-
-def _counts(index: ListIndex, verdicts: ListVerdicts) -> dict[str, int]:
-    people = index.people[index.people != REFUSED]
-    return dict(Counter(verdicts.verdict(person) for person in people.tolist()))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from registry.home import Home
 from registry.keys.signing import MAX_SIGNATURE, SIGNATURE, sign_bundle
-from registry.serving import DEFAULTS, VERDICT_COLUMNS
+from registry.serving import DEFAULTS, SERVED_COLUMNS
 from tuni import __version__
 from tuni.detectors.bundle import ARRAYS, DESCRIPTION, MAX_ARRAYS, MAX_DESCRIPTION
 
@@ -57,7 +57,7 @@ def _save(data: Path, folder: Path, model_id: str, run_id: str | None) -> None:
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
     outputs: list[ColSpec | TensorSpec] = [
-        ColSpec(DataType[kind], name) for name, kind in VERDICT_COLUMNS.items()
+        ColSpec(DataType[kind], name) for name, kind in SERVED_COLUMNS.items()
     ]
     mlflow.pyfunc.save_model(
         path=str(folder),

@@ -21,7 +21,7 @@ from registry.keys.signing import sign_bundle
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from registry.models.store import ModelStore
-from registry.serving import DEFAULTS, VERDICT_COLUMNS, ServedDetector, _load_pyfunc
+from registry.serving import DEFAULTS, SERVED_COLUMNS, ServedDetector, _load_pyfunc
 from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
 from tuni.detectors.model import ArrayModel
 from tuni.errors import (
@@ -127,7 +127,7 @@ def test_loaded_model_gives_the_verdicts_of_the_audit(
     found = model.predict(pd.DataFrame({"text": TEXTS, "other": 1}))
     wanted = expected(bundle, tiny_target, JudgeOptions(decoy_count=100, dependence="by"))
     pd.testing.assert_frame_equal(found, wanted)
-    assert list(found.columns) == list(VERDICT_COLUMNS)
+    assert list(found.columns) == list(SERVED_COLUMNS)
     assert [column.name for column in model.metadata.signature.outputs.inputs] == list(found)
     assert model.metadata.signature.inputs.input_names() == ["text"]
 

@@ -1,303 +1,307 @@
-"""From a bundle, a checkpoint and a list of texts to verdicts.
+"""The one way from texts to verdicts, for lists in memory, in files and in a ledger alike.
 
 The one law: a verdict depends on the text, the bundle and the set of texts in the list (through
 the list's null and how many p-values it has of each size), never on the order of the rows, the
 blocks they are judged in, the clock or the machine's key.
 """
 
-from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tuni.detectors.bundle import Bundle
-from tuni.errors import FingerprintMismatch, TextError
+from tuni.detectors.bundle import Bundle, Scorer
+from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
 from tuni.features.extract import FeatureCache
-from tuni.judging.fits import refuse, unscorable
-from tuni.judging.null import JudgeOptions as JudgeOptions
-from tuni.judging.null import ListNull, foreign_kind, list_null, p_values
+from tuni.hashing import derive_seed
+from tuni.judging.fits import too_long
+from tuni.judging.null import (
+    GroupNull,
+    JudgeOptions,
+    ListNull,
+    decoys_needed,
+    foreign_kind,
+    p_values,
+)
+from tuni.judging.record import Judged
 from tuni.judging.scores import KeptFeatures, text_scores
 from tuni.lists.shape import ListShape
 from tuni.model.target import Target
 from tuni.progress import SILENT, Progress
-from tuni.statistics.p_values import WITHHELD, q_values, verdict_words
-from tuni.statistics.spelling import DecoyCheck
+from tuni.statistics.p_values import Floats, smallest_findable
+from tuni.statistics.spelling import decoy_check
+from tuni.texts.decoys import PartPool, lone_parts, recombine_around
 from tuni.texts.names import is_common, parse_name
-from tuni.texts.text import canonical, clean_text
+from tuni.texts.text import canonical
 
 SHORT_LIST = 20
-# Texts whose features are held at once: as many as an extraction holds columns of.
-BLOCK = 16_384
+# Decoys of a sample may be on the list: so many times more are drawn than are wanted (ours).
+SPARE = 2
+
+# Rows of candidates that are texts of the list.
+OnList = Callable[[Sequence[str]], Collection[int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What one text's block says of it; the rest of a verdict needs the whole list.
+class ListDecoys:
+    """Decoys recombined from a list, all of which the model reads whole and none of which is on it.
 
     Attributes:
-        score: Higher is nearer to "trained on"; comparable within one bundle only.
-        p_decoy: The larger of the conformal p-values against the bundle's and the list's decoys.
-        p_gibberish: Conformal p against gibberish: a ranking, never an accusation.
-        flags: What a reader must know beside it, sorted.
+        pair: Of two parts and more.
+        single: Of one part.
     """
 
-    score: float
-    p_decoy: float
-    p_gibberish: float
-    flags: tuple[str, ...]
+    pair: tuple[str, ...] = ()
+    single: tuple[str, ...] = ()
+
+    def of(self, *, paired: bool) -> tuple[str, ...]:
+        """Those of one kind."""
+        return self.pair if paired else self.single
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is said about one text.
+class Judge:
+    """A detector and the checkpoint that it was made for, ready to judge lists.
 
     Attributes:
-        text: The text as it came.
-        score: Higher is nearer to "trained on"; comparable within one bundle only.
-        p_decoy: The larger of the conformal p-values against the bundle's and the list's decoys.
-        p_gibberish: Conformal p against gibberish: a ranking, never an accusation.
-        q_value: The p-value adjusted over the list.
-        verdict: Words of `tuni.statistics.p_values`.
-        flags: What a reader must know beside it, sorted.
-    """
-
-    text: str
-    score: float
-    p_decoy: float
-    p_gibberish: float
-    q_value: float
-    verdict: str
-    flags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """Verdicts about a list, in its order, and what they rest on.
-
-    Attributes:
-        rows: One per text.
-        operating_point: p at or below which a text gets a finding.
-        model_version: Registered version of the bundle, or ``""`` for one that is not registered.
-        fingerprint: Of the audited checkpoint.
-        decoys: Decoys recombined from the list; 0 where they were turned off.
-        smallest_findable: Members that the list must hold for any q to fall to .05.
-        check: Decoys against the list by text statistics alone; None without list decoys.
-        withheld: Why no verdict is given, or None.
-    """
-
-    rows: tuple[Verdict, ...]
-    operating_point: float
-    model_version: str
-    fingerprint: str
-    decoys: int
-    smallest_findable: int
-    check: DecoyCheck | None
-    withheld: str | None
-
-    def records(self) -> list[dict[str, str | float | None]]:
-        """One flat record per text; where verdicts are withheld there is neither p nor q."""
-        return [
-            {
-                "text": row.text,
-                "score": row.score,
-                "p_decoy": None if self.withheld else row.p_decoy,
-                "p_gibberish": row.p_gibberish,
-                "q_value": None if self.withheld else row.q_value,
-                "verdict": row.verdict,
-                "operating_point": self.operating_point,
-                "flags": " ".join(row.flags),
-                "model_version": self.model_version,
-                "fingerprint": self.fingerprint,
-            }
-            for row in self.rows
-        ]
-
-    def counts(self) -> dict[str, int]:
-        """How many texts got which verdict."""
-        return dict(Counter(row.verdict for row in self.rows))
-
-
-def judge_block(
-    bundle: Bundle,
-    target: Target,
-    texts: Sequence[str],
-    null: ListNull,
-    *,
-    selected_on: Collection[int] = (),
-    cache: FeatureCache | None = None,
-    progress: Progress = SILENT,
-) -> tuple[Judged, ...]:
-    """Judge some texts of a list against its null, in memory that the block alone decides.
-
-    Args:
-        bundle: The one that the null was made with.
-        target: Its checkpoint.
-        texts: Texts of the list that `unscorable` names no reason for; the caller sees to it.
-        null: Of the whole list.
-        selected_on: Rows of the block whose text took part in choosing the bundle.
-        cache: Keeps the features of the texts between calls.
+        bundle: Detector, calibration scores and spec.
+        target: The checkpoint.
+        cache: Keeps the features of texts between calls, or None.
         progress: Draws the stages.
-
-    Returns:
-        One per text, in order; each depends on its text, the bundle and the null alone.
-
-    Raises:
-        FingerprintMismatch: The checkpoint is not the bundle's.
-        TextError: A text is refused, or of a kind that the null was made without.
     """
-    require_checkpoint(bundle, target)
-    single = np.array([not parse_name(text).last for text in texts], dtype=bool)
-    scores = np.empty(len(texts))
-    for paired, scorer in ((True, bundle.pair), (False, bundle.single)):
-        rows = np.flatnonzero(single != paired).tolist()
-        if not rows:
-            continue
+
+    bundle: Bundle
+    target: Target
+    cache: FeatureCache | None = None
+    progress: Progress = SILENT
+
+    def __post_init__(self) -> None:
+        """Refuse a checkpoint that the bundle was not made for.
+
+        Raises:
+            FingerprintMismatch: It is another.
+        """
+        made_for, given = self.bundle.fingerprint, self.target.fingerprint
+        if given != made_for:
+            raise FingerprintMismatch(
+                f"checkpoint: fingerprint {given[:12]}, but the detector was made for "
+                f"{made_for[:12]}",
+                "give the checkpoint that the detector was registered for, or run `tuni run` on it",
+            )
+
+    def keeping(self) -> "Judge":
+        """The same, with features in memory too: for texts that are asked about twice."""
+        return replace(self, cache=KeptFeatures(self.cache))
+
+    def unscorable(self, texts: Sequence[str]) -> dict[int, str]:
+        """Rows of clean texts that cannot be scored, and why; the reason never quotes the text."""
+        reasons = too_long(self.target, texts, self.bundle.feature_spec)
+        if self.bundle.single is None:
+            reasons |= {
+                row: "one part only, and this detector was made for full names"
+                for row, text in enumerate(texts)
+                if row not in reasons and not _paired(text)
+            }
+        return dict(sorted(reasons.items()))
+
+    def draw_decoys(self, shape: ListShape, options: JudgeOptions, on_list: OnList) -> ListDecoys:
+        """Recombine a list's decoys.
+
+        Args:
+            shape: Of the list.
+            options: Say how many.
+            on_list: Which of these texts are on the list, by row; asked once a kind, and only
+                where the shape is a sample.
+        """
+        wanted = options.decoys_for(shape.size)
+        seed = derive_seed(self.bundle.seed, "list decoys")
+        drawn: dict[bool, tuple[str, ...]] = {}
+        for paired, size, scorer in self._kinds(shape):
+            if size and scorer and wanted:
+                drawn[paired] = self.fitting(draw(shape, wanted, seed, on_list, paired=paired))
+        return ListDecoys(drawn.get(True, ()), drawn.get(False, ()))
+
+    def fitting(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Those of some texts that the model reads whole, with their neighbours."""
+        over = too_long(self.target, texts, self.bundle.feature_spec)
+        return tuple(text for row, text in enumerate(texts) if row not in over)
+
+    def null_of(
+        self,
+        shape: ListShape,
+        decoys: ListDecoys,
+        options: JudgeOptions,
+        beside: Sequence[str] = (),
+    ) -> ListNull:
+        """Make a list's null: check its decoys and score them.
+
+        Args:
+            shape: Of the list.
+            decoys: From `draw_decoys`, for this shape and these options.
+            options: How the list is judged.
+            beside: Texts of the list to extract together with the decoys, for the cache (see
+                `text_scores`).
+
+        Raises:
+            TextError: The list holds no text that the detector judges.
+            TooFewTexts: The list's decoys are too few for the bundle's operating point.
+        """
+        bundle = self.bundle
+        check_seed = derive_seed(bundle.seed, "decoy check")
+        groups: dict[bool, GroupNull] = {}
+        check = None
+        calibrated: list[int] = []
+        for paired, size, scorer in self._kinds(shape):
+            if not size or scorer is None:
+                continue
+            scores: Floats = np.empty(0)
+            if options.list_decoys:
+                own = decoys.of(paired=paired)
+                _require_enough(len(own), bundle.operating_point)
+                if paired:
+                    check = decoy_check(shape.pair_sample, own, check_seed)
+                company = [text for text in beside if _paired(text) == paired]
+                scores = self.scores(own, paired=paired, beside=company)
+            groups[paired] = GroupNull(size, np.sort(scores))
+            calibrated.append(len(scorer.decoy_scores))
+        if not calibrated:
+            raise TextError(
+                "list: no text that this detector judges", "give at least one such text"
+            )
+        fewest = min(calibrated)
+        if options.list_decoys:
+            fewest = min(fewest, sum(len(group.decoy_scores) for group in groups.values()))
+        return ListNull(
+            pair=groups.get(True),
+            single=groups.get(False),
+            list_decoys=options.list_decoys,
+            smallest_findable=smallest_findable(shape.size, fewest),
+            check=check,
+            decoy_seed=derive_seed(bundle.seed, "list decoys"),
+            check_seed=check_seed,
+        )
+
+    def judge(
+        self, texts: Sequence[str], null: ListNull, selected_on: Collection[int] = ()
+    ) -> tuple[Judged, ...]:
+        """Judge some texts of a list against its null, in memory that these texts alone decide.
+
+        Args:
+            texts: Clean texts of the list that `unscorable` names no reason for; the caller sees
+                to it.
+            null: Of the whole list.
+            selected_on: Rows of ``texts`` that took part in choosing the bundle.
+
+        Returns:
+            One per text, in order; each depends on its text, the bundle and the null alone.
+
+        Raises:
+            TextError: A text is refused, or of a kind that the null was made without.
+        """
+        bundle = self.bundle
+        single = np.array([not _paired(text) for text in texts], dtype=bool)
+        scores = np.empty(len(texts))
+        for paired, scorer in ((True, bundle.pair), (False, bundle.single)):
+            rows = np.flatnonzero(single != paired).tolist()
+            if rows and scorer is None:
+                raise foreign_kind(rows)
+            if rows:
+                scores[rows] = self.scores([texts[row] for row in rows], paired=paired)
+        p_decoy, p_gibberish = p_values(bundle, null, scores, single)
+        shared = {alone: _shared_flags(bundle, null, single=alone) for alone in (True, False)}
+        chosen = frozenset(selected_on)
+        return tuple(
+            Judged(*numbers, _flags(shared[alone], texts[row], selected=row in chosen))
+            for row, (*numbers, alone) in enumerate(
+                zip(
+                    scores.tolist(),
+                    p_decoy.tolist(),
+                    p_gibberish.tolist(),
+                    single.tolist(),
+                    strict=True,
+                )
+            )
+        )
+
+    def scores(
+        self, texts: Sequence[str], *, paired: bool, beside: Sequence[str] = ()
+    ) -> Floats:
+        """Quantised scores of texts of one kind that the bundle judges; see `text_scores`.
+
+        Args:
+            texts: n texts, n >= 1.
+            paired: Whether they have two parts and more.
+            beside: Further texts of the kind to extract in the same call.
+
+        Returns:
+            Shape (n,); higher is nearer to "trained on".
+        """
+        scorer = self.bundle.pair if paired else self.bundle.single
         if scorer is None:
-            raise foreign_kind(rows)
-        scores[rows] = text_scores(
-            bundle,
-            target,
-            [texts[row] for row in rows],
+            raise foreign_kind([0])
+        return text_scores(
+            self.bundle,
+            self.target,
+            texts,
             scorer,
             paired=paired,
-            cache=cache,
-            progress=progress,
+            beside=beside,
+            cache=self.cache,
+            progress=self.progress,
         )
-    p_decoy, p_gibberish = (found.tolist() for found in p_values(bundle, null, scores, single))
-    shared = {kind: _shared_flags(bundle, null, single=kind) for kind in (True, False)}
-    chosen = frozenset(selected_on)
-    return tuple(
-        Judged(
-            score,
-            p_decoy[row],
-            p_gibberish[row],
-            _flags(shared[kind], texts[row], selected=row in chosen),
-        )
-        for row, (score, kind) in enumerate(zip(scores.tolist(), single.tolist(), strict=True))
-    )
+
+    def _kinds(self, shape: ListShape) -> tuple[tuple[bool, int, Scorer | None], ...]:
+        """Full names and names of one part: how many the list holds, and what scores them."""
+        return (True, shape.pairs, self.bundle.pair), (False, shape.lone, self.bundle.single)
 
 
-def judge(
-    bundle: Bundle,
-    target: Target,
-    texts: Sequence[str],
-    options: JudgeOptions,
-    *,
-    model_version: str = "",
-    selected_on: Collection[int] = (),
-    cache: FeatureCache | None = None,
-    progress: Progress = SILENT,
-    block: int = BLOCK,
-) -> Verdicts:
-    """Give a verdict for each text of a list in memory.
-
-    Args:
-        bundle: Detector, calibration scores and spec.
-        target: The checkpoint that the bundle was made for.
-        texts: The list, at least one text; duplicates get equal verdicts.
-        options: See `JudgeOptions`.
-        model_version: Registered version, copied into the result.
-        selected_on: Rows whose text took part in choosing the bundle; they are flagged.
-        cache: Keeps the features of the list's texts between calls.
-        progress: Draws the stages.
-        block: Distinct texts that are judged at once; moves no verdict.
-
-    Raises:
-        FingerprintMismatch: The checkpoint is not the bundle's.
-        TextError: A text cannot be scored (rows named).
-        TooFewTexts: The list's decoys are too few for the bundle's operating point.
-    """
-    require_checkpoint(bundle, target)
-    if not texts:
-        raise TextError("subjects: the list is empty", "give at least one text")
-    refuse(unscorable(target, texts, bundle))
-    keys = [canonical(text) for text in texts]
-    # One spelling per person, chosen by content, so that the order of the rows moves nothing.
-    spelled: dict[str, str] = {}
-    for key, text in zip(keys, texts, strict=True):
-        spelled[key] = min(spelled.get(key, clean_text(text)), clean_text(text))
-    people = sorted(spelled)
-    spellings = [spelled[key] for key in people]
-    # The first block, of most lists the only one, is extracted together with the decoys.
-    kept = KeptFeatures(cache)
-    null = list_null(
-        bundle,
-        target,
-        ListShape.of(spellings),
-        options,
-        on_list=lambda drawn: [row for row, one in enumerate(drawn) if canonical(one) in spelled],
-        beside=spellings[:block],
-        cache=kept,
-        progress=progress,
-    )
-    judged: dict[str, Judged] = {}
-    for start in range(0, len(people), block):
-        some = slice(start, start + block)
-        rows = judge_block(
-            bundle,
-            target,
-            spellings[some],
-            null,
-            cache=cache if start else kept,
-            progress=progress,
-        )
-        judged |= zip(people[some], rows, strict=True)
-    q = q_values(Counter(one.p_decoy for one in judged.values()), options.dependence)
-    words = verdict_words([judged[key].p_decoy for key in keys], bundle.operating_point)
-    chosen, chosen_flag = frozenset(selected_on), ("selected_on",)
-    return Verdicts(
-        rows=tuple(
-            Verdict(
-                text=text,
-                score=judged[key].score,
-                p_decoy=judged[key].p_decoy,
-                p_gibberish=judged[key].p_gibberish,
-                q_value=q[judged[key].p_decoy],
-                verdict=WITHHELD if null.withheld else words[row],
-                flags=tuple(sorted({*judged[key].flags, *(chosen_flag if row in chosen else ())})),
-            )
-            for row, (key, text) in enumerate(zip(keys, texts, strict=True))
-        ),
-        operating_point=bundle.operating_point,
-        model_version=model_version,
-        fingerprint=bundle.fingerprint,
-        decoys=null.decoys,
-        smallest_findable=null.smallest_findable,
-        check=null.check,
-        withheld=null.withheld,
-    )
+def draw(
+    shape: ListShape, wanted: int, seed: int, on_list: OnList, *, paired: bool
+) -> tuple[str, ...]:
+    """At most ``wanted`` decoys of a kind, none of them on the list."""
+    forbidden = frozenset(canonical(text) for text in shape.pair_sample + shape.lone_sample)
+    count = wanted if shape.whole else SPARE * wanted
+    if paired:
+        drawn = recombine_around(shape.pair_sample, count, seed, forbidden)
+    else:
+        drawn = lone_parts(PartPool.of(shape.lone_sample), count, seed, forbidden)
+    if shape.whole:
+        return drawn
+    listed = frozenset(on_list(drawn))
+    # Any beginning of a draw is a fair sample of it.
+    return tuple(text for row, text in enumerate(drawn) if row not in listed)[:wanted]
 
 
-def require_checkpoint(bundle: Bundle, target: Target) -> None:
-    """Refuse a checkpoint that the bundle was not made for.
+def _paired(text: str) -> bool:
+    """Whether a text has two parts, and so neighbours."""
+    return bool(parse_name(text).last)
 
-    Raises:
-        FingerprintMismatch: It is another.
-    """
-    if target.fingerprint != bundle.fingerprint:
-        raise FingerprintMismatch(
-            f"checkpoint: fingerprint {target.fingerprint[:12]}, but the detector was made for "
-            f"{bundle.fingerprint[:12]}",
-            "give the checkpoint that the detector was registered for, or run `tuni run` on it",
+
+def _require_enough(count: int, operating_point: float) -> None:
+    if count < decoys_needed(operating_point):
+        raise TooFewTexts(
+            f"list decoys: {count}, no p-value could fall to the operating point "
+            f"{operating_point:g}",
+            f"ask for at least {decoys_needed(operating_point)} (--decoys), or turn them off "
+            "(--no-list-decoys)",
         )
 
 
 def _shared_flags(bundle: Bundle, null: ListNull, *, single: bool) -> tuple[str, ...]:
     """What a reader must know of every text of a kind, sorted."""
     group = null.single if single else null.pair
-    told = {
+    holds = {
         "gate_failed": bool(bundle.evidence.get("withheld")),
         "no_list_decoys": not null.list_decoys,
         "one_part": single,
         "short_list": group is not None and group.size < SHORT_LIST,
         "spelling_tells": null.withheld is not None,
     }
-    return tuple(flag for flag, holds in told.items() if holds)
+    return tuple(flag for flag in holds if holds[flag])
 
 
 def _flags(shared: tuple[str, ...], text: str, *, selected: bool) -> tuple[str, ...]:
     """What a reader must know of a text, sorted."""
-    told = {"common_name": is_common(parse_name(text)), "selected_on": selected}
-    own = [flag for flag, holds in told.items() if holds]
+    holds = {"common_name": is_common(parse_name(text)), "selected_on": selected}
+    own = [flag for flag in holds if holds[flag]]
     return tuple(sorted((*shared, *own))) if own else shared

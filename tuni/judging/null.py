@@ -35,12 +35,6 @@ from tuni.texts.text import canonical
 FORMAT = 1
 LEAST_DECOYS = 2000
 MOST_DECOYS = 20_000
-# Decoys of a sample may be on the list: so many times more are drawn than are wanted (ours).
-SPARE = 2
-
-# Rows of candidates that are texts of the list.
-OnList = Callable[[Sequence[str]], Collection[int]]
-
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:
@@ -169,85 +163,6 @@ class ListNull:
             raise BundleError("list null: damaged", "judge the list again") from error
 
 
-def list_null(
-    bundle: Bundle,
-    target: Target,
-    shape: ListShape,
-    options: JudgeOptions,
-    *,
-    on_list: OnList,
-    beside: Sequence[str] = (),
-    cache: FeatureCache | None = None,
-    progress: Progress = SILENT,
-) -> ListNull:
-    """Make a list's null: draw its decoys, check them and score them.
-
-    Args:
-        bundle: Detector and calibration scores.
-        target: The bundle's checkpoint.
-        shape: Of the list.
-        options: See `JudgeOptions`.
-        on_list: Which of these texts are on the list, by row; asked once a kind, and only where
-            the shape is a sample.
-        beside: Texts of the list to extract together with the decoys, for the cache (see
-            `text_scores`).
-        cache: Keeps the features of decoys, and of the texts beside them.
-        progress: Draws the stages.
-
-    Raises:
-        TextError: The list holds no text that the detector judges.
-        TooFewTexts: The list's decoys are too few for the bundle's operating point.
-    """
-    decoy_seed = derive_seed(bundle.seed, "list decoys")
-    check_seed = derive_seed(bundle.seed, "decoy check")
-    wanted = options.decoys_for(shape.size)
-    groups: list[GroupNull | None] = []
-    calibrated: list[int] = []
-    check: DecoyCheck | None = None
-    for paired, size, scorer in (
-        (True, shape.pairs, bundle.pair),
-        (False, shape.lone, bundle.single),
-    ):
-        if not size or scorer is None:
-            groups.append(None)
-            continue
-        scores: Floats = np.empty(0)
-        if options.list_decoys:
-            drawn = draw_decoys(shape, wanted, decoy_seed, on_list, paired=paired)
-            over = too_long(target, drawn, bundle.feature_spec)
-            decoys = [text for row, text in enumerate(drawn) if row not in over]
-            _require_enough(len(decoys), bundle.operating_point)
-            if paired:
-                check = decoy_check(shape.pair_sample, decoys, check_seed)
-            scores = text_scores(
-                bundle,
-                target,
-                decoys,
-                scorer,
-                paired=paired,
-                beside=[text for text in beside if bool(parse_name(text).last) == paired],
-                cache=cache,
-                progress=progress,
-            )
-        groups.append(GroupNull(size, np.sort(scores)))
-        calibrated.append(len(scorer.decoy_scores))
-    if not calibrated:
-        raise TextError("list: no text that this detector judges", "give at least one such text")
-    decoy_total = sum(len(group.decoy_scores) for group in groups if group)
-    fewest = min(calibrated)
-    return ListNull(
-        pair=groups[0],
-        single=groups[1],
-        list_decoys=options.list_decoys,
-        smallest_findable=smallest_findable(
-            shape.size, min(fewest, decoy_total) if options.list_decoys else fewest
-        ),
-        check=check,
-        decoy_seed=decoy_seed,
-        check_seed=check_seed,
-    )
-
-
 def p_values(
     bundle: Bundle, null: ListNull, scores: ArrayLike, single: ArrayLike
 ) -> tuple[Floats, Floats]:
@@ -302,33 +217,6 @@ def foreign_kind(rows: Sequence[int]) -> TextError:
 def decoys_needed(operating_point: float) -> int:
     """Fewest decoys against which a conformal p can fall to the operating point."""
     return math.ceil(1 / operating_point - 1e-9) - 1
-
-
-def _require_enough(count: int, operating_point: float) -> None:
-    if count < decoys_needed(operating_point):
-        raise TooFewTexts(
-            f"list decoys: {count}, no p-value could fall to the operating point "
-            f"{operating_point:g}",
-            f"ask for at least {decoys_needed(operating_point)} (--decoys), or turn them off "
-            "(--no-list-decoys)",
-        )
-
-
-def draw_decoys(
-    shape: ListShape, wanted: int, seed: int, on_list: OnList, *, paired: bool
-) -> tuple[str, ...]:
-    """At most ``wanted`` decoys of a kind, none of them on the list."""
-    forbidden = frozenset(canonical(text) for text in shape.pair_sample + shape.lone_sample)
-    count = wanted if shape.whole else SPARE * wanted
-    if paired:
-        drawn = recombine_around(shape.pair_sample, count, seed, forbidden)
-    else:
-        drawn = lone_parts(PartPool.of(shape.lone_sample), count, seed, forbidden)
-    if shape.whole:
-        return drawn
-    listed = frozenset(on_list(drawn))
-    # Any beginning of a draw is a fair sample of it.
-    return tuple(text for row, text in enumerate(drawn) if row not in listed)[:wanted]
 
 
 def _read_group(value: Any) -> GroupNull | None:  # Any: JSON

@@ -19,11 +19,16 @@ _SAVE_AS = "save it as CSV in UTF-8"
 
 
 class Wrong:
-    """What is wrong with a file: the first lines and how many there are."""
+    """What is wrong with a list: the first lines and how many there are."""
 
-    def __init__(self, path: Path, fix: str = "correct or remove these lines") -> None:
-        """Start without any."""
-        self._path = path
+    def __init__(self, source: str, fix: str = "correct or remove these lines") -> None:
+        """Start without any.
+
+        Args:
+            source: What messages call the list, such as the file's name.
+            fix: What to do about it.
+        """
+        self._source = source
         self._fix = fix
         self._told: list[str] = []
         self._count = 0
@@ -42,7 +47,7 @@ class Wrong:
         """
         if self._count:
             more = f"; and {self._count - _LISTED} more" if self._count > _LISTED else ""
-            raise TextError(f"{self._path.name}: {'; '.join(self._told)}{more}", self._fix)
+            raise TextError(f"{self._source}: {'; '.join(self._told)}{more}", self._fix)
 
 
 class CsvRows:
@@ -67,7 +72,9 @@ class CsvRows:
         """
         self._path = path
         self._stamp = stamp(path)
-        first = next(self._records(), None)
+        # The first call of `rows` goes on behind the header: the file is opened once for both.
+        self._behind_header: Iterator[tuple[int, list[str]]] | None = self._records()
+        first = next(self._behind_header, None)
         if first is None:
             raise TextError(f"{path.name}: is empty", _header_fix(needed))
         self.columns = _header(path, first[1], needed)
@@ -78,9 +85,11 @@ class CsvRows:
         Raises:
             TextError: No rows, or not of this shape; told at the end, with all such lines.
         """
-        records = self._records()
-        next(records, None)
-        wrong = Wrong(self._path)
+        records, self._behind_header = self._behind_header, None
+        if records is None:
+            records = self._records()
+            next(records, None)
+        wrong = Wrong(self._path.name)
         width, empty = len(self.columns), True
         for line, record in records:
             empty = False

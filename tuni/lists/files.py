@@ -23,18 +23,14 @@ BATCH = 2048  # rows of Parquet that are held at once
 Row = Mapping[str, Any]  # Any: what a cell of such a file may hold
 
 
-class SubjectFile(Protocol):
+class SubjectRows(Protocol):
     """A table with a column ``text`` that can be read again and again.
 
     Attributes:
-        columns: All of them, in the file's order.
         unit: What a row's number counts: ``"line"`` or ``"row"``.
-        types: Arrow types of the columns, or None where the file has none.
     """
 
-    columns: tuple[str, ...]
     unit: str
-    types: "Mapping[str, pa.DataType] | None"
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Each row with its number, from 1; a value that is not there is None.
@@ -43,6 +39,18 @@ class SubjectFile(Protocol):
             TextError: The file is not such a table, or was changed since it was opened.
         """
         ...
+
+
+class SubjectFile(SubjectRows, Protocol):
+    """Such a table in a file.
+
+    Attributes:
+        columns: All of them, in the file's order.
+        types: Arrow types of the columns, or None where the file has none.
+    """
+
+    columns: tuple[str, ...]
+    types: "Mapping[str, pa.DataType] | None"
 
 
 def open_subjects(path: Path) -> SubjectFile:
@@ -99,7 +107,7 @@ class ParquetRows:
             raise TextError(f"{path.name}: has no rows", "add a row for each text")
 
     def rows(self) -> Iterator[tuple[int, Row]]:
-        """See `SubjectFile.rows`."""
+        """See `SubjectRows.rows`."""
         import pyarrow.parquet as pq
 
         number = 0
@@ -126,7 +134,7 @@ class JsonLinesRows:
         self._path = path
         self._stamp = stamp(path)
         names: dict[str, None] = {}
-        wrong = Wrong(path)
+        wrong = Wrong(path.name)
         for line, row in self._parsed():
             if row is None:
                 wrong.add(line, "is not a JSON object")
@@ -139,7 +147,7 @@ class JsonLinesRows:
         check_columns(path, self.columns, ("text",), 'write {"text": …} for each text')
 
     def rows(self) -> Iterator[tuple[int, Row]]:
-        """See `SubjectFile.rows`."""
+        """See `SubjectRows.rows`."""
         for line, row in self._parsed():
             yield line, row or {}
         require_unchanged(self._path, self._stamp)

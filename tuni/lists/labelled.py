@@ -4,13 +4,13 @@ The one law: a table is read whole or refused whole, with the file and the lines
 (never the text). Reading gives back what a person typed, cleaned.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuni.errors import TextError
 from tuni.lists.csv_rows import CsvRows, Wrong, reading
-from tuni.texts.text import canonical, clean_text, refusal
+from tuni.lists.files import text_refusal
+from tuni.texts.text import canonical, clean_text
 
 MAX_BYTES = 256 * 2**20
 
@@ -34,21 +34,15 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """A list to be scored, row for row as it came.
+    """A list of people, row for row as it came.
 
     Attributes:
-        rows: All columns of each row, as strings, in the file's order.
-        texts: Cleaned text of each row; "" for refused rows.
-        columns: The file's columns, in its order.
+        texts: Cleaned text of each row.
         lines: Line of the file at which each row begins.
-        refused: Row index -> why its text cannot be scored.
     """
 
-    rows: tuple[Mapping[str, str], ...]
     texts: tuple[str, ...]
-    columns: tuple[str, ...]
     lines: tuple[int, ...]
-    refused: Mapping[int, str]
 
 
 def read_labelled(path: Path) -> Labelled:
@@ -68,12 +62,12 @@ def read_labelled(path: Path) -> Labelled:
     captions: dict[str, int | None] = {}
     groups: dict[str, str] = {}
     first_line: dict[str, int] = {}
-    wrong = Wrong(path)
+    wrong = Wrong(path.name)
     for line, row in table.rows():
         text, label = row["text"], row["member"].strip()
         count = row.get("captions", "").strip()
-        if (reason := refusal(text)) is not None:
-            wrong.add(line, f"text {reason}")
+        if (reason := text_refusal(text)) is not None:
+            wrong.add(line, reason)
             continue
         if label not in ("0", "1"):
             wrong.add(line, "member is not 0 or 1")
@@ -97,34 +91,26 @@ def read_labelled(path: Path) -> Labelled:
     )
 
 
-def read_subjects(path: Path, *, skip_bad: bool = False) -> Subjects:
-    """Read a list of people: a column ``text``, and others that are passed through.
+def read_subjects(path: Path) -> Subjects:
+    """Read a list of people: a column ``text``; others are left alone.
 
     Args:
         path: CSV in UTF-8 with a header.
-        skip_bad: Keep rows whose text cannot be scored, with the reason in ``refused``.
 
     Raises:
         TextError: Names the file and at most five lines: no file, not a table, no column
-            ``text``, no rows, or (without ``skip_bad``) a refused text.
+            ``text``, no rows, or a refused text.
     """
-    table = CsvRows(_of_bounded_size(path))
-    wrong = Wrong(path)
-    rows: list[Mapping[str, str]] = []
+    wrong = Wrong(path.name)
     texts: list[str] = []
     lines: list[int] = []
-    refused: dict[int, str] = {}
-    for line, row in table.rows():
-        reason = refusal(row["text"])
-        if reason is not None:
-            refused[len(rows)] = f"text {reason}"
-            wrong.add(line, f"text {reason}")
-        rows.append(row)
-        texts.append("" if reason is not None else clean_text(row["text"]))
+    for line, row in CsvRows(_of_bounded_size(path)).rows():
+        if (reason := text_refusal(row["text"])) is not None:
+            wrong.add(line, reason)
+        texts.append(clean_text(row["text"]))
         lines.append(line)
-    if not skip_bad:
-        wrong.refuse()
-    return Subjects(tuple(rows), tuple(texts), table.columns, tuple(lines), refused)
+    wrong.refuse()
+    return Subjects(tuple(texts), tuple(lines))
 
 
 def _of_bounded_size(path: Path) -> Path:

@@ -34,7 +34,7 @@ def indexed(tmp_path: Path, bundle, tiny_target):
     def index(texts: list[str], name: str = "list.parquet", made=bundle) -> ListIndex:
         path = tmp_path / name
         write_table(path, ("text",), [{"text": text} for text in texts])
-        return index_list(open_subjects(path), tiny_target, made, Wrong(path))
+        return index_list(open_subjects(path), tiny_target, made, Wrong(path.name))
 
     return index
 
@@ -113,7 +113,7 @@ def test_rows_that_cannot_be_scored_are_told_and_left_out(bundle, tiny_target, i
 def test_a_text_that_is_no_string_is_told_by_its_line(tmp_path):
     path = tmp_path / "list.jsonl"
     path.write_text('{"text": "Ada Roe"}\n{"text": 7}\n{"text": null}\n{"other": 1}\n')
-    wrong = Wrong(path)
+    wrong = Wrong(path.name)
     check_texts(open_subjects(path), wrong)
     with pytest.raises(Exception, match=r"line 2: text is not a string; line 3: text is empty"):
         wrong.refuse()

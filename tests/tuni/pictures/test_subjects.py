@@ -20,7 +20,7 @@ def match(tmp_path):
     def run(content="text\nAda Roe\nBo Tarn\n", *, skip_bad=False):
         path = tmp_path / "list.csv"
         path.write_text(content, encoding="utf-8")
-        wrong = Wrong(path)
+        wrong = Wrong(path.name)
         found = match_pictures(tmp_path / "pictures", open_subjects(path), wrong, skip_bad=skip_bad)
         wrong.refuse()
         return found
