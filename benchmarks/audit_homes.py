@@ -106,18 +106,19 @@ def score_from_memory() -> float:
     from flows.scoring.detector import Detector
     from registry.audits.watchlists import Watchlists
     from registry.ledger.feature_cache import EncryptedFeatureCache
-    from tuni.judging.judge import JudgeOptions, judge
+    from tuni.judging.null import JudgeOptions
     from tuni.judging.scores import KeptFeatures
+    from tuni.judging.whole_list import judge_texts
 
     settings = Settings()
     with open_ledger(settings) as ledger:
         detector = Detector.open(ledger, settings, NAME, "champion")
         texts = [one.text for one in Watchlists(ledger).members(LIST)]
-        kept = KeptFeatures(EncryptedFeatureCache(ledger))
+        judge = detector.judge(KeptFeatures(EncryptedFeatureCache(ledger)))
         seconds = 0.0
         for _ in range(2):  # the first time fills the memory
             started = time.perf_counter()
-            judge(detector.bundle, detector.target, texts, JudgeOptions(), cache=kept, block=BLOCK)
+            judge_texts(judge, texts, JudgeOptions(), block=BLOCK)
             seconds = time.perf_counter() - started
     return seconds
 

@@ -119,8 +119,7 @@ def measure(
     member = np.array([row[1] for row in rows])
     count = np.array([row[2] for row in rows])
     group = np.array([row[3] for row in rows])
-    scores = np.array([row.score for row in judged.rows])
-    p = np.array([row.p_decoy for row in judged.rows])
+    scores, p = judged.by_row(judged.score), judged.by_row(judged.p_decoy)
     single = conformal_p(scores, bundle.pair.decoy_scores)
     strangers, often = group == "stranger", member & (count >= LEAST_CAPTIONS)
     threshold = np.quantile(scores[strangers], 0.95, method="higher")
@@ -157,14 +156,16 @@ def measure(
             name: _compared(values[often], values[strangers], model)
             for name, (values, model) in compared.items()
         },
-        "withheld_list": judged.withheld,
+        "withheld_list": judged.grounds.withheld,
     }
 
 
 def _judge(bundle: Any, job: Any, texts: list[str]) -> Any:
-    from tuni.judging.judge import JudgeOptions, judge
+    from tuni.judging.judge import Judge
+    from tuni.judging.null import JudgeOptions
+    from tuni.judging.whole_list import judge_texts
 
-    return judge(bundle, job.target, texts, JudgeOptions(), progress=job.progress)
+    return judge_texts(Judge(bundle, job.target, progress=job.progress), texts, JudgeOptions())
 
 
 def _others(job: Any, texts: list[str]) -> dict[str, Any]:

@@ -75,14 +75,12 @@ class Lab:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Quantised scores of texts of two parts and more; new ones are computed and kept."""
-        from tuni.judging.scores import text_scores
+        from tuni.judging.judge import Judge
 
         new = sorted({text for text in texts if text not in self._kept})
         if new:
-            found = text_scores(
-                self.bundle, self.target, new, self.bundle.pair, paired=True, progress=_progress()
-            )
-            self._kept |= dict(zip(new, found.tolist(), strict=True))
+            judge = Judge(self.bundle, self.target, progress=_progress())
+            self._kept |= dict(zip(new, judge.scores(new, paired=True).tolist(), strict=True))
             part = self._file.with_suffix(".part")
             part.write_text(json.dumps(self._kept), encoding="utf-8")
             part.replace(self._file)

@@ -44,7 +44,7 @@ def main() -> None:
 
 def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
     """False discoveries of q-values with the larger of two p-values and real list decoys."""
-    from tuni.judging.null import draw_decoys
+    from tuni.judging.judge import draw
     from tuni.lists.shape import ListShape
 
     pool = lab.scores(lab.pairs())
@@ -52,7 +52,7 @@ def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
     size = min(asked.list, 2 * len(members))
     lists, drawn = [], []
     for share in SHARES:
-        for draw in range(asked.draws):
+        for seed in range(asked.draws):
             inside = round(share * size)
             rows = np.concatenate(
                 [
@@ -62,7 +62,7 @@ def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
             )
             shape = ListShape.of([lab.texts[row] for row in rows])
             lists.append((share, rows))
-            drawn.append(draw_decoys(shape, DECOYS, draw, lambda _: (), paired=True))
+            drawn.append(draw(shape, DECOYS, seed, lambda _: (), paired=True))
     lab.scores(list(dict.fromkeys(text for decoys in drawn for text in decoys)))
     for share in SHARES:
         told: dict[float, list[tuple[float, int, int]]] = {0.05: [], 0.1: []}

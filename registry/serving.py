@@ -122,12 +122,12 @@ class ServedDetector:
             CheckpointError: The audited checkpoint is not found.
             FingerprintMismatch: The given checkpoint is not the bundle's.
         """
-        from tuni.judging.judge import Judge
+        from tuni.judging.judge import require_checkpoint
 
         with self._turn, Ledger.open(_home(self._config)) as ledger:
             if self._target is None:
                 self._target = self._load(ledger)
-        Judge(self.bundle, self._target)  # refuses another checkpoint
+        require_checkpoint(self.bundle, self._target)
 
     def note_refusals(self, requests: int, connections: int) -> None:
         """Write to the audit trail how many were turned away, as counts alone.

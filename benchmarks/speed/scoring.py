@@ -20,10 +20,12 @@ from timing import Row, figure
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.model import ArrayModel
 from tuni.features.spec import FeatureSpec, HiddenSpec
-from tuni.judging.judge import JudgeOptions
-from tuni.judging.list_file import index_list, judge_list
+from tuni.judging.judge import Judge
+from tuni.judging.null import JudgeOptions
+from tuni.judging.whole_list import judge_list, scorable
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import open_subjects
+from tuni.lists.rows import read_list
 from tuni.model.target import Target
 from tuni.texts.names import all_reference_parts
 
@@ -94,8 +96,9 @@ def _main() -> None:
             path = Path(scratch) / f"{count}.csv"
             path.write_text("\n".join(["text", *names(count), ""]), encoding="utf-8")
             inside[0], started = 0.0, time.process_time()
-            index = index_list(open_subjects(path), target, bundle, Wrong(path))
-            judge_list(bundle, target, index, JudgeOptions(list_decoys=False))
+            judge, wrong = Judge(bundle, target), Wrong(path.name)
+            index = scorable(judge, read_list(open_subjects(path), wrong), wrong)
+            judge_list(judge, index, JudgeOptions(list_decoys=False))
             spent = time.process_time() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(json.dumps({"seconds": spent, "encoder": inside[0], "peak_mb": peak}))

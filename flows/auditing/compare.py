@@ -10,7 +10,6 @@ import numpy as np
 
 from flows.auditing.publish import publish_comparison
 from flows.auditing.shards import open_detector
-from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.pages.evidence import Evidence, library_versions
@@ -26,9 +25,7 @@ from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError, SpecMismatch, TooFewTexts
 from tuni.files import check_outputs
 from tuni.hashing import derive_seed
-from tuni.judging.fits import too_long
-from tuni.judging.null import draw_decoys
-from tuni.judging.scores import text_scores
+from tuni.judging.judge import draw
 from tuni.lists.shape import ListShape
 from tuni.lists.writing import write_csv
 from tuni.statistics.change import Changes, changes, normal_scores
@@ -284,24 +281,13 @@ def _paired_null(
 
     # Another seed than a list's own decoys have: those were ranked against already.
     seed = derive_seed(derive_seed(0, "paired null"), audits[0].watchlist)
-    decoys = draw_decoys(ListShape.of(texts()), DECOYS, seed, on_list, paired=True)
-    for one in detectors:
-        over = too_long(one.target, decoys, one.bundle.feature_spec)
-        decoys = tuple(text for row, text in enumerate(decoys) if row not in over)
+    decoys = draw(ListShape.of(texts()), DECOYS, seed, on_list, paired=True)
+    judges = [detector.judge(EncryptedFeatureCache(ledger)) for detector in detectors]
+    for judge in judges:
+        decoys = judge.fitting(decoys)
     if not decoys:
         raise TooFewTexts("decoys: none could be made of the common names", "compare longer lists")
-    return [
-        text_scores(
-            one.bundle,
-            one.target,
-            decoys,
-            one.bundle.pair,
-            paired=True,
-            cache=EncryptedFeatureCache(ledger),
-            progress=current_progress.get(),
-        )
-        for one in detectors
-    ]
+    return [judge.scores(decoys, paired=True) for judge in judges]
 
 
 def _q(p: Floats) -> Floats:

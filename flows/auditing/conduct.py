@@ -1,6 +1,7 @@
 """What an audit does between its beginning and its end: null, shards, summary, report."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from prefect import get_run_logger
 from prefect.context import FlowRunContext
@@ -13,14 +14,13 @@ from flows.auditing.shards import ShardWorker
 from flows.machine.settings import Settings
 from flows.pages.kinds.audit_facts import AuditFacts, findings
 from flows.scoring.detector import Detector
-from flows.scoring.score import measured_power
 from registry.audits.audits import Audit, Audits, State
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from tuni.errors import TextError
-from tuni.judging.fits import unscorable
-from tuni.judging.null import JudgeOptions, ListNull, list_null
+from tuni.judging.null import JudgeOptions, ListNull
+from tuni.judging.record import measured_power
 from tuni.lists.shape import ListShape
 from tuni.statistics.p_values import q_values
 
@@ -88,30 +88,24 @@ def make_null(ledger: Ledger, begun: Audit, detector: Detector, *, fresh: bool =
         fresh: Compute every feature, whether it is kept or not.
     """
     rows = AuditRows(ledger, begun.id)
+    judge = detector.judge(None if fresh else EncryptedFeatureCache(ledger))
+    judge = replace(judge, progress=AuditProgress.bars())
 
     def scorable() -> Iterator[str]:
         for block in rows.subjects():
-            bad = unscorable(detector.target, [one.text for one in block], detector.bundle)
+            bad = judge.unscorable([subject.text for subject in block])
             rows.write(
                 [KeptVerdict(block[row].id, None, None, None, "", why) for row, why in bad.items()]
             )
-            yield from (one.text for row, one in enumerate(block) if row not in bad)
+            yield from (subject.text for row, subject in enumerate(block) if row not in bad)
 
-    shape = ListShape.of(scorable())
+    shape, options = ListShape.of(scorable()), judge_options(begun)
     if not shape.size:
         raise TextError(
             f"watch list {begun.watchlist}: nobody on it can be scored by {begun.checkpoint}",
             f"tuni audits show {begun.id} tells why; or import other spellings",
         )
-    return list_null(
-        detector.bundle,
-        detector.target,
-        shape,
-        judge_options(begun),
-        on_list=rows.on_list,
-        cache=None if fresh else EncryptedFeatureCache(ledger),
-        progress=AuditProgress.bars(),
-    )
+    return judge.null_of(shape, judge.draw_decoys(shape, options, rows.on_list), options)
 
 
 def judge_options(begun: Audit) -> JudgeOptions:

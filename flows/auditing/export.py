@@ -13,13 +13,8 @@ from registry.audits.rows import AuditRows, Finding
 from registry.ledger.trail import Trail
 from tuni.errors import RequestError
 from tuni.files import check_outputs
+from tuni.judging.record import COLUMNS, Grounds, Judged
 from tuni.lists.writing import write_csv
-from tuni.statistics.p_values import WITHHELD, verdict_words
-
-COLUMNS = (
-    "text", "score", "p_decoy", "p_gibberish", "q_value", "verdict", "operating_point",
-    "measured_power", "flags", "model_version", "fingerprint", "error",
-)  # fmt: skip
 
 
 def export_audit(
@@ -54,7 +49,7 @@ def export_audit(
         summary = AuditSummary.read(audit.summary)
         rows = AuditRows(ledger, audit_id)
         count = rows.counts()[1]
-        write_csv(out, COLUMNS, _lines(audit, summary, rows.findings()))
+        write_csv(out, tuple(COLUMNS), _lines(audit, summary, rows.findings()))
         if report is not None or evidence is not None:
             write_report(audit_evidence(ledger, audit), evidence, report)
         Trail(ledger).append("audit exported", audit=audit_id, subjects=count)
@@ -64,22 +59,18 @@ def export_audit(
 def _lines(
     audit: Audit, summary: AuditSummary, findings: Iterator[Finding]
 ) -> Iterator[dict[str, object]]:
-    for found in findings:
-        kept = found.verdict
-        line: dict[str, object] = {"text": found.text, "error": kept.refused}
-        if kept.p_decoy is not None and kept.score is not None:
-            words = verdict_words([kept.p_decoy], summary.operating_point)[0]
-            alone = "one_part" in kept.flags.split()
-            line |= {
-                "score": kept.score,
-                "p_decoy": None if summary.withheld else kept.p_decoy,
-                "p_gibberish": kept.p_gibberish,
-                "q_value": None if summary.withheld else found.q_value,
-                "verdict": WITHHELD if summary.withheld else words,
-                "operating_point": summary.operating_point,
-                "measured_power": "not measured" if alone else summary.measured_power,
-                "flags": kept.flags,
-                "model_version": audit.version,
-                "fingerprint": audit.fingerprint,
-            }
+    grounds = Grounds(
+        summary.operating_point,
+        summary.withheld,
+        summary.measured_power,
+        str(audit.version),
+        audit.fingerprint,
+    )
+    for finding in findings:
+        kept = finding.verdict
+        line: dict[str, object] = {"text": finding.text, "error": kept.refused}
+        if kept.score is not None and kept.p_decoy is not None and kept.p_gibberish is not None:
+            flags = kept.flags.split()
+            judged = Judged(kept.score, kept.p_decoy, kept.p_gibberish, flags)
+            line |= grounds.record(judged, finding.q_value)
         yield line

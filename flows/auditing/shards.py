@@ -4,6 +4,7 @@ The one law: a worker gets numbers and finds the texts in the ledger itself; wha
 numbers too. It judges with what the audit began with, or not at all.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flows.machine.guard import report_fault
@@ -11,12 +12,12 @@ from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.scoring.detector import Detector
 from registry.audits.audits import Audit, Audits
-from registry.audits.rows import AuditRows, KeptVerdict
+from registry.audits.rows import AuditRows, KeptVerdict, Listed
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from tuni import __version__
 from tuni.errors import EnvironmentFault, HomeError, SpecMismatch, ValueAltered
-from tuni.judging.judge import judge_block
+from tuni.judging.judge import Judge
 from tuni.judging.null import ListNull
 
 # How often a shard is tried before the audit ends without it.
@@ -82,21 +83,26 @@ class ShardWorker:
         listed = rows.shard(shard)
         if not listed:
             return 0
-        texts = [one.text for one in listed]
-        judged = judge_block(
-            self.detector.bundle,
-            self.detector.target,
-            texts,
-            self.null,
-            selected_on=self.ledger.selected_on(self.audit.checkpoint, self.audit.version, texts),
-            cache=EncryptedFeatureCache(self.ledger, listed=texts),
-        )
+        texts = [subject.text for subject in listed]
         return rows.write(
-            [
-                KeptVerdict(who.id, one.score, one.p_decoy, one.p_gibberish, " ".join(one.flags))
-                for who, one in zip(listed, judged, strict=True)
-            ]
+            judge_subjects(
+                self.detector.judge(EncryptedFeatureCache(self.ledger, listed=texts)),
+                listed,
+                self.null,
+                self.ledger.selected_on(self.audit.checkpoint, self.audit.version, texts),
+            )
         )
+
+
+def judge_subjects(
+    judge: Judge, listed: Sequence[Listed], null: ListNull, selected_on: Collection[int] = ()
+) -> list[KeptVerdict]:
+    """What the ledger keeps of some subjects' verdicts; see `Judge.judge`."""
+    judged = judge.judge([subject.text for subject in listed], null, selected_on)
+    return [
+        KeptVerdict(subject.id, said.score, said.p_decoy, said.p_gibberish, " ".join(said.flags))
+        for subject, said in zip(listed, judged, strict=True)
+    ]
 
 
 def open_detector(ledger: Ledger, settings: Settings, audit: Audit) -> Detector:

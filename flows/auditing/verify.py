@@ -5,11 +5,11 @@ from the list, the kept detector and the seeds, and compared bit for bit.
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.auditing.conduct import judge_options, make_null
-from flows.auditing.shards import open_detector
+from flows.auditing.shards import judge_subjects, open_detector
 from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
@@ -17,8 +17,8 @@ from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.ledger.trail import Trail
 from tuni.errors import RequestError
-from tuni.judging.judge import judge_block
 from tuni.judging.null import ListNull
+from tuni.progress import SILENT
 from tuni.statistics.p_values import q_values
 
 _SELECTED = "selected_on"
@@ -107,20 +107,14 @@ def verify_audit(audit_id: str, settings: Settings) -> Verification:
             null_same = remade.to_json().encode() == kept_null
         differing: Counter[str] = Counter()
         done = 0
+        judge = replace(detector.judge(), progress=SILENT)
         with current_progress.get().stage("verify", written) as step:
             for block in rows.subjects():
-                kept = rows.kept_verdicts([one.id for one in block])
-                some = [one for one in block if one.id in kept and not kept[one.id].refused]
-                if some:
-                    judged = judge_block(
-                        detector.bundle, detector.target, [one.text for one in some], null
-                    )
-                    for who, one in zip(some, judged, strict=True):
-                        again = KeptVerdict(
-                            who.id, one.score, one.p_decoy, one.p_gibberish, " ".join(one.flags)
-                        )
-                        differing.update(_differences(kept[who.id], again))
-                done += len(some)
+                kept = rows.kept_verdicts([subject.id for subject in block])
+                scored = [who for who in block if who.id in kept and not kept[who.id].refused]
+                for again in judge_subjects(judge, scored, null):
+                    differing.update(_differences(kept[again.subject], again))
+                done += len(scored)
                 step(len(kept))
         levels = rows.kept_levels()
         q = q_values({p: n for p, (n, _) in levels.items()}, judge_options(audit).dependence)

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from flows.job.calibration import fit_nulls
 from flows.job.charts import draw_charts
 from flows.job.folder import CHOICE
@@ -20,8 +18,10 @@ from tuni.detectors.kind import Floats
 from tuni.detectors.score import has_votes, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.hashing import derive_seed
-from tuni.judging.judge import JudgeOptions, Verdicts, judge
+from tuni.judging.judge import Judge
+from tuni.judging.null import JudgeOptions
 from tuni.judging.scores import families_of
+from tuni.judging.whole_list import ListVerdicts, judge_texts
 from tuni.statistics.evaluation import Evaluation
 from tuni.statistics.evaluation import evaluate as measure
 from tuni.statistics.intervals import share
@@ -147,12 +147,12 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
             "gibberish": (scorer.gibberish_scores, gibberish_p),
         }
         everything = _measure(job, bundle, verdicts, others)
-        gates += label_gates(job, everything, verdicts)
+        gates += label_gates(job, everything, verdicts.null.check)
         measured = shared_evaluation(everything)
         if measured is not None:
             headline |= _headline(measured)
             compared = compare(job, bundle)
-            scores = np.array([row.score for row in verdicts.rows])
+            scores = verdicts.by_row(verdicts.score)
             members = job.test_members
             groups = {"members": scores[members], "non-members": scores[~members], **groups}
     elif len(job.test_members) and not job.test_members.any():
@@ -172,23 +172,17 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     )
 
 
-def judge_labelled_test(job: Job, bundle: Bundle, options: JudgeOptions) -> Verdicts:
+def judge_labelled_test(job: Job, bundle: Bundle, options: JudgeOptions) -> ListVerdicts:
     """Verdicts for labelled-test exactly as `tuni score` would give them for that list."""
-    return judge(
-        bundle,
-        job.target,
-        job.sets.labelled_test,
-        options,
-        cache=job.cache,
-        progress=job.progress,
-    )
+    judge = Judge(bundle, job.target, job.cache, job.progress)
+    return judge_texts(judge, job.sets.labelled_test, options)
 
 
 def score_labelled_test(job: Job, bundle: Bundle) -> Floats:
     """Scores of labelled-test by any bundle of this checkpoint, such as the champion's."""
     # Scores alone: decoys of the list would cost more than the list itself and move no score.
-    options = JudgeOptions(list_decoys=False)
-    return np.array([row.score for row in judge_labelled_test(job, bundle, options).rows])
+    verdicts = judge_labelled_test(job, bundle, JudgeOptions(list_decoys=False))
+    return verdicts.by_row(verdicts.score)
 
 
 def compare(job: Job, bundle: Bundle) -> list[JSON]:
@@ -224,15 +218,15 @@ def compare(job: Job, bundle: Bundle) -> list[JSON]:
 
 
 def _measure(
-    job: Job, bundle: Bundle, verdicts: Verdicts, others: Mapping[str, tuple[Floats, Floats]]
+    job: Job, bundle: Bundle, verdicts: ListVerdicts, others: Mapping[str, tuple[Floats, Floats]]
 ) -> Evaluation:
     keys = [canonical(text) for text in job.sets.labelled_test]
-    scores = np.array([row.score for row in verdicts.rows])
+    scores = verdicts.by_row(verdicts.score)
     return measure(
         job.sets.labelled_test,
         job.test_members,
         scores,
-        np.array([row.p_decoy for row in verdicts.rows]),
+        verdicts.by_row(verdicts.p_decoy),
         conformal_p(scores, bundle.pair.decoy_scores),
         bundle.pair.decoy_scores,
         operating_point=bundle.operating_point,

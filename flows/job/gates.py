@@ -3,15 +3,15 @@
 from flows.job.job import Job
 from flows.pages.kinds.job_facts import Gate
 from tuni.detectors.bundle import Bundle
-from tuni.judging.judge import Verdicts
 from tuni.statistics.evaluation import Evaluation
 from tuni.statistics.intervals import Rate
 from tuni.statistics.null_check import NullCheck, null_check
 from tuni.statistics.p_values import Floats, conformal_p
+from tuni.statistics.spelling import DecoyCheck
 from tuni.statistics.suppression import SMALLEST_SHARED
 
 
-def label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gate]:
+def label_gates(job: Job, measured: Evaluation, check: DecoyCheck | None) -> list[Gate]:
     """Strangers against decoys, the detector against spelling, the list against decoys."""
     blind, gates = measured.blind, [_strangers_gate(job, measured.null)]
     if blind is None:
@@ -26,7 +26,6 @@ def label_gates(job: Job, measured: Evaluation, verdicts: Verdicts) -> list[Gate
                 f"{blind.low:+.3f} to {blind.high:+.3f}, and must lie above 0",
             )
         )
-    check = verdicts.check
     if check is None or not check.checked:
         gates.append(Gate("decoys against list", None, "too few texts to compare with decoys"))
     else:

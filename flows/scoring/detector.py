@@ -11,7 +11,7 @@ from registry.models.versions import RegisteredVersion
 from registry.serving import load_audited
 from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.features.extract import FeatureCache
-from tuni.judging.judge import Judge
+from tuni.judging.judge import Judge, require_checkpoint
 from tuni.model.load import limit_threads
 from tuni.model.target import Target
 
@@ -69,6 +69,7 @@ class Detector:
             device=self.settings.device,
             fix="TUNI_CHECKPOINT, or --folder of tuni score",
         )
+        require_checkpoint(self.bundle, target)
         limit_threads(target)
         return target
 

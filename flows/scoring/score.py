@@ -253,9 +253,7 @@ def score_file(
         refused=len(index.reasons),
         left_out=len(columns) if request.pseudonymous else 0,
         power=verdicts.grounds.measured_power,
-        evidence=evidence_of_list(
-            judge.bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())
-        ),
+        evidence=evidence_of_list(judge.bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())),
         pictured=len(pictured) if pictures else None,
         pictures_left_out=pictures.left_out if pictures else 0,
     )

@@ -7,6 +7,7 @@ key, which wraps it: pseudonyms and splits stay what they are.
 
 import hashlib
 import hmac
+from functools import lru_cache
 
 from registry.keys.home_key import derive
 from tuni.texts.text import canonical
@@ -21,7 +22,11 @@ class Keys:
         Args:
             root: The root secret, 32 bytes.
         """
-        self._pseudonym = derive(root, "pseudonym")
+        key = derive(root, "pseudonym")
+        # A block of texts is asked for several times: by the cache, the list, the trail.
+        self._pseudonym = lru_cache(maxsize=1 << 15)(
+            lambda text: hmac.new(key, _bytes(canonical(text)), hashlib.sha256).hexdigest()
+        )
         self._variant = derive(root, "variant")
         self._content = derive(root, "content")
         self._split = derive(root, "split")
@@ -34,7 +39,7 @@ class Keys:
 
     def pseudonym(self, text: str) -> str:
         """What stands for a subject: HMAC-SHA256 of the canonical text, 64 hexadecimal digits."""
-        return hmac.new(self._pseudonym, _bytes(canonical(text)), hashlib.sha256).hexdigest()
+        return self._pseudonym(text)
 
     def variant(self, text: str) -> str:
         """Tells spellings of one subject apart, 16 hexadecimal digits.

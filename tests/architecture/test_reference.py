@@ -10,7 +10,7 @@ import typer
 
 from flows.cli.app import app
 from flows.machine.settings import Request
-from flows.scoring.score import VERDICT_COLUMNS
+from tuni.judging.record import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -60,14 +60,14 @@ def test_every_key_and_command_is_documented():
     assert all(f"## tuni {name}\n" in REFERENCE.cli_page() for name in commands)
 
 
-@pytest.mark.parametrize("name", VERDICT_COLUMNS)
+@pytest.mark.parametrize("name", COLUMNS)
 def test_every_column_of_the_verdicts_is_documented(name):
     assert f"| `{name}` |" in (DOCS / "guide.md").read_text(encoding="utf-8")
 
 
 def test_every_flag_is_documented():
     source = (ROOT / "tuni" / "judging" / "judge.py").read_text(encoding="utf-8")
-    told = "".join(re.findall(r"told = \{(.*?)\}", source, re.DOTALL))
+    told = "".join(re.findall(r"holds = \{(.*?)\}", source, re.DOTALL))
     flags = set(re.findall(r'"(\w+)": ', told))
     assert {"common_name", "one_part", "selected_on"} <= flags
     guide = (DOCS / "guide.md").read_text(encoding="utf-8")

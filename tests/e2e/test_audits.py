@@ -23,7 +23,7 @@ from registry.home import Home
 from registry.ledger import schema
 from registry.ledger.ledger import Ledger
 from registry.ledger.traces import Trace, find_traces
-from tuni.lists.labelled import read_subjects
+from tuni.lists.csv_rows import CsvRows
 from tuni.texts.text import clean_text
 
 TUNI = Path(sys.executable).with_name("tuni")
@@ -166,7 +166,7 @@ def test_a_watch_list_is_imported_once_and_comes_back(audit, audited):
     told = json.loads(audited.out["import"])
     assert (told["new"], list(told["refused"])) == (people, [str(people + 2)])
     assert audited.out["import again"].startswith(f"staff: 0 new, {people} known, 0 repeated")
-    assert read_subjects(audited.own / "again.csv").columns == ("text", "id")
+    assert CsvRows(audited.own / "again.csv").columns == ("text", "id")
 
 
 def test_an_audit_gives_the_verdicts_of_tuni_score_and_comes_out_the_same(audit, audited):

@@ -40,7 +40,8 @@ from tuni.errors import (
     WatchlistNotFound,
 )
 from tuni.hashing import canonical_json
-from tuni.judging.judge import JudgeOptions, judge
+from tuni.judging.null import JudgeOptions
+from tuni.judging.whole_list import judge_texts
 from tuni.lists.csv_rows import CsvRows
 
 LIST = "staff"
@@ -93,11 +94,15 @@ def test_an_audit_gives_the_verdicts_of_tuni_score(
     score_file(ScoreRequest("tiny", file, out, decoys=200), settings)
     # Withheld verdicts leave p and q empty in the file: they are compared with the list in memory.
     detector = Detector.open(ledger, settings, "tiny", "champion")
-    alone = judge(
-        detector.bundle, detector.target, [*PEOPLE, LONE], JudgeOptions(decoy_count=200)
-    ).rows
+    alone = judge_texts(detector.judge(), [*PEOPLE, LONE], JudgeOptions(decoy_count=200))
     expected = {
-        row.text: (row.score, row.p_decoy, row.q_value, " ".join(row.flags)) for row in alone
+        text: (
+            alone.score[person],
+            alone.p_decoy[person],
+            alone.q_value[person],
+            " ".join(alone.flag_words[alone.flags[person]]),
+        )
+        for person, text in enumerate(alone.index.texts)
     }
     written = {row["text"]: (float(row["score"]), row["flags"]) for _, row in CsvRows(out).rows()}
     assert written == {text: (row[0], row[3]) for text, row in expected.items()}

@@ -25,8 +25,11 @@ from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.extract import extract
 from tuni.features.spec import FeatureSpec, HiddenSpec, JacobianSpec
-from tuni.judging.fits import unscorable
-from tuni.judging.judge import JudgeOptions, judge
+from tuni.judging.judge import Judge
+from tuni.judging.null import JudgeOptions
+from tuni.judging.whole_list import judge_list, scorable
+from tuni.lists.csv_rows import Wrong
+from tuni.lists.rows import TextRows, read_list
 from tuni.model.load import load_target
 from tuni.texts.decoys import PartPool, lone_parts, recombine
 from tuni.texts.gibberish import GibberishSpec, gibberish
@@ -120,16 +123,13 @@ def main(folder: Path) -> None:
     with (folder / "list.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([("text", "row"), *((text, number) for number, text in enumerate(texts))])
-    reasons = unscorable(target, texts, bundle)
-    scored = [text for row, text in enumerate(texts) if row not in reasons]
-    verdicts = judge(bundle, target, scored, JudgeOptions(**OPTIONS), model_version="1")
-    rows = iter(verdicts.records())
+    judge, wrong = Judge(bundle, target), Wrong("list")
+    index = scorable(judge, read_list(TextRows(texts), wrong), wrong)
+    verdicts = judge_list(judge, index, JudgeOptions(**OPTIONS), model_version="1")
     expected = {
         "options": OPTIONS,
-        "decoys": verdicts.decoys,
-        "rows": [
-            {"error": reasons[row]} if row in reasons else next(rows) for row in range(len(texts))
-        ],
+        "decoys": verdicts.null.decoys,
+        "rows": verdicts.records(),
     }
     content = json.dumps(expected, indent=1, ensure_ascii=False) + "\n"
     (folder / "expected.json").write_text(content, encoding="utf-8")

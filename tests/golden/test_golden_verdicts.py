@@ -21,9 +21,11 @@ from registry.audits.watchlists import Member, Watchlists
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import read_bundle
-from tuni.judging.fits import unscorable
-from tuni.judging.judge import JudgeOptions, judge
-from tuni.lists.csv_rows import CsvRows
+from tuni.judging.judge import Judge
+from tuni.judging.null import JudgeOptions
+from tuni.judging.whole_list import judge_list, scorable
+from tuni.lists.csv_rows import CsvRows, Wrong
+from tuni.lists.rows import TextRows, read_list
 from tuni.model.load import load_target
 from tuni.statistics.p_values import verdict_words
 from tuni.texts.text import canonical, clean_text
@@ -70,14 +72,11 @@ def texts() -> list[str]:
 
 @pytest.fixture(scope="module")
 def in_memory(texts: list[str]) -> list[Row]:
-    """What `judge` says of each row; of a refused one, why."""
-    bundle, target = read_bundle(GOLDEN / "bundle"), load_target(GOLDEN / "checkpoint")
-    reasons = unscorable(target, texts, bundle)
-    scored = [text for row, text in enumerate(texts) if row not in reasons]
-    verdicts = iter(judge(bundle, target, scored, OPTIONS, model_version="1").records())
-    return [
-        {"error": reasons[row]} if row in reasons else next(verdicts) for row in range(len(texts))
-    ]
+    """What is said of each row; of a refused one, why."""
+    judge = Judge(read_bundle(GOLDEN / "bundle"), load_target(GOLDEN / "checkpoint"))
+    wrong = Wrong("list")
+    index = scorable(judge, read_list(TextRows(texts), wrong), wrong)
+    return judge_list(judge, index, OPTIONS, model_version="1").records()
 
 
 def test_the_verdicts_in_memory_are_the_golden_ones(in_memory: list[Row]) -> None:
@@ -115,7 +114,7 @@ def test_a_file_gets_the_same_bytes(
     assert len(written) == len(in_memory)
     for row, expected in zip(written, in_memory, strict=True):
         if "error" in expected:
-            assert row["error"].endswith(expected["error"])
+            assert row["error"] == expected["error"]
         else:
             assert {name: row[name] for name in COLUMNS} == {n: expected[n] for n in COLUMNS}
 

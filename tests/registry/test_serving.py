@@ -33,7 +33,9 @@ from tuni.errors import (
     TextError,
 )
 from tuni.features.spec import FeatureSpec, NoiseSpec
-from tuni.judging.judge import JudgeOptions, judge
+from tuni.judging.judge import Judge
+from tuni.judging.null import JudgeOptions
+from tuni.judging.whole_list import judge_texts
 from tuni.model.target import Target
 from tuni.texts.names import NeighbourParts, reference_parts
 
@@ -113,8 +115,8 @@ def known(store: ModelStore, tiny_target: Target, tiny_folder: Path) -> Iterator
 
 def expected(bundle: Path, target: Target, options: JudgeOptions) -> pd.DataFrame:
     """What `tuni score` would say."""
-    verdicts = judge(read_bundle(bundle), target, TEXTS, options, model_version="1")
-    return pd.DataFrame(verdicts.records())
+    verdicts = judge_texts(Judge(read_bundle(bundle), target), TEXTS, options, "1")
+    return pd.DataFrame(verdicts.records(), columns=list(SERVED_COLUMNS))
 
 
 def test_loaded_model_gives_the_verdicts_of_the_audit(

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tuni.detectors.bundle import Bundle, Scorer
+from tuni.detectors.score import score
 from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
-from tuni.features.extract import FeatureCache
+from tuni.features.extract import FeatureCache, extract
 from tuni.hashing import derive_seed
 from tuni.judging.fits import too_long
 from tuni.judging.null import (
@@ -24,11 +25,11 @@ from tuni.judging.null import (
     p_values,
 )
 from tuni.judging.record import Judged
-from tuni.judging.scores import KeptFeatures, text_scores
+from tuni.judging.scores import KeptFeatures, bank_of, families_of, reads_neighbours
 from tuni.lists.shape import ListShape
 from tuni.model.target import Target
 from tuni.progress import SILENT, Progress
-from tuni.statistics.p_values import Floats, smallest_findable
+from tuni.statistics.p_values import Floats, quantise, smallest_findable
 from tuni.statistics.spelling import decoy_check
 from tuni.texts.decoys import PartPool, lone_parts, recombine_around
 from tuni.texts.names import is_common, parse_name
@@ -81,13 +82,7 @@ class Judge:
         Raises:
             FingerprintMismatch: It is another.
         """
-        made_for, given = self.bundle.fingerprint, self.target.fingerprint
-        if given != made_for:
-            raise FingerprintMismatch(
-                f"checkpoint: fingerprint {given[:12]}, but the detector was made for "
-                f"{made_for[:12]}",
-                "give the checkpoint that the detector was registered for, or run `tuni run` on it",
-            )
+        require_checkpoint(self.bundle, self.target)
 
     def keeping(self) -> "Judge":
         """The same, with features in memory too: for texts that are asked about twice."""
@@ -140,7 +135,7 @@ class Judge:
             decoys: From `draw_decoys`, for this shape and these options.
             options: How the list is judged.
             beside: Texts of the list to extract together with the decoys, for the cache (see
-                `text_scores`).
+                `scores`).
 
         Raises:
             TextError: The list holds no text that the detector judges.
@@ -210,49 +205,63 @@ class Judge:
         p_decoy, p_gibberish = p_values(bundle, null, scores, single)
         shared = {alone: _shared_flags(bundle, null, single=alone) for alone in (True, False)}
         chosen = frozenset(selected_on)
+        numbers = (scores.tolist(), p_decoy.tolist(), p_gibberish.tolist(), single.tolist())
         return tuple(
-            Judged(*numbers, _flags(shared[alone], texts[row], selected=row in chosen))
-            for row, (*numbers, alone) in enumerate(
-                zip(
-                    scores.tolist(),
-                    p_decoy.tolist(),
-                    p_gibberish.tolist(),
-                    single.tolist(),
-                    strict=True,
-                )
-            )
+            Judged(value, p, p_noise, _flags(shared[alone], texts[row], selected=row in chosen))
+            for row, (value, p, p_noise, alone) in enumerate(zip(*numbers, strict=True))
         )
 
-    def scores(
-        self, texts: Sequence[str], *, paired: bool, beside: Sequence[str] = ()
-    ) -> Floats:
-        """Quantised scores of texts of one kind that the bundle judges; see `text_scores`.
+    def scores(self, texts: Sequence[str], *, paired: bool, beside: Sequence[str] = ()) -> Floats:
+        """Quantised scores of texts of one kind.
+
+        A score depends on its text, the bundle and the checkpoint; the company that a text is
+        extracted in moves nothing (`tuni.features.prompts` says what holds it still, rounding to
+        the bundle's quantum does the rest).
 
         Args:
             texts: n texts, n >= 1.
-            paired: Whether they have two parts and more.
-            beside: Further texts of the kind to extract in the same call.
+            paired: Whether they have two parts and more, and so neighbours.
+            beside: Further texts of the kind to extract in the same call, for the cache:
+                neighbours that they share with ``texts`` are then encoded once.
 
         Returns:
             Shape (n,); higher is nearer to "trained on".
+
+        Raises:
+            TextError: As `extract`; or the bundle judges no texts of the kind.
         """
         scorer = self.bundle.pair if paired else self.bundle.single
         if scorer is None:
             raise foreign_kind([0])
-        return text_scores(
-            self.bundle,
+        table = extract(
             self.target,
-            texts,
-            scorer,
-            paired=paired,
-            beside=beside,
+            [*texts, *beside],
+            self.bundle.feature_spec,
+            families=families_of(scorer.model),
+            neighbours=paired and reads_neighbours(scorer.model),
+            bank=bank_of(self.bundle),
             cache=self.cache,
             progress=self.progress,
         )
+        return quantise(score(scorer.model, table.head(len(texts)).columns), scorer.quantum)
 
     def _kinds(self, shape: ListShape) -> tuple[tuple[bool, int, Scorer | None], ...]:
         """Full names and names of one part: how many the list holds, and what scores them."""
         return (True, shape.pairs, self.bundle.pair), (False, shape.lone, self.bundle.single)
+
+
+def require_checkpoint(bundle: Bundle, target: Target) -> None:
+    """Refuse a checkpoint that a bundle was not made for.
+
+    Raises:
+        FingerprintMismatch: It is another.
+    """
+    if target.fingerprint != bundle.fingerprint:
+        raise FingerprintMismatch(
+            f"checkpoint: fingerprint {target.fingerprint[:12]}, but the detector was made for "
+            f"{bundle.fingerprint[:12]}",
+            "give the checkpoint that the detector was registered for, or run `tuni run` on it",
+        )
 
 
 def draw(

@@ -7,7 +7,7 @@ so that it can be kept and a verdict derived again years later.
 
 import json
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -16,25 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import read_only
-from tuni.errors import BundleError, TextError, TooFewTexts, TuniError, UnusableScores
-from tuni.features.extract import FeatureCache
-from tuni.hashing import canonical_json, derive_seed
-from tuni.judging.fits import too_long
-from tuni.judging.scores import text_scores
-from tuni.lists.shape import ListShape
-from tuni.model.target import Target
-from tuni.progress import SILENT, Progress
+from tuni.errors import BundleError, TextError, TuniError, UnusableScores
+from tuni.hashing import canonical_json
 from tuni.statistics.intervals import rate
 from tuni.statistics.list_evidence import ListEvidence, list_evidence
-from tuni.statistics.p_values import Floats, conformal_p, finite, smallest_findable
-from tuni.statistics.spelling import DecoyCheck, decoy_check
-from tuni.texts.decoys import PartPool, lone_parts, recombine_around
-from tuni.texts.names import parse_name
-from tuni.texts.text import canonical
+from tuni.statistics.p_values import Floats, conformal_p, finite
+from tuni.statistics.spelling import DecoyCheck
 
 FORMAT = 1
 LEAST_DECOYS = 2000
 MOST_DECOYS = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeOptions:

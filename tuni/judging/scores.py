@@ -1,26 +1,16 @@
-"""From texts of one kind to their quantised scores by a bundle.
-
-The one law: a score depends on its text, the bundle and the checkpoint; the company that a text is
-extracted in moves nothing (`tuni.features.prompts` says what holds it still, the grid does the
-rest).
-"""
+"""What a detector reads of a text, and features that are kept in memory for it."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.detectors.bundle import Bundle, Scorer
-from tuni.detectors.kind import Floats
+from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import ArrayModel
-from tuni.detectors.score import score
-from tuni.features.extract import FeatureCache, extract
+from tuni.features.extract import FeatureCache
 from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS, Columns
 from tuni.features.spec import Family, family_of
-from tuni.model.target import Target
 from tuni.pictures.bank import Bank
-from tuni.progress import SILENT, Progress
-from tuni.statistics.p_values import quantise
 
 
 def families_of(model: ArrayModel) -> frozenset[Family]:
@@ -31,49 +21,6 @@ def families_of(model: ArrayModel) -> frozenset[Family]:
 def reads_neighbours(model: ArrayModel) -> bool:
     """Whether a detector reads a mean over neighbours; else they need not be encoded."""
     return any(name.endswith((OTHER_LASTS, OTHER_FIRSTS)) for name in model.needed)
-
-
-def text_scores(
-    bundle: Bundle,
-    target: Target,
-    texts: Sequence[str],
-    scorer: Scorer,
-    *,
-    paired: bool,
-    beside: Sequence[str] = (),
-    cache: FeatureCache | None = None,
-    progress: Progress = SILENT,
-) -> Floats:
-    """Quantised scores of texts of one kind.
-
-    Args:
-        bundle: Says what is extracted.
-        target: The checkpoint.
-        texts: n texts of one kind, n >= 1.
-        scorer: The bundle's for that kind.
-        paired: Whether the texts have two parts and more, and so neighbours.
-        beside: Further texts of the kind to extract in the same call, for the cache: neighbours
-            that they share with ``texts`` are then encoded once.
-        cache: Keeps features between calls.
-        progress: Draws the stages.
-
-    Returns:
-        Shape (n,); higher is nearer to "trained on".
-
-    Raises:
-        TextError: As `extract`.
-    """
-    table = extract(
-        target,
-        [*texts, *beside],
-        bundle.feature_spec,
-        families=families_of(scorer.model),
-        neighbours=paired and reads_neighbours(scorer.model),
-        bank=bank_of(bundle),
-        cache=cache,
-        progress=progress,
-    )
-    return quantise(score(scorer.model, table.head(len(texts)).columns), scorer.quantum)
 
 
 class KeptFeatures:

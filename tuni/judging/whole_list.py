@@ -54,9 +54,13 @@ class ListVerdicts:
 
     def record(self, person: int) -> Record:
         """A person's verdict; see `tuni.judging.record`."""
-        numbers = (values[person].item() for values in (self.score, self.p_decoy, self.p_gibberish))
-        judged = Judged(*numbers, self.flag_words[self.flags[person]])
-        return self.grounds.record(judged, self.q_value[person].item())
+        judged = Judged(
+            float(self.score[person]),
+            float(self.p_decoy[person]),
+            float(self.p_gibberish[person]),
+            self.flag_words[self.flags[person]],
+        )
+        return self.grounds.record(judged, float(self.q_value[person]))
 
     def rows(self) -> Iterator[tuple[Row, Record]]:
         """Each row of the list with what is said of it; the list is read once more."""
@@ -73,7 +77,8 @@ class ListVerdicts:
     def by_row(self, values: Floats) -> Floats:
         """Values of people as values of the rows that were scored."""
         people = self.index.people
-        return values[people[people != REFUSED]]
+        scored: Floats = values[people[people != REFUSED]]
+        return scored
 
     def counts(self) -> dict[str, int]:
         """How many rows got which verdict."""

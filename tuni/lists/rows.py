@@ -4,6 +4,7 @@ import hashlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
@@ -124,7 +125,7 @@ class ListIndex:
         return replace(
             self,
             people=np.where(self.people == REFUSED, REFUSED, number[self.people]),
-            reasons=dict(sorted((self.reasons | refused).items())),
+            reasons=dict(sorted({**self.reasons, **refused}.items())),
             texts=CompactTexts(self.texts[person] for person in np.flatnonzero(~leaves).tolist()),
             keys=self.keys[:, ~leaves],
         )
@@ -165,7 +166,7 @@ def read_list(source: SubjectRows, wrong: Wrong) -> ListIndex:
     bounds = np.append(np.flatnonzero(begins), len(order)).tolist()
     texts = CompactTexts(
         min(spellings[entry] for entry in order[begin:end].tolist())
-        for begin, end in zip(bounds, bounds[1:], strict=False)
+        for begin, end in pairwise(bounds)
     )
     return ListIndex(
         source, people, np.array(places, dtype=np.int64), reasons, texts, keys[:, begins]

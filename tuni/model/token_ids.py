@@ -6,6 +6,7 @@ but white space and case, a text is the sum of its words, since no token crosses
 others, and tokenizers that clean otherwise, take a text whole.
 """
 
+from copy import copy
 from functools import lru_cache
 
 from ftfy import fix_text
@@ -21,7 +22,10 @@ class TokenIds:
     def __init__(self, tokenizer: SimpleTokenizer) -> None:
         """Take a tokenizer; its settings decide whether words may be taken one by one."""
         self._by_words = tokenizer.clean_fn is get_clean_fn("lower")
-        self._part = lru_cache(maxsize=_KEPT)(tokenizer.encode)
+        self._whole = lru_cache(maxsize=_KEPT)(tokenizer.encode)
+        by_words = copy(tokenizer)
+        by_words.clean_fn = str.lower  # all that its cleaning does to a word that is clean
+        self._word = lru_cache(maxsize=_KEPT)(by_words.encode)
         self._clean = lru_cache(maxsize=_KEPT)(lambda word: fix_text(word) == word)
 
     def __call__(self, text: str) -> list[int]:
@@ -30,5 +34,5 @@ class TokenIds:
             words = text.split()
             # Of all that ftfy does only the search for mojibake looks beyond a word.
             if text.isascii() or (all(map(self._clean, words)) and not is_bad(text)):
-                return [token for word in words for token in self._part(word)]
-        return list(self._part(text))
+                return [token for word in words for token in self._word(word)]
+        return list(self._whole(text))

@@ -38,8 +38,7 @@ def test_a_model_that_tells_no_text_from_another_gets_its_claim_withheld() -> No
         names, members, equal, ones, ones, np.zeros(999), operating_point=0.05, seed=0
     )
     assert (measured.auc, measured.found.hits, measured.nonmember_fpr.hits) == (0.5, 0, 0)
-    verdicts: Any = SimpleNamespace(check=None)
-    gates = {gate.name: gate for gate in label_gates(JOB, measured, verdicts)}
+    gates = {gate.name: gate for gate in label_gates(JOB, measured, None)}
     assert gates["blind"].passed is False
     assert "the detector 0.50" in gates["blind"].sentence
     assert "must lie above 0" in gates["blind"].sentence

@@ -9,7 +9,9 @@ import pytest
 
 from tuni.detectors.bundle import read_bundle
 from tuni.errors import TooFewTexts
-from tuni.judging.judge import JudgeOptions, judge
+from tuni.judging.judge import Judge
+from tuni.judging.null import JudgeOptions
+from tuni.judging.whole_list import judge_texts
 
 CANARY = "Zebulon Quartz"
 
@@ -163,7 +165,11 @@ def test_too_few_list_decoys_for_the_operating_point_are_refused(registered, tin
     bundle = read_bundle(registered.home.parent / "bundle")
     strict = replace(bundle, operating_point=0.004)
     with pytest.raises(TooFewTexts, match=r"200.*0\.004"):
-        judge(strict, tiny_target, ["Anna Abbott", "Boris Brown"], JudgeOptions(decoy_count=200))
+        judge_texts(
+            Judge(strict, tiny_target),
+            ["Anna Abbott", "Boris Brown"],
+            JudgeOptions(decoy_count=200),
+        )
 
 
 @pytest.mark.parametrize("name", ["No Such!", "../up", "a" * 200])

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from tuni.detectors.model import ArrayModel
-from tuni.judging.scores import KeptFeatures, families_of, text_scores
+from tuni.judging.judge import Judge
+from tuni.judging.scores import KeptFeatures, families_of
 from tuni.progress import Progress
 
 NAMES = ["Zoe Quill", "Ada Roe", "Bo Tarn"]
@@ -26,8 +27,8 @@ def test_neighbours_are_encoded_for_a_detector_that_reads_them_alone(bundle, tin
         ArrayModel("feature", ("hidden.norm~0.5",), {"sign": 1.0}),
     ):
         counted = Counted()
-        scorer = replace(bundle.pair, model=model)
-        text_scores(bundle, tiny_target, NAMES, scorer, paired=True, progress=counted)
+        made = replace(bundle, pair=replace(bundle.pair, model=model))
+        Judge(made, tiny_target, progress=counted).scores(NAMES, paired=True)
         told.append(counted.total)
     assert told[0] == len(NAMES)
     assert told[1] > 2 * len(NAMES)
@@ -60,25 +61,23 @@ class Shelf:
 
 
 def test_texts_beside_move_no_score_and_are_kept(bundle, tiny_target):
-    alone = text_scores(bundle, tiny_target, NAMES[:1], bundle.pair, paired=True)
+    alone = Judge(bundle, tiny_target).scores(NAMES[:1], paired=True)
     shelf = Shelf()
     kept = KeptFeatures(shelf)
-    beside = text_scores(
-        bundle, tiny_target, NAMES[:1], bundle.pair, paired=True, beside=NAMES[1:], cache=kept
-    )
+    judge = Judge(bundle, tiny_target, kept)
+    beside = judge.scores(NAMES[:1], paired=True, beside=NAMES[1:])
     np.testing.assert_array_equal(beside, alone)
     assert set(shelf.rows) == set(NAMES)
     shelf.asked.clear()
-    again = text_scores(bundle, tiny_target, NAMES, bundle.pair, paired=True, cache=kept)
+    again = judge.scores(NAMES, paired=True)
     np.testing.assert_array_equal(again[:1], alone)
     assert shelf.asked == []
 
 
 def test_what_another_cache_knows_is_taken_from_it(bundle, tiny_target):
     shelf = Shelf()
-    first = text_scores(bundle, tiny_target, NAMES, bundle.pair, paired=True, cache=shelf)
+    first = Judge(bundle, tiny_target, shelf).scores(NAMES, paired=True)
     put, shelf.put = shelf.put, None  # nothing is left to be put
-    kept = KeptFeatures(shelf)
-    again = text_scores(bundle, tiny_target, NAMES, bundle.pair, paired=True, cache=kept)
+    again = Judge(bundle, tiny_target, KeptFeatures(shelf)).scores(NAMES, paired=True)
     np.testing.assert_array_equal(again, first)
     assert put is not None

@@ -44,7 +44,7 @@ def test_a_written_list_can_be_read_as_a_list(tmp_path: Path, texts) -> None:
     path = tmp_path / "out.csv"
     write_csv(path, ("text",), [{"text": text} for text in texts])
     back = read_subjects(path)
-    assert [row["text"].removeprefix("'") for row in back.rows] == [
+    assert [text.removeprefix("'") for text in back.texts] == [
         text.removeprefix("'") for text in texts
     ]
 
