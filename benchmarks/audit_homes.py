@@ -56,7 +56,7 @@ def make_home(home: Path, url: str | None, testbeds: Path) -> None:
             "features": FeaturesTable(inversion=False, geometry=False, stability=False),
         }
     )
-    job = Job(request, Settings(home=home, ledger_url=url))
+    job = Job.open(request, Settings(home=home, ledger_url=url))
     try:
         bundle = make_bundle(job, DetectorSpec("feature", ("hidden.norm",)))
         folder = home.with_name(f"{home.name}-bundle")

@@ -188,7 +188,7 @@ def _others(job: Any, texts: list[str]) -> dict[str, Any]:
             continue
         model = fit_detector(detector, fit_nulls(job, detector), seed)
         table = extract(
-            job.target, texts, job.spec, families=families_of(model), bank=job.bank,
+            job.target, texts, job.spec, families=families_of(model), bank=job.features.bank,
             progress=job.progress,
         )  # fmt: skip
         scores[name] = (score(model, table.columns), model)

@@ -107,7 +107,7 @@ class Lab:
                 ),
             }
         )
-        job = Job(request, Settings(), _progress())
+        job = Job.open(request, Settings(), _progress())
         fitted = frozenset(job.sets.decoy_fit + job.sets.decoy_scale)
         return make_bundle(job, default_detector(job.spec)), job.target, fitted
 

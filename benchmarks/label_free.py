@@ -89,7 +89,7 @@ def _study(bed: Path, folder: Path, count: int) -> Study:
     trials.judged["truth"] = dict(
         extract(
             job.target, [one["text"] for one in people], job.spec,
-            bank=job.bank, cache=job.cache, progress=job.progress,
+            bank=job.features.bank, cache=job.features.cache, progress=job.progress,
         ).columns
     )  # fmt: skip
     member = np.array([one["group"] == "member" for one in people])
@@ -142,7 +142,7 @@ def _job(bed: Path, home: Path, count: int) -> Any:
         "search": SearchTable(trials=count, objective="label-free"),
         "features": asked.features.model_copy(update={"inversion": False, "geometry": False}),
     }
-    return Job(asked.model_copy(update=update), Settings(), ConsoleProgress())
+    return Job.open(asked.model_copy(update=update), Settings(), ConsoleProgress())
 
 
 def _show(bed: str, study: Study) -> tuple[float, float]:

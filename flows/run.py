@@ -156,7 +156,6 @@ def run_request(request: Request) -> Outcome:
         EnvironmentFault: The home, the registry or this program failed.
     """
     job = open_job(request)
-    job.prepare()
     unchanged = job.is_registered()
     if not unchanged:
         run(request)

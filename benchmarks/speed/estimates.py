@@ -36,7 +36,7 @@ def measure(smoke: bool) -> Iterator[Row]:
             request = request.model_copy(update={"nulls": nulls})
         else:
             yield _run(request)
-        job = Job(request, settings)
+        job = Job.open(request, settings)
         try:
             _register(job, "default", make_bundle(job, default_detector(job.spec)))
             _register(job, "light", light(job.target))

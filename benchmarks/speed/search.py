@@ -30,7 +30,7 @@ def measure(smoke: bool) -> Iterator[Row]:
             small = {"gibberish": 500, "decoy_fit": 250, "decoy_search": 150, "decoy_check": 50}
             update["nulls"] = request.nulls.model_copy(update={**small, "decoy_calibration": 300})
             update["features"] = request.features.model_copy(update={"inversion": False})
-        job = Job(request.model_copy(update=update), settings)
+        job = Job.open(request.model_copy(update=update), settings)
         try:
             started = time.perf_counter()
             Trials(job)

@@ -26,6 +26,7 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
     single = SINGLE if job.spec.jacobian is not None else SINGLE.parts[0]
     families = _families(detector)
     job.features.load((*NULLS, *CALIBRATED), families)
+    bank = job.features.bank
     return Bundle(
         checkpoint=job.request.checkpoint.name,
         fingerprint=job.target.fingerprint,
@@ -48,9 +49,7 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
         },
         evidence={},
         versions=library_versions(),
-        bank=job.bank.embeddings.astype(np.float64)
-        if "geometry" in families and job.bank is not None
-        else None,
+        bank=bank.embeddings.astype(np.float64) if bank and "geometry" in families else None,
     )
 
 

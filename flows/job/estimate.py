@@ -61,7 +61,6 @@ class Estimate:
 def estimate(request: Request) -> Estimate:
     """Count what the job has to encode and time each family on a few texts."""
     job = open_job(request)
-    job.prepare()
     if job.is_registered():
         return Estimate((), 0.0, fresh=False)
     searching = job.objective != "none" and job.folder.kept(CHOICE) is None
@@ -69,7 +68,7 @@ def estimate(request: Request) -> Estimate:
     works: dict[Family, list[Work]] = {}
     for paired, family, texts in _extractions(job, searching=searching):
         known = job.features.cached(family, sorted(texts), paired=paired)
-        work = FamilyWork(job.target, job.spec, family, job.bank, SILENT, paired)
+        work = FamilyWork(job.target, job.spec, family, job.features.bank, SILENT, paired)
         needed = sorted({one for text in texts - known for one in work.needed(text)})
         counts[family] = counts.get(family, 0) + len(needed)
         works.setdefault(family, []).append(work_of(job.target, job.spec, family, needed))
@@ -106,5 +105,5 @@ def _families(detector: DetectorSpec) -> set[Family]:
 
 def _seconds(job: Job, family: Family, works: Sequence[Work]) -> float:
     names, paired = job.sets.decoy_fit, family in NEIGHBOURED
-    speed = warm_up(job.target, job.spec, family, names, job.bank, paired=paired)
+    speed = warm_up(job.target, job.spec, family, names, job.features.bank, paired=paired)
     return sum(speed.seconds(work) for work in works)

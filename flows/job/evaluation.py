@@ -17,7 +17,7 @@ from tuni.detectors.fit import fit_detector
 from tuni.detectors.kind import Floats
 from tuni.detectors.score import has_votes, score
 from tuni.detectors.spec import DetectorSpec
-from tuni.hashing import derive_seed
+from tuni.hashing import derive_seed, digest
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.scores import families_of
@@ -152,7 +152,7 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
         if measured is not None:
             headline |= _headline(measured)
             compared = compare(job, bundle)
-            scores = verdicts.by_row(verdicts.score)
+            scores = score_labelled_test(job, bundle)
             members = job.test_members
             groups = {"members": scores[members], "non-members": scores[~members], **groups}
     elif len(job.test_members) and not job.test_members.any():
@@ -173,16 +173,23 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
 
 
 def judge_labelled_test(job: Job, bundle: Bundle, options: JudgeOptions) -> ListVerdicts:
-    """Verdicts for labelled-test exactly as `tuni score` would give them for that list."""
-    judge = Judge(bundle, job.target, job.cache, job.progress)
-    return judge_texts(judge, job.sets.labelled_test, options)
+    """Verdicts for labelled-test exactly as `tuni score` would give them for that list.
+
+    Their scores are handed on to `score_labelled_test`.
+    """
+    judge = Judge(bundle, job.target, job.features.cache, job.progress)
+    verdicts = judge_texts(judge, job.sets.labelled_test, options)
+    job.test_scores[digest(dict(bundle.settings))] = verdicts.by_row(verdicts.score)
+    return verdicts
 
 
 def score_labelled_test(job: Job, bundle: Bundle) -> Floats:
-    """Scores of labelled-test by any bundle of this checkpoint, such as the champion's."""
-    # Scores alone: decoys of the list would cost more than the list itself and move no score.
-    verdicts = judge_labelled_test(job, bundle, JudgeOptions(list_decoys=False))
-    return verdicts.by_row(verdicts.score)
+    """Scores of labelled-test by any bundle of this checkpoint, judged once a process."""
+    made_from = digest(dict(bundle.settings))
+    if made_from not in job.test_scores:
+        # Scores alone: decoys of the list would cost more than the list itself and move no score.
+        judge_labelled_test(job, bundle, JudgeOptions(list_decoys=False))
+    return job.test_scores[made_from]
 
 
 def compare(job: Job, bundle: Bundle) -> list[JSON]:
@@ -231,8 +238,8 @@ def _measure(
         bundle.pair.decoy_scores,
         operating_point=bundle.operating_point,
         seed=derive_seed(job.request.compute.seed, "evaluation"),
-        captions=[job.captions.get(key) for key in keys],
-        groups=[job.groups.get(key, "") for key in keys],
+        captions=[job.texts.captions.get(key) for key in keys],
+        groups=[job.texts.groups.get(key, "") for key in keys],
         others=others,
     )
 
@@ -289,14 +296,13 @@ def _curves(evaluation: JSON | None) -> dict[str, dict[int, float]]:
 
 
 def _asked(job: Job) -> str:
-    labels = sum(job.members.values())
+    labelled, listed = job.texts.members, job.texts.listed
+    labels = sum(labelled.values())
     parts = [f"Asked: does {job.request.checkpoint.name} know names that it was trained on?"]
-    if job.members:
-        parts.append(
-            f"{told(labels)} known members and {told(len(job.members) - labels)} non-members"
-        )
-    if job.listed:
-        parts.append(f"an unlabelled list of {len(job.listed)}")
+    if labelled:
+        parts.append(f"{told(labels)} known members and {told(len(labelled) - labels)} non-members")
+    if listed:
+        parts.append(f"an unlabelled list of {len(listed.texts)}")
     given = " and ".join(parts[1:]) or "no labels and no list"
     return f"{parts[0]} Given: {given}; objective of the search: {job.objective}."
 
@@ -345,7 +351,7 @@ def _params(job: Job, evaluated: Evaluated) -> JSON:
         "decoy_source": request.nulls.source,
         "seed": request.compute.seed,
         "families": " ".join(job.spec.families),
-        "labelled": len(job.members),
-        "listed": len(job.listed),
+        "labelled": len(job.texts.members),
+        "listed": len(job.texts.listed.texts) if job.texts.listed else 0,
         "decoys_for_calibration": len(job.sets.decoy_calibration),
     }

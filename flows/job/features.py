@@ -1,62 +1,107 @@
 """Features of a job's sets: extracted together, kept encrypted, sliced by set."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.machine.settings import Request
+from tuni.errors import PictureError
 from tuni.features.extract import FeatureCache, extract, family_key
 from tuni.features.families import NEIGHBOURED
-from tuni.features.spec import Family, FeatureSpec
+from tuni.features.spec import (
+    Family,
+    FeatureSpec,
+    GeometrySpec,
+    InversionSpec,
+    JacobianSpec,
+    NoiseSpec,
+)
 from tuni.lists.sets import COSTLY_GIBBERISH, TextSets
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import Progress
+from tuni.texts.names import all_reference_parts
+from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
 # Sets whose texts are compared between detectors, so that every family needs all of them.
 WHOLE = (
     "labelled_dev", "labelled_test", "list_search", "list_judge", "decoy_search", "control",
 )  # fmt: skip
+Columns = dict[str, NDArray[np.float32]]
+BANK_RANKS = (4, 16)  # ours
 COSTLY_DECOYS = 300  # fit decoys that also get the families beside hidden states (ours)
 
 
+def feature_spec(request: Request, bank: Bank | None) -> FeatureSpec:
+    """All that a job extracts, for the largest setting of its search.
+
+    Args:
+        request: What is asked.
+        bank: Generic pictures, or None.
+
+    Raises:
+        PictureError: The bank holds too few distinct pictures.
+    """
+    asked, seed = request.features, request.compute.seed
+    return FeatureSpec(
+        parts=all_reference_parts(),
+        precision=asked.precision,
+        batch=asked.batch,
+        noise=NoiseSpec(seed=seed) if asked.stability else None,
+        jacobian=JacobianSpec(seed=seed) if asked.stability else None,
+        geometry=GeometrySpec(
+            few_prompts=PROMPTS_8,
+            many_prompts=PROMPTS_24,
+            bank_digest=bank.digest if bank else None,
+            bank_ranks=_bank_ranks(bank),
+        )
+        if asked.geometry
+        else None,
+        inversion=InversionSpec(
+            restarts=asked.inversion_restarts, steps=asked.inversion_steps, seed=seed
+        )
+        if asked.inversion
+        else None,
+    )
+
+
+def _bank_ranks(bank: Bank | None) -> tuple[int, ...]:
+    """Numbers of principal axes that the bank's pictures suffice for."""
+    ranks = tuple(rank for rank in BANK_RANKS if bank is None or rank < bank.count)
+    if bank is not None and not ranks:
+        raise PictureError(
+            f"bank.images: {bank.count} distinct pictures, at least {BANK_RANKS[0] + 1} are needed",
+            "add generic pictures that show none of the subjects, or leave [bank] out",
+        )
+    return ranks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class JobFeatures:
-    """Extracts features of the job's sets, and holds those already seen in memory."""
+    """Extracts features of the job's sets, and holds those already seen in memory.
 
-    def __init__(
-        self,
-        target: Target,
-        spec: FeatureSpec,
-        sets: TextSets,
-        *,
-        bank: Bank | None,
-        cache: FeatureCache,
-        progress: Progress,
-        inverted: int,
-    ) -> None:
-        """Start with nothing in memory; the cache in the ledger may know all.
+    Attributes:
+        target: The audited checkpoint.
+        spec: What is extracted.
+        sets: The job's texts.
+        bank: The bank that the spec's geometry names, or None.
+        cache: Features of earlier runs.
+        progress: Draws the stages.
+        inverted: Texts of each null set that are inverted.
+    """
 
-        Args:
-            target: The audited checkpoint.
-            spec: What is extracted.
-            sets: The job's texts.
-            bank: The bank that the spec's geometry names.
-            cache: Features of earlier runs.
-            progress: Draws the stages.
-            inverted: Texts of each null set that are inverted.
-        """
-        self.target = target
-        self.spec = spec
-        self.sets = sets
-        self.bank = bank
-        self.cache = cache
-        self.progress = progress
-        self.inverted = inverted
-        self._tables: dict[tuple[str, Family], dict[str, NDArray[np.float32]]] = {}
+    target: Target
+    spec: FeatureSpec
+    sets: TextSets
+    bank: Bank | None
+    cache: FeatureCache
+    progress: Progress
+    inverted: int
+    _tables: dict[tuple[str, Family], Columns] = field(default_factory=dict, init=False)
 
-    def table(
-        self, name: str, families: Collection[Family] | None = None
-    ) -> dict[str, NDArray[np.float32]]:
+    def table(self, name: str, families: Collection[Family] | None = None) -> Columns:
         """Feature columns of one set; costly ones of long null sets hold its first rows only.
 
         Args:
@@ -67,7 +112,7 @@ class JobFeatures:
             Arrays of shape ``(m, d)``, m at most the size of the set.
         """
         self.load((name,), families)
-        columns: dict[str, NDArray[np.float32]] = {}
+        columns: Columns = {}
         for family in self._asked(families):
             columns |= self._tables[name, family]
         return columns

@@ -42,7 +42,7 @@ def job_evidence(job: Job, evaluated: Evaluated, version: str) -> Evidence:
         charts=tuple(_chart(job, chart) for chart in evaluated.charts),
         evaluation=evaluated.evaluation,
     )
-    inputs = {f"{name} (keyed)": value for name, value in job.file_digests.items() if value}
+    inputs = {f"{name} (keyed)": value for name, value in job.texts.digests.items() if value}
     inputs |= {
         "job": job.hash,
         "feature spec": job.spec.hash,
@@ -53,13 +53,13 @@ def job_evidence(job: Job, evaluated: Evaluated, version: str) -> Evidence:
 
 
 def _asked(job: Job) -> tuple[tuple[str, str], ...]:
-    labels = sum(job.members.values())
+    labels, listed = sum(job.texts.members.values()), job.texts.listed
     return (
         ("Checkpoint", job.request.checkpoint.name),
         ("Kind of text", job.request.subjects.kind),
         ("Known members", told(labels)),
-        ("Known non-members", told(len(job.members) - labels)),
-        ("Unlabelled list", f"{len(job.listed):,} texts"),
+        ("Known non-members", told(len(job.texts.members) - labels)),
+        ("Unlabelled list", f"{len(listed.texts) if listed else 0:,} texts"),
         ("Objective of the search", job.objective),
     )
 

@@ -1,44 +1,180 @@
-"""What a job refuses before work begins, beside what reading its files refuses."""
+"""The texts of a job's files, each file read once, and what is refused before work begins."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
+from flows.machine.settings import Request
+from registry.keys.pseudonyms import Keys
 from tuni.errors import RequestError, TooFewTexts
 from tuni.features.spec import FeatureSpec
 from tuni.judging.fits import too_long
 from tuni.judging.null import decoys_needed
 from tuni.lists.csv_rows import Wrong
-from tuni.lists.labelled import read_subjects
+from tuni.lists.labelled import Labelled, Subjects, read_content, read_labelled, read_subjects
+from tuni.lists.sets import NullSizes, TextSets, make_sets
+from tuni.lists.split import Split
 from tuni.model.target import Target
+from tuni.texts.gibberish import GibberishSpec
 from tuni.texts.names import parse_name
+from tuni.texts.text import canonical
+
+T = TypeVar("T")
 
 LEAST_LABELS = 20  # of each kind, for the objective 'labelled' (ours)
 LEAST_LISTED = 40  # for the objective 'label-free' (ours)
 
 
-def require_readable(path: Path, target: Target, spec: FeatureSpec, *, full: bool) -> None:
-    """Refuse a table with texts that the model cannot read whole, by line.
+@dataclass(frozen=True, slots=True, eq=False)
+class JobTexts:
+    """What the files of a request hold.
+
+    Attributes:
+        labelled: The table of labelled texts, or None.
+        listed: The unlabelled list, or None.
+        decoys: The user's own decoys, or None.
+        members: Label of each labelled text, by canonical text.
+        captions: Training captions of each, None where the table does not know them.
+        groups: Named group of each.
+        digests: Of the files, keyed with the home's key; None where there is no such file.
+    """
+
+    labelled: Labelled | None
+    listed: Subjects | None
+    decoys: Subjects | None
+    members: Mapping[str, bool]
+    captions: Mapping[str, int | None]
+    groups: Mapping[str, str]
+    digests: Mapping[str, str | None]
+
+    @property
+    def full_names(self) -> tuple[list[bool], int]:
+        """Labels of the labelled full names, and how many other full names are listed."""
+        # Names of one part are scored by a detector of their own, which nothing is searched for.
+        labelled, listed = (
+            {canonical(text) for text in table.texts if parse_name(text).last} if table else set()
+            for table in (self.labelled, self.listed)
+        )
+        return [self.members[key] for key in labelled], len(listed - self.members.keys())
+
+
+def read_texts(request: Request, keys: Keys) -> JobTexts:
+    """Read the files of a request.
 
     Args:
-        path: CSV with a column ``text``.
+        request: Names them.
+        keys: Key the files' digests, so that nobody who reads one can confirm a guessed list.
+
+    Raises:
+        TextError: One cannot be read, is no such table, or holds a text that is refused.
+    """
+    digests: dict[str, str | None] = {}
+
+    def read(name: str, path: Path | None, table: Callable[[Path, bytes], T]) -> T | None:
+        content = None if path is None else read_content(path)
+        digests[name] = None if content is None else keys.content_digest(content)
+        return None if path is None or content is None else table(path, content)
+
+    labelled = read("labelled", request.subjects.labelled, read_labelled)
+    listed = read("list", request.subjects.list_, read_subjects)
+    decoys = read("decoys", request.nulls.decoys, read_subjects)
+    table = labelled or Labelled((), (), (), ())
+    known = [canonical(text) for text in table.texts]
+    return JobTexts(
+        labelled,
+        listed,
+        decoys,
+        dict(zip(known, table.members, strict=True)),
+        dict(zip(known, table.captions, strict=True)),
+        dict(zip(known, table.groups, strict=True)),
+        digests,
+    )
+
+
+def require_fitting(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) -> None:
+    """Refuse texts that the model cannot read whole, and decoys of one part, by line.
+
+    Args:
+        request: Names the files.
+        texts: What they hold.
         target: The audited checkpoint.
         spec: What will be extracted.
-        full: Whether every text must have two parts, as decoys have.
 
     Raises:
         TextError: There are such lines; the first five are named.
     """
-    table = read_subjects(path)
-    reasons = too_long(target, table.texts, spec)
-    if full:
-        reasons |= {
-            row: "one part only, decoys are full names"
-            for row, text in enumerate(table.texts)
-            if not parse_name(text).last
-        }
-    wrong = Wrong(path.name, "mend these lines, or leave them out")
-    for row, reason in sorted(reasons.items()):
-        wrong.add(table.lines[row], reason)
-    wrong.refuse()
+    tables = (
+        (request.subjects.labelled, texts.labelled),
+        (request.subjects.list_, texts.listed),
+        (request.nulls.decoys, texts.decoys),
+    )
+    for path, table in tables:
+        if path is None or table is None:
+            continue
+        reasons = too_long(target, table.texts, spec)
+        if table is texts.decoys:
+            reasons |= {
+                row: "one part only, decoys are full names"
+                for row, text in enumerate(table.texts)
+                if not parse_name(text).last
+            }
+        wrong = Wrong(path.name, "mend these lines, or leave them out")
+        for row, reason in sorted(reasons.items()):
+            wrong.add(table.lines[row], reason)
+        wrong.refuse()
+
+
+def draw_sets(
+    request: Request, texts: JobTexts, target: Target, spec: FeatureSpec, split: Split
+) -> TextSets:
+    """Put every text of a job into exactly one set, decoys and gibberish drawn for them.
+
+    Args:
+        request: Sizes, sources and the seed.
+        texts: What its files hold.
+        target: The audited checkpoint, which must be able to read them.
+        spec: What will be extracted.
+        split: Keyed split of labels and list.
+
+    Raises:
+        TooFewTexts: Too few distinct decoys can be made.
+    """
+    asked = request.nulls
+    # Tokens that the longest prompt leaves for a text. A random character is about a token: a
+    # short context holds shorter gibberish.
+    prompts = sorted({prompt.format("x") for prompt in spec.prompts})
+    room = target.context_length - int(target.token_counts(prompts).max()) + 1
+    low, high = asked.gibberish_length
+    high = min(high, max(2, room // 2 - 1))
+    gibberish = GibberishSpec(min_length=min(low, high), max_length=high)
+    if asked.alphabet:
+        gibberish = replace(gibberish, alphabet=asked.alphabet)
+
+    def fitting(drawn: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some texts that the model reads whole, with their neighbours."""
+        over = too_long(target, drawn, spec)
+        return tuple(text for row, text in enumerate(drawn) if row not in over)
+
+    return make_sets(
+        texts.labelled,
+        texts.listed.texts if texts.listed else (),
+        sizes=NullSizes(
+            gibberish=asked.gibberish,
+            decoy_fit=asked.decoy_fit,
+            decoy_search=asked.decoy_search,
+            decoy_calibration=asked.decoy_calibration,
+            decoy_check=asked.decoy_check,
+        ),
+        gibberish_spec=gibberish,
+        split=split,
+        seed=request.compute.seed,
+        source=asked.source,
+        own_decoys=texts.decoys.texts if texts.decoys else (),
+        token_length=lambda drawn: target.token_counts(drawn).tolist(),
+        locale=asked.locale,
+        fitting=fitting,
+    )
 
 
 def require_reachable(operating_point: float, decoys: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flows.job.job import Job
+from registry.models.connection import configure
 from registry.models.tracking import JobLabels, JobRun
 
 
@@ -16,7 +17,8 @@ def job_run(job: Job, *, last: bool = False) -> Iterator[JobRun]:
         last: Whether the job is done when the block ends; else the run stays open for the next
             stage, and only a failure ends it.
     """
-    run = JobRun.open(job.tracking, labels(job))
+    tracking = configure(job.home, job.settings.runs_uri)
+    run = JobRun.open(tracking, labels(job))
     try:
         yield run
     except BaseException as error:

@@ -175,7 +175,7 @@ def csv_file(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
 def register_tiny(settings: Settings, folder: Path) -> Registered:
     """Make a detector of the tiny checkpoint and promote it, in the home of some settings."""
     request = Request.model_validate({"checkpoint": {"name": NAME, "folder": str(folder)}, **SMALL})
-    job = Job(request, settings)
+    job = Job.open(request, settings)
     bundle = make_bundle(job, default_detector(job.spec))
     made = settings.home.with_name("bundle")
     write_bundle(bundle, made)

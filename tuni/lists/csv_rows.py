@@ -5,11 +5,12 @@ that changes while it is read is refused.
 """
 
 import csv
+import io
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tuni.errors import TextError
 
@@ -60,18 +61,21 @@ class CsvRows:
     unit = "line"
     types: Mapping[str, Any] | None = None  # Any: Arrow's types, of which a CSV has none
 
-    def __init__(self, path: Path, needed: Sequence[str] = ("text",)) -> None:
+    def __init__(
+        self, path: Path, needed: Sequence[str] = ("text",), content: bytes | None = None
+    ) -> None:
         """Read the header.
 
         Args:
             path: The file.
             needed: Columns that must be there.
+            content: What it holds, where that was read already.
 
         Raises:
             TextError: No file, not a table, empty, or without a column.
         """
-        self._path = path
-        self._stamp = stamp(path)
+        self._path, self._content = path, content
+        self._stamp = None if content is not None else stamp(path)
         # The first call of `rows` goes on behind the header: the file is opened once for both.
         self._behind_header: Iterator[tuple[int, list[str]]] | None = self._records()
         first = next(self._behind_header, None)
@@ -102,10 +106,11 @@ class CsvRows:
                 f"{self._path.name}: has a header but no rows", "add a row for each text"
             )
         wrong.refuse()
-        require_unchanged(self._path, self._stamp)
+        if self._stamp is not None:
+            require_unchanged(self._path, self._stamp)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(lines(self._path, _SAVE_AS), strict=True)
+        reader = csv.reader(lines(self._path, _SAVE_AS, self._content), strict=True)
         begins = 1
         try:
             for record in reader:
@@ -120,19 +125,24 @@ class CsvRows:
             ) from None  # the cause may quote the file
 
 
-def lines(path: Path, fix: str) -> Iterator[str]:
+def lines(path: Path, fix: str, content: bytes | None = None) -> Iterator[str]:
     """Lines of a text file with their ends, those of any system.
 
     Args:
         path: The file, in UTF-8, with or without a byte order mark.
         fix: How to save it.
+        content: What it holds, where that was read already.
 
     Raises:
         TextError: Not readable, not UTF-8, or not text; names the line.
     """
     number = 0
     try:
-        with reading(path), path.open(encoding="utf-8-sig", newline="") as file:
+        with (
+            reading(path),
+            _opened(path, content) as source,
+            io.TextIOWrapper(source, encoding="utf-8-sig", newline="") as file,
+        ):
             while line := file.readline(MAX_LINE):
                 number += 1
                 if len(line) == MAX_LINE:
@@ -142,7 +152,9 @@ def lines(path: Path, fix: str) -> Iterator[str]:
                 yield line
     except UnicodeDecodeError:
         # The cause would carry the file's bytes.
-        raise TextError(f"{path.name}: is not UTF-8 (line {_undecoded(path)})", fix) from None
+        raise TextError(
+            f"{path.name}: is not UTF-8 (line {_undecoded(path, content)})", fix
+        ) from None
 
 
 @contextmanager
@@ -215,9 +227,13 @@ def _header_fix(needed: Sequence[str]) -> str:
     return f"make {','.join(needed)} the first line"
 
 
-def _undecoded(path: Path) -> int:
+def _opened(path: Path, content: bytes | None) -> BinaryIO:
+    return path.open("rb") if content is None else io.BytesIO(content)
+
+
+def _undecoded(path: Path, content: bytes | None) -> int:
     """The first line that is not UTF-8; no character of it spans two lines."""
-    with reading(path), path.open("rb") as file:
+    with reading(path), _opened(path, content) as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuni.errors import TextError
-from tuni.lists.csv_rows import CsvRows, Wrong, reading
+from tuni.lists.csv_rows import CsvRows, Wrong, reading, stamp
 from tuni.lists.files import text_refusal
 from tuni.texts.text import canonical, clean_text
 
@@ -24,12 +24,14 @@ class Labelled:
         members: True where the text was trained on.
         captions: Training captions of the person, None where unknown.
         groups: Free word for a group (``"hard"``, ...), "" where none.
+        lines: Line of the file at which each first stands.
     """
 
     texts: tuple[str, ...]
     members: tuple[bool, ...]
     captions: tuple[int | None, ...]
     groups: tuple[str, ...]
+    lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,37 @@ class Subjects:
     lines: tuple[int, ...]
 
 
-def read_labelled(path: Path) -> Labelled:
+def read_content(path: Path) -> bytes:
+    """All that the file of a table holds.
+
+    Raises:
+        TextError: It cannot be read, or is larger than `MAX_BYTES`.
+    """
+    with reading(path):
+        stamp(path)  # refuses what is no plain file
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise TextError(
+            f"{path.name}: is larger than {MAX_BYTES // 2**20} MiB", "divide it into files"
+        )
+    return content
+
+
+def read_labelled(path: Path, content: bytes | None = None) -> Labelled:
     """Read ``text,member`` and, where they are given, ``captions`` and ``group``.
 
     Args:
         path: CSV in UTF-8 with a header. ``member`` is 0 or 1; ``captions`` a count or empty.
             Other columns are ignored. A text that comes again with the same label is one subject.
+        content: What it holds, where `read_content` has read it already.
 
     Raises:
         TextError: Names the file and at most five lines: no file, not a table, a column missing,
             no rows, a label other than 0 and 1, a refused text, a text under both labels.
     """
-    table = CsvRows(_of_bounded_size(path), ("text", "member"))
+    content = read_content(path) if content is None else content
+    table = CsvRows(path, ("text", "member"), content)
     texts: dict[str, str] = {}
     members: dict[str, bool] = {}
     captions: dict[str, int | None] = {}
@@ -88,36 +109,29 @@ def read_labelled(path: Path) -> Labelled:
         tuple(members.values()),
         tuple(captions.values()),
         tuple(groups.values()),
+        tuple(first_line.values()),
     )
 
 
-def read_subjects(path: Path) -> Subjects:
+def read_subjects(path: Path, content: bytes | None = None) -> Subjects:
     """Read a list of people: a column ``text``; others are left alone.
 
     Args:
         path: CSV in UTF-8 with a header.
+        content: What it holds, where `read_content` has read it already.
 
     Raises:
         TextError: Names the file and at most five lines: no file, not a table, no column
             ``text``, no rows, or a refused text.
     """
+    content = read_content(path) if content is None else content
     wrong = Wrong(path.name)
     texts: list[str] = []
     lines: list[int] = []
-    for line, row in CsvRows(_of_bounded_size(path)).rows():
+    for line, row in CsvRows(path, content=content).rows():
         if (reason := text_refusal(row["text"])) is not None:
             wrong.add(line, reason)
         texts.append(clean_text(row["text"]))
         lines.append(line)
     wrong.refuse()
     return Subjects(tuple(texts), tuple(lines))
-
-
-def _of_bounded_size(path: Path) -> Path:
-    """The path of a table that is held as a whole."""
-    with reading(path):
-        if path.stat().st_size > MAX_BYTES:
-            raise TextError(
-                f"{path.name}: is larger than {MAX_BYTES // 2**20} MiB", "divide it into files"
-            )
-    return path

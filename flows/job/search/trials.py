@@ -69,7 +69,7 @@ class Trials:
         job.features.load(job.searched)
         self.nulls = Nulls(**{name: job.features.table(name) for name in NULLS})
         self.judged = {name: job.features.table(name) for name in job.searched if name not in NULLS}
-        members = [job.members.get(canonical(text), False) for text in job.sets.labelled_dev]
+        members = [job.texts.members.get(canonical(text), False) for text in job.sets.labelled_dev]
         self.members = np.array(members, dtype=bool)
         self.folder = job.folder / "trials"
         self.folder.mkdir(exist_ok=True)

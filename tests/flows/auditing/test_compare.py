@@ -41,7 +41,7 @@ def two(
     source = registered.request.checkpoint.model_copy(update=other)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUNI_HOME", str(root / "home"))
-        job = Job(registered.request.model_copy(update={"checkpoint": source}), Settings())
+        job = Job.open(registered.request.model_copy(update={"checkpoint": source}), Settings())
         write_bundle(make_bundle(job, default_detector(job.spec)), root / "bundle")
         store = ModelStore(job.home, None, job.ledger)
         guarded = make_bundle(job, replace(default_detector(job.spec), guard=True))

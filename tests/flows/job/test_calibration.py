@@ -15,7 +15,7 @@ from tuni.detectors.bundle import read_bundle, write_bundle
 
 @pytest.fixture
 def job(registered, tmp_path):
-    opened = Job(registered.request, Settings(home=registered.home))
+    opened = Job.open(registered.request, Settings(home=registered.home))
     yield opened
     opened.close()
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from flows.job.calibration import make_bundle
-from flows.job.evaluation import Evaluated, evaluate_job
+from flows.job.evaluation import Evaluated, evaluate_job, judge_labelled_test, score_labelled_test
 from flows.job.folder import CHOICE
 from flows.job.job import Job
 from flows.job.search.choose import choose
 from flows.machine.settings import Request, Settings
+from tuni.judging.null import JudgeOptions
 from tuni.texts.names import reference_parts
 
 PARTS = reference_parts("latin/en_US", 120)
@@ -36,7 +37,7 @@ def measure(
         rows = (f"{name},{mark}" for name, mark in zip(NAMES, marks, strict=False))
         path.write_text("\n".join(["text,member", *rows]) + "\n", encoding="utf-8")
         asked = registered.request.model_dump() | {"subjects": {"labelled": path}}
-        job = Job(Request.model_validate(asked), Settings(home=root / "home"))
+        job = Job.open(Request.model_validate(asked), Settings(home=root / "home"))
         opened.append(job)
         job.folder.keep(CHOICE, choose(job))
         return job, evaluate_job(job, make_bundle(job, job.chosen_detector()))
@@ -53,7 +54,7 @@ def gates(evaluated: Evaluated) -> dict[str, bool | None]:
 def test_fewer_than_twenty_labels_of_a_kind_are_measured_but_nothing_is_searched_on_them(
     measure: Measure,
 ) -> None:
-    job, evaluated = measure(14, 19)
+    job, evaluated = measure(19, 19)
     assert job.objective == "none"
     assert "neither labels nor a list" in job.folder.kept(CHOICE)["reason"]
     assert evaluated.evaluation is not None
@@ -84,7 +85,18 @@ def test_power_on_fewer_than_five_people_is_not_told(measure: Measure) -> None:
 
 
 def test_what_is_kept_names_nobody_and_comes_back(measure: Measure) -> None:
-    _, evaluated = measure(14, 19)
+    _, evaluated = measure(19, 19)
     text = json.dumps(asdict(evaluated))
     assert not [name for name in NAMES if name in text]
     assert json.dumps(asdict(Evaluated.from_dict(json.loads(text)))) == text
+
+
+def test_the_judged_scores_are_those_of_a_judgement_without_the_lists_decoys(
+    measure: Measure,
+) -> None:
+    job, _ = measure(19, 19)
+    bundle = make_bundle(job, job.chosen_detector())
+    judged = score_labelled_test(job, bundle)
+    assert score_labelled_test(job, bundle) is judged
+    again = judge_labelled_test(job, bundle, JudgeOptions(list_decoys=False))
+    assert judged.tolist() == again.by_row(again.score).tolist()

@@ -26,7 +26,7 @@ def evaluated(*gates: Gate) -> Evaluated:
 
 @pytest.fixture
 def job(registered):
-    opened = Job(registered.request, Settings(home=registered.home))
+    opened = Job.open(registered.request, Settings(home=registered.home))
     yield opened
     opened.close()
 

@@ -22,7 +22,7 @@ def test_labelled_people_are_read_with_their_optional_columns(table) -> None:
         " Ada  Byron ,1,12,,x\nBea Cole, 0 ,,hard,y\nada byron,1,3,,z\n"
     )
     assert read_labelled(path) == Labelled(
-        ("Ada Byron", "Bea Cole"), (True, False), (12, None), ("", "hard")
+        ("Ada Byron", "Bea Cole"), (True, False), (12, None), ("", "hard"), (2, 3)
     )
 
 

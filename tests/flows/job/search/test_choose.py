@@ -24,7 +24,7 @@ def labelled(registered, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     (root / "labelled.csv").write_text("\n".join(["text,member", *rows]), encoding="utf-8")
     subjects = {"labelled": root / "labelled.csv"}
     asked = registered.request.model_dump() | {"subjects": subjects, "search": {"trials": 4}}
-    job = Job(Request.model_validate(asked), Settings(home=root / "home"))
+    job = Job.open(Request.model_validate(asked), Settings(home=root / "home"))
     yield job, choose(job)
     job.close()
 

@@ -43,7 +43,7 @@ def request_of_labels(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Pat
 
 @pytest.fixture(scope="module")
 def job(request_of_labels, tmp_path_factory):
-    opened = Job(request_of_labels, Settings(home=tmp_path_factory.mktemp("home")))
+    opened = Job.open(request_of_labels, Settings(home=tmp_path_factory.mktemp("home")))
     yield opened
     opened.close()
 
@@ -94,12 +94,12 @@ def test_a_study_stopped_in_the_middle_ends_like_an_undisturbed_one(
             raise Stopped
 
     home = share_keys(job.home.root, tmp_path / "home")
-    other = Job(request_of_labels, Settings(home=home))
+    other = Job.open(request_of_labels, Settings(home=home))
     fresh = Trials(other)
     with pytest.raises(Stopped):
         run_trials(other, fresh, stop_at_the_third)
     other.close()
-    resumed = Job(request_of_labels, Settings(home=home))
+    resumed = Job.open(request_of_labels, Settings(home=home))
     again = run_trials(resumed, Trials(resumed), lambda _trial: None)
     resumed.close()
     assert [trial.detector.hash for trial in again] == [trial.detector.hash for trial in done]
@@ -108,7 +108,7 @@ def test_a_study_stopped_in_the_middle_ends_like_an_undisturbed_one(
 
 def test_without_labels_or_list_the_default_is_taken_unsearched(tiny_folder, tmp_path):
     request = Request.model_validate({"checkpoint": {"name": "tiny", "folder": tiny_folder}})
-    other = Job(request, Settings(home=tmp_path / "home"))
+    other = Job.open(request, Settings(home=tmp_path / "home"))
     choice = choose(other)
     other.close()
     assert choice["hash"] == default_detector(other.spec).hash
