@@ -22,12 +22,16 @@ from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import InputError
 from tuni.features.extract import extract
-from tuni.features.spec import FeatureSpec, GeometrySpec
+from tuni.features.families.geometry import GeometrySpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.families.noise import NoiseSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.lists.labelled import read_labelled, read_subjects
 from tuni.model.load import load_target
 from tuni.statistics.roc import auc, tpr_at
 from tuni.texts.names import all_reference_parts
-from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
 ROWS: Mapping[str, DetectorSpec] = {
     "consistency, 8 prompts": DetectorSpec("feature", ("geometry.consistency_8",)),
@@ -83,7 +87,10 @@ def table(folder: Path) -> Iterator[str]:
     target = load_target(folder)
     truth = read_labelled(folder / "truth.csv")
     decoys = read_subjects(folder / "decoys.csv").texts
-    spec = FeatureSpec(all_reference_parts(), geometry=GeometrySpec(PROMPTS_8, PROMPTS_24))
+    spec = FeatureSpec(
+        all_reference_parts(),
+        families=by_family(HiddenSpec(), NoiseSpec(), JacobianSpec(), GeometrySpec()),
+    )
     texts = (*truth.texts, *decoys)
     columns: dict[str, NDArray[np.float32]] = {}
     seconds: dict[str, float] = {}

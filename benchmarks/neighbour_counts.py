@@ -19,7 +19,10 @@ from tuni.detectors.defaults import DEFAULT_H
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
 from tuni.features.extract import extract
-from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
+from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
 from tuni.model.load import load_target
 from tuni.statistics.comparison import paired_auc_difference
@@ -32,7 +35,7 @@ from tuni.texts.text import canonical
 COUNTS = ((8, 4), (8, 8), (6, 3), (4, 4), (4, 2), (2, 2), (1, 1))
 MOST = 8
 DECOYS = 1_500
-SPEC = FeatureSpec(parts=all_reference_parts(), noise=None)
+SPEC = FeatureSpec(parts=all_reference_parts(), families=by_family(HiddenSpec(), JacobianSpec()))
 
 Around = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 

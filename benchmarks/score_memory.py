@@ -21,7 +21,9 @@ from flows.machine.settings import Settings
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import Bundle, Scorer, write_bundle
 from tuni.detectors.model import ArrayModel
-from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json
 from tuni.lists.writing import write_table
 from tuni.model.load import load_target
@@ -58,9 +60,7 @@ def register(home: Path, checkpoint: Path, scratch: Path) -> None:
     )
     spec = FeatureSpec(
         parts=(NeighbourParts("*", common.firsts, common.lasts),),
-        hidden=HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1),
-        noise=None,
-        jacobian=None,
+        families=by_family(HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1)),
     )
     bundle = Bundle(NAME, target.fingerprint, "name", spec, scorer, scorer, 0.05, 1, {}, {}, {})
     write_bundle(bundle, scratch)

@@ -10,8 +10,8 @@ from models import model_of, names, target_of
 from timing import Row, figure, in_turn, ratio
 from torch.nn import functional
 
-from tuni.features.inversion import columns
-from tuni.features.spec import InversionSpec
+from tuni.features.extractors.inversion import columns
+from tuni.features.families.inversion import LEARNING_RATE, InversionSpec
 from tuni.hashing import derive_seed
 from tuni.model.target import Target
 
@@ -65,7 +65,7 @@ def _straightforward(architecture: str, target: Target, text: str) -> float:
         generator = torch.Generator().manual_seed(derive_seed(SPEC.seed, "inversion start 0"))
         size = target.image_size
         image = (0.5 * torch.randn(1, 3, size, size, generator=generator)).requires_grad_()
-        adam = torch.optim.Adam([image], lr=SPEC.learning_rate)
+        adam = torch.optim.Adam([image], lr=LEARNING_RATE)
         for _ in range(STEPS):
             model.zero_grad()
             adam.zero_grad()

@@ -8,8 +8,8 @@ from models import names, target_of
 from numpy.typing import NDArray
 from timing import Row, figure, seconds
 
-from tuni.features.inversion import columns
-from tuni.features.spec import InversionSpec
+from tuni.features.extractors.inversion import columns
+from tuni.features.families.inversion import InversionSpec
 
 
 def measure(smoke: bool) -> Iterator[Row]:

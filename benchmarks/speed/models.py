@@ -89,9 +89,9 @@ def names(count: int, seed: int = 0) -> list[str]:
     return [str(name) for name in mixed[:count]]
 
 
-def default_spec(**families: Any) -> FeatureSpec:  # Any: a family's spec, or None
+def default_spec() -> FeatureSpec:
     """The default features, neighbours included."""
-    return FeatureSpec(parts=all_reference_parts(), **families)
+    return FeatureSpec(parts=all_reference_parts())
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ from timing import Row, figure
 
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.model import ArrayModel
-from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_list, scorable
@@ -108,9 +110,7 @@ def light(target: Target) -> Bundle:
     """A detector with thresholds out of the air: verdicts are not looked at."""
     spec = FeatureSpec(
         parts=all_reference_parts(),
-        hidden=HiddenSpec(prompts=("{}",), layers=(0,)),
-        noise=None,
-        jacobian=None,
+        families=by_family(HiddenSpec(prompts=("{}",), layers=(0,))),
     )
     model = ArrayModel("feature", ("hidden.norm",), {"sign": 1.0})
     scorer = Scorer(model, np.linspace(4.0, 12.0, 1999), np.linspace(2.0, 10.0, 499), 1e-6)

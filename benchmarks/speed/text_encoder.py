@@ -10,9 +10,10 @@ from timing import Row, figure, measured, ratio
 from torch.nn import functional
 
 from tuni.features.extract import extract
-from tuni.features.families import NEIGHBOURED, FamilyWork
 from tuni.features.prompt_embeddings import prompt_embeddings
 from tuni.features.prompts import fill
+from tuni.features.registry import family_named
+from tuni.features.work import FamilyWork
 from tuni.judging.null import JudgeOptions
 from tuni.progress import SILENT
 from tuni.texts.decoys import recombine_around
@@ -87,9 +88,10 @@ def _passes(count: int, decoys: int = 0) -> Iterator[Row]:
     listed += recombine_around(listed, decoys, 0, frozenset())
     plain = ours = distinct = 0
     for family in ("hidden", "noise", "jacobian"):
-        work = FamilyWork(target, spec, family, None, SILENT, family in NEIGHBOURED)
+        work = FamilyWork(target, spec, family, None, SILENT, family_named(family).neighbours)
         needed = [work.needed(name) for name in listed]
-        each = len(work.prompts) * (1 + spec.noise.draws if family == "noise" and spec.noise else 1)
+        draws = work.settings.draws if family == "noise" else 0
+        each = len(work.prompts) * (1 + draws)
         once = {one for some in needed for one in some}
         plain += each * sum(len(some) for some in needed)
         ours += each * len(once)

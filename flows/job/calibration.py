@@ -1,7 +1,5 @@
 """A bundle: the chosen detector fitted on nulls, with thresholds from decoys that it never saw."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from flows.job.job import Job
@@ -11,7 +9,7 @@ from tuni.detectors.defaults import SINGLE
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import Table, score
 from tuni.detectors.spec import DetectorSpec
-from tuni.features.spec import Family, FeatureSpec, family_of
+from tuni.features.registry import family_named
 from tuni.hashing import derive_seed
 from tuni.statistics.p_values import quantise, quantum
 
@@ -23,15 +21,16 @@ NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
 
 def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
     """Fit a detector on the fit nulls and calibrate it on decoys that it never saw."""
-    single = SINGLE if job.spec.jacobian is not None else SINGLE.parts[0]
-    families = _families(detector)
+    single = SINGLE if SINGLE.families <= set(job.spec.families) else SINGLE.parts[0]
+    families = detector.families
     job.features.load((*NULLS, *CALIBRATED), families)
     bank = job.features.bank
+    reads_bank = any(family_named(name).reads_bank for name in families)
     return Bundle(
         checkpoint=job.request.checkpoint.name,
         fingerprint=job.target.fingerprint,
         kind=job.request.subjects.kind,
-        feature_spec=_restricted(job.spec, families | _families(single)),
+        feature_spec=job.spec.only(families | single.families),
         pair=_scorer(
             detector,
             fit_nulls(job, detector),
@@ -49,19 +48,19 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
         },
         evidence={},
         versions=library_versions(),
-        bank=bank.embeddings.astype(np.float64) if bank and "geometry" in families else None,
+        bank=bank.embeddings.astype(np.float64) if bank and reads_bank else None,
     )
 
 
 def fit_nulls(job: Job, detector: DetectorSpec) -> Nulls:
     """The nulls of a job with the features that one detector reads."""
-    families = _families(detector)
+    families = detector.families
     job.features.load(NULLS, families)
     return Nulls(**{name: job.features.table(name, families) for name in NULLS})
 
 
 def _single_scorer(job: Job, detector: DetectorSpec) -> Scorer:
-    families = _families(detector)
+    families = detector.families
     fit, scale = (job.features.table(name, families) for name in ("single_fit", "single_scale"))
     nothing: Table = {}
     return _scorer(
@@ -85,20 +84,4 @@ def _scorer(
         decoy_scores=np.sort(quantise(raw, grid)),
         gibberish_scores=np.sort(quantise(score(model, gibberish), grid)),
         quantum=grid,
-    )
-
-
-def _families(detector: DetectorSpec) -> frozenset[Family]:
-    return frozenset(family_of(name) for name in detector.needed)
-
-
-def _restricted(spec: FeatureSpec, families: frozenset[Family]) -> FeatureSpec:
-    """The spec without families that the detector does not read, so that none is extracted."""
-    return replace(
-        spec,
-        hidden=spec.hidden if "hidden" in families else None,
-        noise=spec.noise if "noise" in families else None,
-        jacobian=spec.jacobian if "jacobian" in families else None,
-        geometry=spec.geometry if "geometry" in families else None,
-        inversion=spec.inversion if "inversion" in families else None,
     )

@@ -10,10 +10,9 @@ from flows.job.job import Job, open_job
 from flows.job.search.space import default_detector, paper_detector
 from flows.machine.settings import Request
 from flows.machine.show import spell
-from tuni.detectors.spec import DetectorSpec
 from tuni.features.cost import Work, warm_up, work_of
-from tuni.features.families import NEIGHBOURED, FamilyWork
-from tuni.features.spec import Family, family_of
+from tuni.features.registry import family_named
+from tuni.features.work import FamilyWork
 from tuni.judging.null import LEAST_DECOYS
 from tuni.progress import SILENT
 from tuni.texts.decoys import recombine_around
@@ -64,8 +63,8 @@ def estimate(request: Request) -> Estimate:
     if job.is_registered():
         return Estimate((), 0.0, fresh=False)
     searching = job.objective != "none" and job.folder.kept(CHOICE) is None
-    counts: dict[Family, int] = {}
-    works: dict[Family, list[Work]] = {}
+    counts: dict[str, int] = {}
+    works: dict[str, list[Work]] = {}
     for paired, family, texts in _extractions(job, searching=searching):
         known = job.features.cached(family, sorted(texts), paired=paired)
         work = FamilyWork(job.target, job.spec, family, job.features.bank, SILENT, paired)
@@ -81,29 +80,25 @@ def estimate(request: Request) -> Estimate:
     return Estimate(rows, total, fresh=True)
 
 
-def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, Family, set[str]]]:
+def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, str, set[str]]]:
     """What is extracted together: whether with neighbours, the family, the texts."""
-    default = _families(default_detector(job.spec))
+    default = default_detector(job.spec).families
     steps = job.features.plan(job.searched if searching else NULLS, None if searching else default)
     steps += job.features.plan(CALIBRATED, default)
     if job.has_test_labels:
         paper = paper_detector(job.spec)
-        compared = default | (_families(paper) if paper else set())
+        compared = default | (paper.families if paper else set())
         steps += job.features.plan(("labelled_test",), compared)
     found = [(paired, family, {text for _, rows in plan for text in rows})
              for paired, family, plan in steps]  # fmt: skip
     if job.has_test_labels:  # verdicts about them need decoys of their own, many for few texts
         pairs = tuple(text for text in job.sets.labelled_test if parse_name(text).last)
         decoys = set(recombine_around(pairs, LEAST_DECOYS, 0, frozenset())) if pairs else set()
-        found += [(family in NEIGHBOURED, family, decoys) for family in sorted(default)]
+        found += [(family_named(family).neighbours, family, decoys) for family in sorted(default)]
     return found
 
 
-def _families(detector: DetectorSpec) -> set[Family]:
-    return {family_of(name) for name in detector.needed}
-
-
-def _seconds(job: Job, family: Family, works: Sequence[Work]) -> float:
-    names, paired = job.sets.decoy_fit, family in NEIGHBOURED
+def _seconds(job: Job, family: str, works: Sequence[Work]) -> float:
+    names, paired = job.sets.decoy_fit, family_named(family).neighbours
     speed = warm_up(job.target, job.spec, family, names, job.features.bank, paired=paired)
     return sum(speed.seconds(work) for work in works)

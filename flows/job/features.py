@@ -7,31 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.machine.settings import Request
-from tuni.errors import PictureError
 from tuni.features.extract import FeatureCache, extract, family_key
-from tuni.features.families import NEIGHBOURED
-from tuni.features.spec import (
-    Family,
-    FeatureSpec,
-    GeometrySpec,
-    InversionSpec,
-    JacobianSpec,
-    NoiseSpec,
-)
+from tuni.features.family import Asked
+from tuni.features.registry import families, family_named
+from tuni.features.spec import FeatureSpec
 from tuni.lists.sets import COSTLY_GIBBERISH, TextSets
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import Progress
 from tuni.texts.names import all_reference_parts
-from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
 # Sets whose texts are compared between detectors, so that every family needs all of them.
 WHOLE = (
     "labelled_dev", "labelled_test", "list_search", "list_judge", "decoy_search", "control",
 )  # fmt: skip
 Columns = dict[str, NDArray[np.float32]]
-BANK_RANKS = (4, 16)  # ours
-COSTLY_DECOYS = 300  # fit decoys that also get the families beside hidden states (ours)
+COSTLY_DECOYS = 300  # fit decoys that also get the families of more than low effort (ours)
 
 
 def feature_spec(request: Request, bank: Bank | None) -> FeatureSpec:
@@ -44,38 +35,15 @@ def feature_spec(request: Request, bank: Bank | None) -> FeatureSpec:
     Raises:
         PictureError: The bank holds too few distinct pictures.
     """
-    asked, seed = request.features, request.compute.seed
+    table = request.features
+    asked = Asked(table.model_dump(), request.compute.seed, bank)
+    specs = {family.name: family.asked(asked) for family in families()}
     return FeatureSpec(
         parts=all_reference_parts(),
-        precision=asked.precision,
-        batch=asked.batch,
-        noise=NoiseSpec(seed=seed) if asked.stability else None,
-        jacobian=JacobianSpec(seed=seed) if asked.stability else None,
-        geometry=GeometrySpec(
-            few_prompts=PROMPTS_8,
-            many_prompts=PROMPTS_24,
-            bank_digest=bank.digest if bank else None,
-            bank_ranks=_bank_ranks(bank),
-        )
-        if asked.geometry
-        else None,
-        inversion=InversionSpec(
-            restarts=asked.inversion_restarts, steps=asked.inversion_steps, seed=seed
-        )
-        if asked.inversion
-        else None,
+        precision=table.precision,
+        batch=table.batch,
+        families={name: spec for name, spec in specs.items() if spec is not None},
     )
-
-
-def _bank_ranks(bank: Bank | None) -> tuple[int, ...]:
-    """Numbers of principal axes that the bank's pictures suffice for."""
-    ranks = tuple(rank for rank in BANK_RANKS if bank is None or rank < bank.count)
-    if bank is not None and not ranks:
-        raise PictureError(
-            f"bank.images: {bank.count} distinct pictures, at least {BANK_RANKS[0] + 1} are needed",
-            "add generic pictures that show none of the subjects, or leave [bank] out",
-        )
-    return ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,10 +54,10 @@ class JobFeatures:
         target: The audited checkpoint.
         spec: What is extracted.
         sets: The job's texts.
-        bank: The bank that the spec's geometry names, or None.
+        bank: The bank that the spec names, or None.
         cache: Features of earlier runs.
         progress: Draws the stages.
-        inverted: Texts of each null set that are inverted.
+        costly: Texts of each null set that families of high effort are extracted of.
     """
 
     target: Target
@@ -98,10 +66,10 @@ class JobFeatures:
     bank: Bank | None
     cache: FeatureCache
     progress: Progress
-    inverted: int
-    _tables: dict[tuple[str, Family], Columns] = field(default_factory=dict, init=False)
+    costly: int
+    _tables: dict[tuple[str, str], Columns] = field(default_factory=dict, init=False)
 
-    def table(self, name: str, families: Collection[Family] | None = None) -> Columns:
+    def table(self, name: str, families: Collection[str] | None = None) -> Columns:
         """Feature columns of one set; costly ones of long null sets hold its first rows only.
 
         Args:
@@ -117,7 +85,7 @@ class JobFeatures:
             columns |= self._tables[name, family]
         return columns
 
-    def load(self, names: Sequence[str], families: Collection[Family] | None = None) -> None:
+    def load(self, names: Sequence[str], families: Collection[str] | None = None) -> None:
         """Extract sets together, so that name parts which they share are encoded once."""
         for neighbours, family, plan in self.plan(names, families):
             texts = [text for _, rows in plan for text in rows]
@@ -130,41 +98,42 @@ class JobFeatures:
                 self._tables[name, family] = self._tables.get((name, family), {}) | part
 
     def plan(
-        self, names: Sequence[str], families: Collection[Family] | None = None
-    ) -> list[tuple[bool, Family, list[tuple[str, tuple[str, ...]]]]]:
+        self, names: Sequence[str], families: Collection[str] | None = None
+    ) -> list[tuple[bool, str, list[tuple[str, tuple[str, ...]]]]]:
         """What `load` has to extract: whether with neighbours, family, and texts by set."""
-        steps: list[tuple[bool, Family, list[tuple[str, tuple[str, ...]]]]] = []
+        steps: list[tuple[bool, str, list[tuple[str, tuple[str, ...]]]]] = []
         for family in self._asked(families):
             missing = [name for name in names if (name, family) not in self._tables]
             plans: dict[bool, list[tuple[str, tuple[str, ...]]]] = {True: [], False: []}
             for name in missing:
-                paired = family in NEIGHBOURED and not name.startswith("single")
+                paired = family_named(family).neighbours and not name.startswith("single")
                 plans[paired].append((name, self._rows(name, family)))
-            if family == "hidden" and "gibberish_fit" in missing:
+            if family_named(family).effort == "low" and "gibberish_fit" in missing:
                 # Neighbours of thousands of random parts would cost more than all decoys do.
                 plans[False].append(("gibberish_fit", self.sets.gibberish_fit))
             steps += [(paired, family, plan) for paired, plan in plans.items() if plan]
         return steps
 
-    def cached(self, family: Family, texts: Sequence[str], *, paired: bool) -> set[str]:
+    def cached(self, family: str, texts: Sequence[str], *, paired: bool) -> set[str]:
         """Those of some texts whose columns of a family are in the cache."""
         return set(self.cache.get(family_key(self.target, self.spec, family, paired=paired), texts))
 
-    def _asked(self, families: Collection[Family] | None) -> list[Family]:
+    def _asked(self, families: Collection[str] | None) -> list[str]:
         return [name for name in self.spec.families if families is None or name in families]
 
-    def _rows(self, name: str, family: Family) -> tuple[str, ...]:
+    def _rows(self, name: str, family: str) -> tuple[str, ...]:
         texts: tuple[str, ...] = getattr(self.sets, name)
-        if family == "inversion" and name not in WHOLE:
-            return texts[: self.inverted]
+        effort = family_named(family).effort
+        if effort == "high" and name not in WHOLE:
+            return texts[: self.costly]
         if name == "gibberish_fit":
             return texts[:COSTLY_GIBBERISH]
-        if name == "decoy_fit" and family != "hidden":
+        if name == "decoy_fit" and effort != "low":
             return texts[:COSTLY_DECOYS]
         return texts
 
     def _extract(
-        self, texts: Sequence[str], family: Family, *, neighbours: bool
+        self, texts: Sequence[str], family: str, *, neighbours: bool
     ) -> Mapping[str, NDArray[np.float32]]:
         if not texts:
             return {}

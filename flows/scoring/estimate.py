@@ -11,7 +11,8 @@ from registry.ledger.feature_cache import EncryptedFeatureCache
 from tuni.detectors.bundle import Scorer
 from tuni.features.cost import warm_up, work_of
 from tuni.features.extract import family_key
-from tuni.features.families import NEIGHBOURED, FamilyWork
+from tuni.features.registry import family_named
+from tuni.features.work import FamilyWork
 from tuni.judging.judge import Judge, ListDecoys
 from tuni.judging.scores import bank_of, families_of, reads_neighbours
 from tuni.judging.whole_list import BLOCK
@@ -111,7 +112,7 @@ def _extraction(
     some = next((texts for texts in blocks if texts), ())
     few = some[: max(_LEAST, len(some) // 10)]
     for family in sorted(families_of(scorer.model)) if few else ():
-        around = paired and reads_neighbours(scorer.model) and family in NEIGHBOURED
+        around = paired and reads_neighbours(scorer.model) and family_named(family).neighbours
         speed = warm_up(target, spec, family, few, bank, paired=around, cache=cache)
         work = FamilyWork(target, spec, family, bank, SILENT, around)
         key = family_key(target, spec, family, paired=around)

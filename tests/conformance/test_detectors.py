@@ -1,20 +1,28 @@
-"""One suite that every kind of detector passes, and every shipped spec."""
+"""One suite that every kind of detector passes, those of other packages too, and shipped specs."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from optuna.trial import FixedTrial
 
+from flows.job.search.space import starting_points, suggest
+from flows.machine.settings import FeaturesTable
 from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
 from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER, SINGLE
+from tuni.detectors.describe import describe
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.model import ArrayModel, check_model
-from tuni.detectors.registry import kind_names
+from tuni.detectors.registry import kind_names, kind_of, registered_names
 from tuni.detectors.score import score
+from tuni.detectors.search import Search
 from tuni.detectors.spec import DetectorSpec
-from tuni.errors import SpecMismatch, TooFewTexts, UnusableScores
+from tuni.errors import BundleError, SpecMismatch, TooFewTexts, UnusableScores
+from tuni.features.family import Asked
+from tuni.features.registry import families
 from tuni.features.spec import FeatureSpec
 from tuni.texts.names import NeighbourParts
 
@@ -39,6 +47,20 @@ SPECS = {
     "autoencoder": DetectorSpec("autoencoder", ("hidden.0",), params=(("epochs", 60),)),
     "single": SINGLE,
 }
+READS = {
+    "column": {"columns": ("hidden.0",)},
+    "columns": {"columns": ("hidden.0", "jacobian_relative")},
+    "parts": {"parts": (DEFAULT_T, DetectorSpec("feature", ("jacobian_relative",)))},
+}
+for name in registered_names():
+    SPECS[name] = DetectorSpec(name, **READS[kind_of(name).reads])
+FEATURES = FeatureSpec(
+    (),
+    families={
+        family.name: family.asked(Asked(FeaturesTable().model_dump(), 0, None))
+        for family in families()
+    },
+)
 
 
 def texts(seed: int, n: int, known: float = 0.0, nonsense: bool = False) -> Table:
@@ -93,6 +115,42 @@ def rows(table: Table, chosen: NDArray[np.intp] | slice) -> Table:
 
 def test_every_kind_is_in_this_suite() -> None:
     assert {spec.kind for spec in SPECS.values()} == set(kind_names())
+
+
+class Dice:
+    """Answers what a kind asks, by chance and within what it asked for."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw, self.answers = np.random.default_rng(seed), {}
+
+    def choice(self, name, options):
+        return self.answers.setdefault(name, options[self.draw.integers(len(options))])
+
+    def number(self, name, low, high, *, log=False, step=None):
+        assert low <= high
+        assert not log or low > 0
+        return self.answers.setdefault(name, low + (high - low) * self.draw.integers(5) / 4)
+
+    def whole(self, name, low, high, *, log=False):
+        assert isinstance(low, int)
+        assert isinstance(high, int)
+        return self.answers.setdefault(name, int(self.draw.integers(low, high + 1)))
+
+
+@pytest.mark.parametrize("name", kind_names())
+def test_a_suggestion_is_a_detector_of_features_that_there_are(name: str) -> None:
+    asks = kind_of(name).suggest
+    assert asks is not None
+    specs = [asks(Search(Dice(seed), FEATURES, 500)) for seed in range(60)]
+    assert name in {spec.kind for spec in specs if spec is not None}
+    for spec in filter(None, specs):
+        assert spec.families <= set(FEATURES.families)
+        assert describe(spec)
+
+
+def test_a_study_begins_with_the_default_whatever_is_registered() -> None:
+    points = [suggest(FixedTrial(params), FEATURES, 500) for params, _ in starting_points(FEATURES)]
+    assert points == [DEFAULT_H, DEFAULT_T, PAPER]
 
 
 def test_a_score_is_a_finite_number_for_each_row(model: ArrayModel) -> None:
@@ -183,6 +241,23 @@ def test_a_spec_survives_its_json(spec: DetectorSpec) -> None:
     read = DetectorSpec.from_json(spec.to_json())
     assert read.to_json() == spec.to_json()
     assert read.hash == spec.hash
+
+
+def test_a_model_with_arrays_too_few_or_too_many_is_refused(model: ArrayModel) -> None:
+    broken = [{**model.arrays, "more": np.zeros(1)}]
+    broken += [
+        {name: array for name, array in model.arrays.items() if name != left}
+        for left in model.arrays
+        if left != "components"
+    ]
+    for arrays in broken:
+        with pytest.raises(BundleError):
+            check_model(replace(model, arrays=arrays))
+
+
+def test_a_model_of_other_numbers_is_refused(model: ArrayModel) -> None:
+    with pytest.raises(BundleError, match="numbers are not"):
+        check_model(replace(model, params={**model.params, "more": 1.0}))
 
 
 def test_a_fit_on_too_few_texts_is_refused(spec: DetectorSpec) -> None:

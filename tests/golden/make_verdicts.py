@@ -24,7 +24,10 @@ from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.extract import extract
-from tuni.features.spec import FeatureSpec, HiddenSpec, JacobianSpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_list, scorable
@@ -75,9 +78,10 @@ def main(folder: Path) -> None:
         parts=(NeighbourParts("*", parts.firsts, parts.lasts),),
         precision="fp32",
         batch=32,
-        hidden=HiddenSpec(prompts=PROMPTS, layers=(0,), neighbours=4),
-        noise=None,
-        jacobian=JacobianSpec(prompts=PROMPTS[:1], directions=4, seed=0, neighbours=2),
+        families=by_family(
+            HiddenSpec(prompts=PROMPTS, layers=(0,), neighbours=4),
+            JacobianSpec(prompts=PROMPTS[:1], directions=4, seed=0, neighbours=2),
+        ),
     )
 
     def features(texts: Sequence[str], *, neighbours: bool = True) -> dict[str, np.ndarray]:

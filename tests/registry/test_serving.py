@@ -32,7 +32,9 @@ from tuni.errors import (
     SignatureError,
     TextError,
 )
-from tuni.features.spec import FeatureSpec, NoiseSpec
+from tuni.features.families.noise import NoiseSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_texts
@@ -68,9 +70,7 @@ def bundle(
         kind="name",
         feature_spec=FeatureSpec(
             parts=(NeighbourParts("*", common.firsts, common.lasts),),
-            hidden=None,
-            noise=NoiseSpec(draws=2, neighbours=1),
-            jacobian=None,
+            families=by_family(NoiseSpec(draws=2, neighbours=1)),
         ),
         pair=scorer,
         single=None,

@@ -5,7 +5,9 @@ import pytest
 
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.model import ArrayModel
-from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.model.target import Target
 from tuni.texts.names import NeighbourParts, reference_parts
 
@@ -27,9 +29,7 @@ def bundle(tiny_target: Target) -> Bundle:
         feature_spec=FeatureSpec(
             parts=(NeighbourParts("*", common.firsts, common.lasts),),
             batch=32,
-            hidden=HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1),
-            noise=None,
-            jacobian=None,
+            families=by_family(HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1)),
         ),
         pair=scorer,
         single=scorer,

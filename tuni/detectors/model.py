@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tuni.detectors.kind import Arrays, DetectorKind
 from tuni.detectors.registry import kind_of
 from tuni.errors import BundleError, RequestError
+from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
 
 # Bounds of what is believed (ours): far above what fits, far below what hurts.
 MAX_COLUMNS = 64
@@ -22,7 +23,6 @@ MAX_DEPTH = 4
 MAX_PARTS = 64
 
 GUARD = ("guard_norm", "guard_cap")
-OTHER_LASTS, OTHER_FIRSTS = ".other_lasts", ".other_firsts"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

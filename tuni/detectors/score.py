@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuni.detectors.kind import Floats
-from tuni.detectors.model import GUARD, OTHER_FIRSTS, OTHER_LASTS, ArrayModel
+from tuni.detectors.model import GUARD, ArrayModel
 from tuni.detectors.registry import kind_of
 from tuni.errors import SpecMismatch, UnusableScores
+from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
 
 Table = Mapping[str, NDArray[Any]]  # Any: float32 from an extraction, float64 in tests
 

@@ -8,9 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from tuni.features.family import Column
+from tuni.features.registry import family_named, family_of
 from tuni.features.spec import FeatureSpec
 
 T = TypeVar("T", bound=bool | int | float | str)
+
+_ADDED_FIRST = ("jacobian", "noise", "hidden", "geometry")  # other families follow
 
 
 class Ask(Protocol):
@@ -48,88 +52,76 @@ class Search:
     @property
     def directed(self) -> list[str]:
         """One-dimensional columns of which higher is known to be nearer to "trained on"."""
-        return directed_columns(self.features)
+        return [name for name, column in self._columns.items() if column.directed]
 
     @property
-    def layers(self) -> tuple[int, ...]:
-        """Layers whose hidden states there are."""
-        return self.features.hidden.layers if self.features.hidden else (0,)
+    def _columns(self) -> dict[str, Column]:
+        return {
+            column.name: column
+            for name, spec in self.features.families.items()
+            for column in family_named(name).columns(spec)
+        }
 
     def factored(self, *columns: str) -> tuple[str, ...]:
         """The columns, each less a suggested share of its neighbours' where it has any."""
         return tuple(self._factored(name) for name in columns)
 
     def _factored(self, column: str) -> str:
-        if not column.startswith(("hidden", "noise", "jacobian")):
+        if not family_named(family_of(column)).neighbours:
             return column
-        factor = self.ask.number("lambda", 0.0, 0.5, step=0.125)
+        factor = self._factor()
         return f"{column}~{factor:g}" if factor else column
 
-    def is_wide(self, column: str) -> bool:
-        """Whether a column is as wide as the model."""
-        return column.startswith(("hidden.0", "hidden.1", "geometry.embedding"))
+    def _factor(self) -> float:
+        return self.ask.number("lambda", 0.0, 0.5, step=0.125)
 
-    def is_costly(self, column: str) -> bool:
-        """Whether a column exists for a few null texts alone."""
-        return column.startswith("inversion")
-
-    def addends(self) -> list[str]:
-        """Directed columns that a sum adds, at most one of each family."""
-        spec, ask = self.features, self.ask
-        columns = []
-        if spec.jacobian is not None:
-            options = ["none", "jacobian_relative", "jacobian_absolute"]
-            columns.append(ask.choice("sum.jacobian", options))
-        if spec.noise is not None and ask.choice("sum.noise", [False, True]):
-            columns.append("noise")
-        if ask.choice("sum.norm", [False, True]):
-            columns.append("hidden.norm")
-        if spec.geometry is not None:
-            columns.append(ask.choice("sum.geometry", ["none", *_geometry(spec)]))
-        columns = [name for name in columns if name != "none"]
+    def addends(self) -> tuple[str, ...]:
+        """Directed columns that a sum adds, at most one of each family, as `factored`."""
+        offers = sum_offers(self.features)
+        chosen = [options[self.ask.choice(name, list(options))] for name, options in offers.items()]
+        columns = [column for column in chosen if column is not None]
         if columns:
-            self.ask.number("lambda", 0.0, 0.5, step=0.125)
-        return columns
+            self._factor()  # asked for columns without neighbours too: studies have it so
+        return self.factored(*columns)
 
     def inputs(self) -> tuple[str, ...]:
-        """Columns that a detector of vectors reads."""
-        choices = ["hidden", "directed"]
-        if self.features.geometry is not None:
-            choices.append("embedding")
-        if self.features.inversion is not None:
-            choices += ["inversion", "inversion.curve"]
-        chosen = self.ask.choice("inputs", choices)
-        if chosen == "hidden":
-            layer = self.ask.choice("hidden.layer", list(self.layers))
-            return self.factored(f"hidden.{layer}")
+        """Columns that a detector of vectors reads, side by side."""
+        offers = {
+            inputs.name: inputs
+            for name, spec in self.features.families.items()
+            for inputs in family_named(name).inputs(spec)
+        }
+        names = list(offers)
+        names.insert(1, "directed")
+        chosen = self.ask.choice("inputs", names)
         if chosen == "directed":
-            return self.factored(*(c for c in self.directed if not c.startswith("inversion")))
-        if chosen == "embedding":
-            return ("geometry.embedding",)
-        if chosen == "inversion":
-            spread = self.ask.choice("inversion.spread", ["D_rms", "D_std", "D_cos"])
-            return ("inversion.S", f"inversion.{spread}")
-        return ("inversion.curve",)
+            return self.factored(*(name for name in self.directed if not is_costly(name)))
+        options = offers[chosen].options
+        asks = offers[chosen].asks
+        option = next(iter(options)) if asks is None else self.ask.choice(asks, list(options))
+        return self.factored(*options[option])
+
+    def is_wide(self, column: str) -> bool:
+        """Whether a column, also one written ``base~lambda``, is as wide as the model."""
+        return self._columns[column.partition("~")[0]].wide
 
 
-def directed_columns(spec: FeatureSpec) -> list[str]:
-    """One-dimensional features whose direction is known: higher is nearer to "trained on"."""
-    names = ["hidden.norm"]
-    if spec.noise is not None:
-        names.append("noise")
-    if spec.jacobian is not None:
-        names += ["jacobian_relative", "jacobian_absolute"]
-    names += _geometry(spec)
-    if spec.inversion is not None:
-        names.append("inversion.S")
-    return names
+def is_costly(column: str) -> bool:
+    """Whether a column exists for a few null texts alone."""
+    return family_named(family_of(column)).effort == "high"
 
 
-def _geometry(spec: FeatureSpec) -> list[str]:
-    if spec.geometry is None:
-        return []
-    names = ["geometry.consistency_8", "geometry.consistency_24"]
-    if spec.geometry.bank_digest is not None:
-        names += [f"geometry.bank_residual_{rank}" for rank in spec.geometry.bank_ranks]
-        names += ["geometry.bank_max", "geometry.bank_mean", "geometry.bank_gap"]
-    return names
+def sum_offers(features: FeatureSpec) -> dict[str, dict[bool | str, str | None]]:
+    """What a sum may add: by parameter, the column of each option; the first option is none."""
+    offers: dict[str, dict[bool | str, str | None]] = {}
+    names = [name for name in _ADDED_FIRST if name in features.families]
+    for name in (*names, *(name for name in features.families if name not in names)):
+        family = family_named(name)
+        columns = [c.name for c in family.columns(features.families[name]) if c.directed]
+        if family.addend is None or not columns:
+            continue
+        options: dict[bool | str, str | None] = {False: None, True: columns[0]}
+        if len(columns) > 1:
+            options = {"none": None, **{column: column for column in columns}}
+        offers[f"sum.{family.addend}"] = options
+    return offers

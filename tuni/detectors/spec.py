@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn
 from tuni.detectors.model import MAX_COLUMNS, MAX_DEPTH, MAX_PARTS, needed_columns
 from tuni.detectors.registry import kind_of
 from tuni.errors import RequestError
+from tuni.features.registry import family_of
 from tuni.hashing import canonical_json, digest
 
 Null = Literal["gibberish", "decoy"]
@@ -61,6 +62,11 @@ class DetectorSpec:
     def needed(self) -> frozenset[str]:
         """Names of all table columns that the fitted detector reads."""
         return needed_columns(self.kind, self.columns, self.parts, guarded=self.guard)
+
+    @property
+    def families(self) -> frozenset[str]:
+        """Names of the feature families that the fitted detector reads."""
+        return frozenset(family_of(name) for name in self.needed)
 
     @property
     def hash(self) -> str:

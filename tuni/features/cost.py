@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from tuni.features.extract import FeatureCache, extract
-from tuni.features.families import Columns, FamilyWork
-from tuni.features.inversion import images_per_pass
+from tuni.features.family import Passes
 from tuni.features.prompts import prompt_passes
-from tuni.features.spec import Family, FeatureSpec
+from tuni.features.registry import family_named
+from tuni.features.spec import FeatureSpec
+from tuni.features.work import Columns, FamilyWork
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import SILENT
@@ -59,7 +60,7 @@ class Speed:
         return self.unit_s * work.units + self.pass_s * work.passes
 
 
-def work_of(target: Target, spec: FeatureSpec, family: Family, texts: Sequence[str]) -> Work:
+def work_of(target: Target, spec: FeatureSpec, family: str, texts: Sequence[str]) -> Work:
     """Work of one family on distinct texts that are extracted together, neighbours included.
 
     Args:
@@ -68,11 +69,9 @@ def work_of(target: Target, spec: FeatureSpec, family: Family, texts: Sequence[s
         family: What is extracted.
         texts: All texts that go through the model.
     """
-    if family == "inversion":
-        restarts = spec.inversion.restarts if spec.inversion else 0
-        size = images_per_pass(target, spec.batch)
-        passes = -(-len(texts) * restarts // size)
-        return Work(passes * size, passes)
+    if filled := _passes(target, spec, family):
+        passes = -(-len(texts) * filled.each // filled.size)
+        return Work(passes * filled.size, passes)
     stride = -(-len(texts) // MOST_COUNTED) or 1
     some = texts[::stride]
     work = FamilyWork(target, spec, family, None, SILENT, paired=False)
@@ -88,7 +87,7 @@ def work_of(target: Target, spec: FeatureSpec, family: Family, texts: Sequence[s
 def warm_up(
     target: Target,
     spec: FeatureSpec,
-    family: Family,
+    family: str,
     names: Sequence[str],
     bank: Bank | None,
     *,
@@ -102,14 +101,13 @@ def warm_up(
         spec: Holds the family.
         family: What is extracted.
         names: At least one, of two parts where ``paired``; the first few are taken.
-        bank: The bank that the spec's geometry names.
+        bank: The bank that the spec names.
         paired: Whether neighbours are extracted too.
         cache: Keeps what comes out, and is measured as well.
     """
     work = FamilyWork(target, spec, family, bank, SILENT, paired)
-    count = _FIRST_NAMES
-    if family == "inversion" and spec.inversion:  # whole passes
-        count = -(-images_per_pass(target, spec.batch) // spec.inversion.restarts)
+    filled = _passes(target, spec, family)
+    count = -(-filled.size // filled.each) if filled else _FIRST_NAMES  # whole passes
     # The first call ever pays for lists of names and kernels.
     extract(target, names[:1], spec, families=(family,), neighbours=paired, bank=bank)
     measured: list[tuple[Work, float]] = []
@@ -124,6 +122,11 @@ def warm_up(
         if enough or count >= len(names):
             return Speed(*_fitted(measured), kept.spent / len(set(some)))
         count *= 4
+
+
+def _passes(target: Target, spec: FeatureSpec, family: str) -> Passes | None:
+    passes = family_named(family).passes
+    return None if passes is None else passes(target, spec.families[family], spec.batch)
 
 
 def _fitted(measured: Sequence[tuple[Work, float]]) -> tuple[float, float]:

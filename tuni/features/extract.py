@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 
 from tuni.errors import SpecMismatch, TextError, TooFewTexts, UnusableScores
-from tuni.features.families import NEIGHBOURED, Columns, FamilyWork
 from tuni.features.prompts import fill, may_exceed
-from tuni.features.spec import Family, FeatureSpec
+from tuni.features.registry import family_named
+from tuni.features.spec import FeatureSpec
+from tuni.features.work import Columns, FamilyWork
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import SILENT, Progress
@@ -81,7 +82,7 @@ def extract(
     texts: Sequence[str],
     spec: FeatureSpec,
     *,
-    families: Collection[Family] | None = None,
+    families: Collection[str] | None = None,
     neighbours: bool = True,
     bank: Bank | None = None,
     cache: FeatureCache | None = None,
@@ -96,7 +97,7 @@ def extract(
         families: Families of the spec to extract; None is all of them.
         neighbours: Whether to add ``X.other_lasts`` and ``X.other_firsts``, the means of column X
             over the text with other family and other given parts; False for one-part texts.
-        bank: The bank that the spec's geometry names.
+        bank: The bank that the spec names.
         cache: Columns of earlier calls.
         progress: Draws one stage per family.
 
@@ -107,21 +108,21 @@ def extract(
         SpecMismatch: The spec does not have the family, or not enough neighbour parts.
         UnusableScores: A column is not finite.
     """
-    asked = spec.families if families is None else tuple(f for f in spec.families if f in families)
+    asked = tuple(f for f in spec.families if families is None or f in families)
     if missing := sorted(set(families or ()) - set(spec.families)):
         raise SpecMismatch(
             f"feature spec: holds no settings of the family {missing[0]!r}",
             "add the family to the spec, or don't ask for it",
         )
     cleaned = [clean_text(text) for text in texts]
-    _refuse(cleaned, pairs_only=neighbours and not NEIGHBOURED.isdisjoint(asked))
+    _refuse(cleaned, pairs_only=neighbours and any(family_named(f).neighbours for f in asked))
     distinct = sorted(set(cleaned))
     position = {text: row for row, text in enumerate(distinct)}
     order = np.array([position[text] for text in cleaned], dtype=np.int64)
     columns: Columns = {}
     with _deterministic(target):
         for family in asked:
-            paired = neighbours and family in NEIGHBOURED
+            paired = neighbours and family_named(family).neighbours
             key = family_key(target, spec, family, paired=paired)
             known = cache.get(key, distinct) if cache else {}
             todo = [text for text in distinct if text not in known]
@@ -138,7 +139,7 @@ def extract(
     return FeatureTable(tuple(texts), columns)
 
 
-def family_key(target: Target, spec: FeatureSpec, family: Family, *, paired: bool) -> str:
+def family_key(target: Target, spec: FeatureSpec, family: str, *, paired: bool) -> str:
     """Cache key of a family's columns: equal keys and texts mean equal columns."""
     return f"{target.fingerprint}:{spec.family_hash(family)}:{'n' if paired else 'r'}"
 

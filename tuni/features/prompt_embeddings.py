@@ -4,7 +4,7 @@ The one law: that of `tuni.features.prompts`, an embedding does not depend on wh
 call.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from tuni.errors import TextError
-from tuni.features.prompts import fill, prompt_passes
-from tuni.features.spec import PLAIN_PROMPTS
+from tuni.features.family import PLAIN_PROMPTS
+from tuni.features.prompts import PromptPass, fill, prompt_passes
 from tuni.model.target import Target
 
 
@@ -55,6 +55,21 @@ def prompt_embeddings(
                 _require_fit(target, texts, prompt)  # knows the caller's rows
                 raise
     return found
+
+
+def all_passes(
+    target: Target,
+    texts: Sequence[str],
+    prompts: Sequence[str],
+    batch: int,
+    step: Callable[[int], None],
+) -> Iterator[PromptPass]:
+    """Passes that cover every text once under each template; ``step`` is told whole texts."""
+    advance = whole_units(step, len(prompts))
+    for prompt in prompts:
+        for some in prompt_passes(target, texts, prompt, batch):
+            yield some
+            advance(len(some.rows))
 
 
 def whole_units(step: Callable[[int], None], parts: int) -> Callable[[int], None]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tuni.features.families import NEIGHBOURED, FamilyWork
 from tuni.features.prompts import fill, may_exceed
+from tuni.features.registry import family_named
 from tuni.features.spec import FeatureSpec
+from tuni.features.work import FamilyWork
 from tuni.model.target import Target
 from tuni.progress import SILENT
 from tuni.texts.names import parse_name
@@ -44,6 +45,6 @@ def _neighbours(target: Target, text: str, spec: FeatureSpec) -> set[str]:
     works = [
         FamilyWork(target, spec, family, None, SILENT, paired=True)
         for family in spec.families
-        if family in NEIGHBOURED
+        if family_named(family).neighbours
     ]
     return {one for work in works for one in work.needed(text)}

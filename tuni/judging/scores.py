@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import ArrayModel
 from tuni.features.extract import FeatureCache
-from tuni.features.families import OTHER_FIRSTS, OTHER_LASTS, Columns
-from tuni.features.spec import Family, family_of
+from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
+from tuni.features.registry import family_of
+from tuni.features.work import Columns
 from tuni.pictures.bank import Bank
 
 
-def families_of(model: ArrayModel) -> frozenset[Family]:
+def families_of(model: ArrayModel) -> frozenset[str]:
     """The feature families that a detector reads."""
     return frozenset(family_of(name) for name in model.needed)
 
@@ -57,9 +58,9 @@ class KeptFeatures:
 
 
 def bank_of(bundle: Bundle) -> Bank | None:
-    """The bank that the bundle's geometry reads, or None."""
-    geometry = bundle.feature_spec.geometry
-    if bundle.bank is None or geometry is None or geometry.bank_digest is None:
+    """The bank that the bundle's features read, or None."""
+    digest = bundle.feature_spec.bank_digest
+    if bundle.bank is None or digest is None:
         return None
     embeddings = bundle.bank.astype(np.float32)
-    return Bank(embeddings, geometry.bank_digest, len(embeddings))
+    return Bank(embeddings, digest, len(embeddings))

@@ -13,7 +13,7 @@ import optuna
 from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
 from tuni.detectors.kinds.vote import voters
 from tuni.detectors.registry import kind_names, kind_of
-from tuni.detectors.search import Search, T
+from tuni.detectors.search import Search, T, sum_offers
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.spec import FeatureSpec
 
@@ -47,22 +47,23 @@ def paper_params() -> Params:
 def starting_points(spec: FeatureSpec) -> list[tuple[Params, str]]:
     """Parameters of the trials that every study begins with, and what they are called."""
     points = []
-    if spec.jacobian is not None:
-        points.append((H_PARAMS, "default H (ours)"))
+    if DEFAULT_H.families <= set(spec.families):
+        nothing = {name: next(iter(options)) for name, options in sum_offers(spec).items()}
+        points.append((nothing | H_PARAMS, "default H (ours)"))
     points.append((T_PARAMS | {"detector": "pair_residual"}, "T alone (ours)"))
-    if spec.inversion is not None:
+    if PAPER.families <= set(spec.families):
         points.append((paper_params(), "the paper's configuration"))
     return points
 
 
 def default_detector(spec: FeatureSpec) -> DetectorSpec:
     """H, or T alone where the spec has no gradients."""
-    return DEFAULT_H if spec.jacobian is not None else DEFAULT_T
+    return DEFAULT_H if DEFAULT_H.families <= set(spec.families) else DEFAULT_T
 
 
 def paper_detector(spec: FeatureSpec) -> DetectorSpec | None:
     """The paper's configuration, where images are inverted."""
-    return PAPER if spec.inversion is not None else None
+    return PAPER if PAPER.families <= set(spec.families) else None
 
 
 def suggest(trial: optuna.trial.BaseTrial, spec: FeatureSpec, gibberish: int) -> DetectorSpec:

@@ -1,13 +1,17 @@
 """Units count what really goes through the towers."""
 
-import dataclasses
-
 import pytest
 
 from tuni.features.cost import Speed, Work, warm_up, work_of
 from tuni.features.extract import extract, family_key
-from tuni.features.families import NEIGHBOURED, FamilyWork
-from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec
+from tuni.features.families.geometry import GeometrySpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.inversion import InversionSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.families.noise import NoiseSpec
+from tuni.features.registry import by_family, family_named
+from tuni.features.spec import FeatureSpec
+from tuni.features.work import FamilyWork
 from tuni.judging.scores import KeptFeatures
 from tuni.progress import SILENT
 from tuni.texts.names import all_reference_parts
@@ -16,8 +20,13 @@ from tuni.texts.text import PROMPTS_8
 SPEC = FeatureSpec(
     parts=all_reference_parts(),
     batch=64,
-    geometry=GeometrySpec(PROMPTS_8, PROMPTS_8),
-    inversion=InversionSpec(restarts=3, steps=1),
+    families=by_family(
+        HiddenSpec(),
+        NoiseSpec(),
+        JacobianSpec(),
+        GeometrySpec(PROMPTS_8, PROMPTS_8),
+        InversionSpec(restarts=3, steps=1),
+    ),
 )
 NAMES = [f"{first} {last}" for first in ("Ada", "Bo", "Eleonora") for last in ("Roe", "Li", "Sax")]
 
@@ -60,7 +69,7 @@ def test_units_of_the_inversion_are_images_of_whole_passes(tiny_target):
     extracted(target, "inversion", NAMES)
     units = work_of(tiny_target, SPEC, "inversion", NAMES).units
     assert units >= 3 * len(NAMES)
-    assert target.images == units * (SPEC.inversion.steps + 1)
+    assert target.images == units * (SPEC.of(InversionSpec).steps + 1)
 
 
 def test_no_text_is_no_work(tiny_target):
@@ -71,7 +80,7 @@ def test_no_text_is_no_work(tiny_target):
 
 def test_many_texts_are_counted_by_a_sample(tiny_target):
     many = [f"Ada {i % 10}{i // 10}" for i in range(45_000)]
-    spec = dataclasses.replace(SPEC, geometry=GeometrySpec(("{}",), ("{}",)), batch=256)
+    spec = FeatureSpec((), batch=256, families=by_family(GeometrySpec(("{}",), ("{}",))))
     exact = sum(
         work_of(tiny_target, spec, "geometry", many[start : start + 15_000]).units
         for start in range(0, 45_000, 15_000)
@@ -82,7 +91,7 @@ def test_many_texts_are_counted_by_a_sample(tiny_target):
 
 @pytest.mark.parametrize("family", SPEC.families)
 def test_a_warm_up_gives_a_rate_for_every_family(tiny_target, family):
-    speed = warm_up(tiny_target, SPEC, family, NAMES, None, paired=family in NEIGHBOURED)
+    speed = warm_up(tiny_target, SPEC, family, NAMES, None, paired=family_named(family).neighbours)
     assert speed.seconds(Work(1, 1)) > 0
     assert speed.keep_s < 1e-4  # there is no cache
 

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 
 from tuni.errors import SpecMismatch, TextError, TooFewTexts, UnusableScores
 from tuni.features.extract import FeatureTable, extract
-from tuni.features.spec import (
-    FeatureSpec,
-    GeometrySpec,
-    HiddenSpec,
-    InversionSpec,
-    JacobianSpec,
-    NoiseSpec,
-)
+from tuni.features.families.geometry import GeometrySpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.inversion import InversionSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.families.noise import NoiseSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.model.load import load_target
 from tuni.texts.names import all_reference_parts, parse_name
 from tuni.texts.neighbours import neighbours, parts_for
@@ -26,18 +25,18 @@ PARTS = all_reference_parts()
 SPEC = FeatureSpec(
     PARTS,
     batch=32,
-    hidden=HiddenSpec(prompts=("{}", "a photo of {}"), neighbours=3),
-    noise=NoiseSpec(draws=2, neighbours=2),
-    jacobian=JacobianSpec(directions=2, neighbours=2),
+    families=by_family(
+        HiddenSpec(prompts=("{}", "a photo of {}"), neighbours=3),
+        NoiseSpec(draws=2, neighbours=2),
+        JacobianSpec(directions=2, neighbours=2),
+    ),
 )
 WIDE = FeatureSpec(
     PARTS,
     batch=32,
-    hidden=None,
-    noise=None,
-    jacobian=None,
-    geometry=GeometrySpec(PROMPTS_8[:2], PROMPTS_24[:3]),
-    inversion=InversionSpec(restarts=1, steps=2),
+    families=by_family(
+        GeometrySpec(PROMPTS_8[:2], PROMPTS_24[:3]), InversionSpec(restarts=1, steps=2)
+    ),
 )
 NAMES = ["Jürgen Müller", "Ada Roe", "Bartholomew van der Zyl", "John Smith", "王小明", "John Zyl"]
 
@@ -138,7 +137,7 @@ def test_cache_does_not_mix_specs_checkpoints_or_neighbours(tiny_target):
     shelf = Shelf()
     extract(tiny_target, ["Ada Roe"], SPEC, cache=shelf, families=("noise",))
     extract(tiny_target, ["Ada Roe"], SPEC, cache=shelf, families=("noise",), neighbours=False)
-    other = FeatureSpec(PARTS, batch=32, noise=NoiseSpec(draws=3, neighbours=2))
+    other = FeatureSpec(PARTS, batch=32, families=by_family(NoiseSpec(draws=3, neighbours=2)))
     extract(tiny_target, ["Ada Roe"], other, cache=shelf, families=("noise",))
     keys = {key for key, _ in shelf.rows}
     assert len(keys) == 3
@@ -147,10 +146,7 @@ def test_cache_does_not_mix_specs_checkpoints_or_neighbours(tiny_target):
 
 def test_inversion_that_is_interrupted_keeps_what_was_done(tiny_target):
     texts = [f"Name{i} Other" for i in range(70)]
-    spec = FeatureSpec(
-        PARTS, batch=32, hidden=None, noise=None, jacobian=None,
-        inversion=InversionSpec(restarts=1, steps=1),
-    )  # fmt: skip
+    spec = FeatureSpec(PARTS, batch=32, families=by_family(InversionSpec(restarts=1, steps=1)))
     shelf = Shelf()
 
     class Impatient(Counted):

@@ -8,15 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuni.errors import SpecMismatch
-from tuni.features.spec import (
-    FeatureSpec,
-    GeometrySpec,
-    HiddenSpec,
-    InversionSpec,
-    JacobianSpec,
-    NoiseSpec,
-    family_of,
-)
+from tuni.features.families.geometry import GeometrySpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.inversion import InversionSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.families.noise import NoiseSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json, digest
 from tuni.texts.names import NeighbourParts
 
@@ -29,25 +27,28 @@ SPECS = st.builds(
     parts=st.lists(st.builds(NeighbourParts, st.text(), WORDS, WORDS), max_size=2).map(tuple),
     precision=st.sampled_from(["fp32", "bf16"]),
     batch=COUNTS,
-    hidden=st.none() | st.builds(HiddenSpec, PROMPTS, st.just((0,)), COUNTS),
-    noise=st.none() | st.builds(NoiseSpec, PROMPTS, COUNTS, NUMBERS, COUNTS, COUNTS),
-    jacobian=st.none() | st.builds(JacobianSpec, PROMPTS, COUNTS, COUNTS, COUNTS),
-    geometry=st.none()
-    | st.builds(GeometrySpec, PROMPTS, PROMPTS, st.none() | st.text(), st.just((4, 16))),
-    inversion=st.none()
-    | st.builds(
-        InversionSpec,
-        learning_rate=NUMBERS,
-        start_resolution=st.none() | COUNTS,
-        paired_starts=st.booleans(),
-        curve=st.lists(NUMBERS, max_size=3).map(tuple),
+    families=st.fixed_dictionaries(
+        {},
+        optional={
+            "hidden": st.builds(HiddenSpec, PROMPTS, st.just((0,)), COUNTS),
+            "noise": st.builds(NoiseSpec, PROMPTS, COUNTS, NUMBERS, COUNTS, COUNTS),
+            "jacobian": st.builds(JacobianSpec, PROMPTS, COUNTS, COUNTS, COUNTS),
+            "geometry": st.builds(
+                GeometrySpec, PROMPTS, PROMPTS, st.none() | st.text(), st.just((4, 16))
+            ),
+            "inversion": st.builds(
+                InversionSpec, restarts=COUNTS, curve=st.lists(NUMBERS, max_size=3).map(tuple)
+            ),
+        },
     ),
 )
 WHOLE = FeatureSpec(
     parts=(NeighbourParts("*", ("Ada",), ("Roe",)),),
-    geometry=GeometrySpec(("{}",), ("{}", "a photo of {}")),
-    inversion=InversionSpec(),
-)
+    families=by_family(
+        InversionSpec(), HiddenSpec(), NoiseSpec(), JacobianSpec(),
+        GeometrySpec(("{}",), ("{}", "a photo of {}")),
+    ),
+)  # fmt: skip
 
 
 @given(SPECS)
@@ -92,6 +93,7 @@ def put(*path):
     [
         without("batch"),
         put("unknown", 1),
+        put("unknown", None),
         put("batch", "256"),
         put("batch", 256.5),
         put("batch", True),
@@ -101,6 +103,7 @@ def put(*path):
         put("hidden", "prompts", 3),
         put("hidden", "layers", [0.5]),
         put("noise", "sigma", "x"),
+        put("inversion", "augmentations", 1),
         put("parts", [{"stratum": "*"}]),
         put("parts", None),
     ],
@@ -119,7 +122,7 @@ def test_text_that_is_no_object_is_refused(text):
 
 
 def test_a_familys_hash_moves_with_what_moves_its_columns_alone():
-    noisier = replace(WHOLE, noise=NoiseSpec(sigma=0.5))
+    noisier = replace(WHOLE, families=WHOLE.families | by_family(NoiseSpec(sigma=0.5)))
     assert noisier.family_hash("noise") != WHOLE.family_hash("noise")
     assert noisier.family_hash("hidden") == WHOLE.family_hash("hidden")
     for changed in (
@@ -136,31 +139,39 @@ def test_two_families_of_equal_settings_share_no_hash():
 
 
 def test_families_are_those_that_are_set_and_prompts_come_once():
-    assert set(WHOLE.families) == {"hidden", "geometry", "noise", "jacobian", "inversion"}
-    assert replace(WHOLE, noise=None, inversion=None).families == ("hidden", "geometry", "jacobian")
+    assert list(WHOLE.families) == ["hidden", "noise", "jacobian", "geometry", "inversion"]
+    few = WHOLE.only({"geometry", "hidden", "jacobian"})
+    assert list(few.families) == ["hidden", "jacobian", "geometry"]
+    assert few.of(NoiseSpec) is None
+    assert few.of(HiddenSpec) == HiddenSpec()
     assert len(set(WHOLE.prompts)) == len(WHOLE.prompts)
     assert {"{}", "a photo of {}"} <= set(WHOLE.prompts)
 
 
-@pytest.mark.parametrize(
-    ("column", "family"),
-    [
-        ("hidden.0", "hidden"),
-        ("hidden.norm~0.375", "hidden"),
-        ("noise", "noise"),
-        ("jacobian_relative~0.5", "jacobian"),
-        ("geometry.bank_residual_16", "geometry"),
-        ("inversion.S", "inversion"),
-    ],
-)
-def test_a_column_belongs_to_its_family(column, family):
-    assert family_of(column) == family
+def test_the_hashes_of_specs_in_homes_and_bundles_stay():
+    """Caches, bundles and jobs are found by them."""
+    assert WHOLE.hash == "2abb0ca33d977fe6c74ccb6c7de7a7570ab86f3739baeb0c5489e660ee587d9b"
+    assert {name: WHOLE.family_hash(name)[:12] for name in WHOLE.families} == {
+        "hidden": "a703cd550b73", "noise": "f131fcb5f2cf", "jacobian": "f587160be656",
+        "geometry": "987edf0beacb", "inversion": "063d86852be6",
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("column", ["", "hiddenness", "noises", "x.hidden", "~0.5"])
-def test_a_column_of_no_family_is_refused(column):
-    with pytest.raises(SpecMismatch, match="unknown"):
-        family_of(column)
+def test_a_spec_that_names_no_family_beside_its_own_is_read():
+    """As bundles do that are older than a family."""
+    content = {"parts": [], "precision": "fp32", "batch": 8, "hidden": None}
+    assert not FeatureSpec.from_json(json.dumps(content)).families
+
+
+def test_an_unknown_family_is_named():
+    content = json.loads(WHOLE.to_json()) | {"voice": {}}
+    with pytest.raises(SpecMismatch, match="family 'voice' is unknown"):
+        FeatureSpec.from_json(json.dumps(content))
+
+
+def test_a_spec_of_another_family_is_refused():
+    with pytest.raises(SpecMismatch, match="hidden is a NoiseSpec"):
+        FeatureSpec((), families={"hidden": NoiseSpec()})
 
 
 def test_canonical_json_knows_no_order_of_keys_and_no_nan():

@@ -1,15 +1,15 @@
 """Texts that the model cannot read whole are told by row."""
 
-from tuni.features.spec import FeatureSpec, HiddenSpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.judging.fits import too_long
 from tuni.texts.names import NeighbourParts, reference_parts
 
 COMMON = reference_parts("latin/*", 6)
 SPEC = FeatureSpec(
     parts=(NeighbourParts("*", COMMON.firsts, COMMON.lasts),),
-    hidden=HiddenSpec(prompts=("{}", "a photo of {}"), neighbours=2),
-    noise=None,
-    jacobian=None,
+    families=by_family(HiddenSpec(prompts=("{}", "a photo of {}"), neighbours=2)),
 )
 
 
@@ -28,9 +28,7 @@ def test_a_text_whose_neighbours_do_not_fit_is_too_long(tiny_target):
     longer = ("Bartholomew-Maximilian-Zachariah", *COMMON.firsts)
     spec = FeatureSpec(
         parts=(NeighbourParts("*", longer, COMMON.lasts),),
-        hidden=SPEC.hidden,
-        noise=None,
-        jacobian=None,
+        families=SPEC.families,
     )
     text = "x " + "-".join(["y"] * ((room - 1) // 2))
     assert int(tiny_target.token_counts([f"a photo of {text}"])[0]) <= tiny_target.context_length

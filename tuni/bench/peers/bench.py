@@ -19,9 +19,14 @@ from tuni.detectors.fit import Nulls
 from tuni.detectors.score import Table
 from tuni.errors import TooFewTexts
 from tuni.features.extract import extract
-from tuni.features.inversion import inverted_embeddings
+from tuni.features.extractors.inversion import inverted_embeddings
+from tuni.features.families.geometry import GeometrySpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.inversion import InversionSpec
+from tuni.features.families.jacobian import JacobianSpec
 from tuni.features.prompt_embeddings import prompt_embeddings
-from tuni.features.spec import Family, FeatureSpec, GeometrySpec, InversionSpec
+from tuni.features.registry import by_family
+from tuni.features.spec import FeatureSpec
 from tuni.hashing import derive_seed
 from tuni.model.target import Target
 from tuni.pictures.embed import embed_pictures
@@ -29,7 +34,7 @@ from tuni.progress import SILENT, Progress
 from tuni.texts.decoys import recombine_around
 from tuni.texts.gibberish import GibberishSpec, gibberish
 from tuni.texts.names import all_reference_parts
-from tuni.texts.text import PROMPTS_8, PROMPTS_24, canonical
+from tuni.texts.text import canonical
 
 SetName = Literal[
     "subjects", "decoy_fit", "decoy_scale", "decoy_calibration", "gibberish_fit", "gibberish_scale"
@@ -38,7 +43,7 @@ DECOYS: tuple[SetName, ...] = ("decoy_fit", "decoy_scale", "decoy_calibration")
 GIBBERISH: tuple[SetName, ...] = ("gibberish_fit", "gibberish_scale")
 OPERATING_POINT = 0.05
 # What is extracted of which texts; the sets that no method reads are left out.
-_READ: Mapping[Family, tuple[SetName, ...]] = {
+_READ: Mapping[str, tuple[SetName, ...]] = {
     "hidden": ("subjects", *DECOYS),
     "jacobian": ("subjects", *DECOYS),
     "geometry": ("subjects", "decoy_calibration"),
@@ -148,9 +153,7 @@ class Bench:
         self._inversion = InversionSpec(restarts=sizes.restarts, steps=sizes.steps, seed=seed)
         self.spec = FeatureSpec(
             parts=all_reference_parts(),
-            noise=None,
-            geometry=GeometrySpec(few_prompts=PROMPTS_8, many_prompts=PROMPTS_24),
-            inversion=self._inversion,
+            families=by_family(HiddenSpec(), JacobianSpec(), GeometrySpec(), self._inversion),
         )
 
     def about(self, places: NDArray[np.intp], sizes: BenchSizes) -> "Bench":
@@ -169,14 +172,14 @@ class Bench:
         started = time.process_time()
         yield lambda: time.process_time() - started + self._borrowed_s
 
-    def table(self, name: SetName, families: Sequence[Family]) -> Table:
+    def table(self, name: SetName, families: Sequence[str]) -> Table:
         """Feature columns of one set; a family is extracted for all sets that need it at once."""
         table: dict[str, NDArray[np.float32]] = {}
         for family in families:
             table |= self._family(family)[name]
         return table
 
-    def nulls(self, families: Sequence[Family]) -> Nulls:
+    def nulls(self, families: Sequence[str]) -> Nulls:
         """What detectors are fitted on, as far as the families are extracted for it."""
 
         def known(name: SetName) -> Table:
@@ -204,7 +207,7 @@ class Bench:
         people = self.strangers if of_strangers else self.subjects
         return self._once(f"pictures {of_strangers}", lambda: self._embed(people.pictures))
 
-    def _family(self, family: Family) -> Mapping[SetName, Table]:
+    def _family(self, family: str) -> Mapping[SetName, Table]:
         names = _READ[family]
 
         def compute() -> Mapping[SetName, Table]:

@@ -17,16 +17,15 @@ from tuni.detectors.fit import fit_detector
 from tuni.detectors.score import has_votes, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.prompt_embeddings import embed_names
-from tuni.features.spec import Family
 from tuni.hashing import derive_seed
 from tuni.judging.pictures import DecoyNames, PicturedScore, PictureJudge
 from tuni.statistics.p_values import Floats
 
-_OURS: tuple[Family, ...] = ("hidden", "jacobian")
-_PAPER: tuple[Family, ...] = ("inversion",)
+_OURS: tuple[str, ...] = ("hidden", "jacobian")
+_PAPER: tuple[str, ...] = ("inversion",)
 
 
-def single_column(column: str, family: Family) -> Callable[[Bench], PeerResult]:
+def single_column(column: str, family: str) -> Callable[[Bench], PeerResult]:
     """A method that is one feature column, judged against decoys."""
 
     def judge(bench: Bench) -> PeerResult:
@@ -103,7 +102,7 @@ def picture_verdicts(bench: Bench) -> list[PicturedScore]:
 def _fitted(
     bench: Bench,
     spec: DetectorSpec,
-    families: tuple[Family, ...],
+    families: tuple[str, ...],
     null: Literal["decoy_calibration", "gibberish_scale"],
 ) -> tuple[Floats, Floats]:
     """Scores of the subjects and of a null by a fitted detector."""

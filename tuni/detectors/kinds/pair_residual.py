@@ -10,6 +10,7 @@ from tuni.detectors.kinds.vectors import log_of, squared_length
 from tuni.detectors.model import ArrayModel, refuse
 from tuni.detectors.search import Search
 from tuni.detectors.spec import DetectorSpec
+from tuni.features.families.hidden import HiddenSpec
 
 
 def _check(model: ArrayModel) -> None:
@@ -40,7 +41,8 @@ def _score(model: ArrayModel, inputs: Sequence[Floats]) -> Floats:
 def suggest(search: Search) -> DetectorSpec:
     """T of a suggested layer; a sum takes it as a part."""
     ask = search.ask
-    layer = ask.choice("pair.layer", search.layers)
+    hidden = search.features.of(HiddenSpec)
+    layer = ask.choice("pair.layer", hidden.layers if hidden else (0,))
     ridge = ask.number("pair.ridge", 0.05, 5.0, log=True)
     spread = ask.number("pair.spread", 0.0, 1.0)
     params = (("ridge", ridge), ("spread", spread))

@@ -28,8 +28,7 @@ def _suggest(search: Search) -> DetectorSpec | None:
     parts = []
     if search.ask.choice("sum.pair", [True, False]):
         parts.append(pair_residual.suggest(search))
-    columns = search.factored(*search.addends())
-    parts += [DetectorSpec("feature", (name,)) for name in columns]
+    parts += [DetectorSpec("feature", (name,)) for name in search.addends()]
     if len(parts) < 2:
         return parts[0] if parts else None
     return DetectorSpec("sum", parts=tuple(parts))

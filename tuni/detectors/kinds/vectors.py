@@ -8,7 +8,7 @@ from tuni.detectors.checks import require_only, require_positive, require_shape,
 from tuni.detectors.kind import Floats, Number
 from tuni.detectors.model import ArrayModel
 from tuni.detectors.registry import kind_of
-from tuni.detectors.search import Ask, Search
+from tuni.detectors.search import Ask, Search, is_costly
 from tuni.detectors.spec import NULLS, DetectorSpec, Null
 
 DIMS = Number(0.0, 0.0, 4_096.0)  # principal axes that are left of the columns; 0 is all
@@ -76,7 +76,7 @@ def suggest_vectors(
         wide = search.is_wide(columns[0])
         dims = float(ask.choice("dims", [0, 16, 32, 64])) if wide else 0.0
         params = {"dims": dims} | numbers(ask, wide, dims)
-        guard = not search.is_costly(columns[0])
+        guard = not is_costly(columns[0])
         return DetectorSpec(name, columns, null, count, tuple(sorted(params.items())), guard=guard)
 
     return suggest

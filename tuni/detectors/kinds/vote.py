@@ -40,7 +40,7 @@ def _check_spec(spec: DetectorSpec) -> None:
 
 
 def _suggest(search: Search) -> DetectorSpec | None:
-    ask, inverted = search.ask, search.features.inversion is not None
+    ask, inverted = search.ask, "inversion" in search.features.families
     wide = ask.choice("vote.inputs", ["hidden", *(["inversion"] if inverted else [])]) == "hidden"
     columns = ("hidden.0",) if wide else ("inversion.S", "inversion.D_rms")
     every = voters()

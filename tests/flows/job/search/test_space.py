@@ -13,16 +13,26 @@ from flows.job.search.space import (
     suggest,
 )
 from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
-from tuni.detectors.search import directed_columns
 from tuni.detectors.spec import DetectorSpec
-from tuni.features.spec import FeatureSpec, GeometrySpec, InversionSpec, family_of
+from tuni.features.families.geometry import GeometrySpec
+from tuni.features.families.hidden import HiddenSpec
+from tuni.features.families.inversion import InversionSpec
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.families.noise import NoiseSpec
+from tuni.features.registry import by_family, family_of
+from tuni.features.spec import FeatureSpec
 
 WHOLE = FeatureSpec(
     parts=(),
-    geometry=GeometrySpec(("{}",), ("{}",), bank_digest="b" * 64),
-    inversion=InversionSpec(),
+    families=by_family(
+        HiddenSpec(),
+        NoiseSpec(),
+        JacobianSpec(),
+        InversionSpec(),
+        GeometrySpec(("{}",), ("{}",), bank_digest="b" * 64),
+    ),
 )
-PLAIN = FeatureSpec(parts=(), noise=None, jacobian=None)
+PLAIN = FeatureSpec(parts=(), families=by_family(HiddenSpec()))
 SPECS = pytest.mark.parametrize("spec", [WHOLE, PLAIN], ids=["all features", "hidden alone"])
 
 
@@ -95,8 +105,3 @@ def test_the_space_holds_every_kind():
 def test_what_is_no_detector_is_left_out(params):
     with pytest.raises(optuna.TrialPruned):
         suggest(FixedTrial(params), PLAIN, 3000)
-
-
-def test_directed_columns_are_those_of_the_features():
-    assert directed_columns(PLAIN) == ["hidden.norm"]
-    assert {"noise", "inversion.S", "geometry.bank_residual_16"} <= set(directed_columns(WHOLE))

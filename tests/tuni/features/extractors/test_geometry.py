@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tuni.errors import PictureError, RequestError, SpecMismatch, TextError
-from tuni.features.geometry import columns
-from tuni.features.spec import GeometrySpec
+from tuni.features.extractors.geometry import columns
+from tuni.features.families.geometry import GeometrySpec
 from tuni.pictures.bank import Bank
 from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
@@ -25,7 +25,7 @@ def with_bank(bank, ranks=(4, 16)):
 
 
 def describe(target, texts, spec, bank=None, batch=64):
-    return columns(target, texts, spec, bank, batch, lambda _count: None)
+    return columns(target, texts, spec, batch, lambda _count: None, bank)
 
 
 def encode(target, text):
@@ -118,7 +118,7 @@ def test_a_text_that_leaves_the_context_is_named_by_its_row(tiny_target):
 
 def test_progress_counts_texts(tiny_target):
     steps = []
-    columns(tiny_target, TEXTS, PLAIN, None, 8, steps.append)
+    columns(tiny_target, TEXTS, PLAIN, 8, steps.append)
     assert sum(steps) == len(TEXTS)
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tuni.errors import PictureError, RequestError, SpecMismatch
+from tuni.features.families.geometry import GeometrySpec
 from tuni.features.prompt_embeddings import prompt_embeddings
-from tuni.features.spec import GeometrySpec
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 
@@ -26,9 +26,9 @@ def columns(
     target: Target,
     texts: Sequence[str],
     spec: GeometrySpec,
-    bank: Bank | None,
     batch: int,
     step: Callable[[int], None],
+    bank: Bank | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Consistency, mean embedding and, with a bank, the place among generic images.
 
@@ -41,9 +41,9 @@ def columns(
         target: The audited checkpoint.
         texts: n texts.
         spec: Prompts and bank.
-        bank: The bank that ``spec.bank_digest`` names; None where it names none.
         batch: Sequences per forward pass.
         step: Told how many texts are done.
+        bank: The bank that ``spec.bank_digest`` names; None where it names none.
 
     Returns:
         ``geometry.consistency_8`` and ``_24`` (few and many prompts), ``geometry.bank_*`` of shape

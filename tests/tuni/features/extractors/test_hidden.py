@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from tuni.errors import SpecMismatch, TextError
-from tuni.features.hidden_states import columns
+from tuni.features.extractors.hidden import columns
+from tuni.features.families.hidden import HiddenSpec
 from tuni.features.prompts import fill
-from tuni.features.spec import HiddenSpec
 from tuni.model.load import load_target
 
 TEXTS = ["Ada Roe", "Bartholomew van der Zyl", "Bo Li", "Q7% x!"]

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from tuni.errors import SpecMismatch
+from tuni.features.families.hidden import HiddenSpec
 from tuni.features.prompt_embeddings import whole_units
 from tuni.features.prompts import prompt_passes
-from tuni.features.spec import HiddenSpec
 from tuni.model.target import Target
 
 

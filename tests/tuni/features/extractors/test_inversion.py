@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional
 
 from tuni.errors import RequestError
-from tuni.features.inversion import columns, inverted_embeddings
-from tuni.features.spec import InversionSpec
+from tuni.features.extractors.inversion import columns, inverted_embeddings
+from tuni.features.families.inversion import InversionSpec
 from tuni.hashing import derive_seed
 
 TEXTS = ("Ada Roe", "Bo Li", "Maximiliane Quetzalcoatl", "qz#7 k!", "Jon Smith")
@@ -31,21 +31,18 @@ def plain(target, text, spec):
         goal = target.forward_text(target.token_embeddings(ids), ids).embedding[0]
     cosines, ends = [], []
     for restart in range(spec.restarts):
-        purpose = f"inversion start {restart}" + ("" if spec.paired_starts else f" of {text}")
-        generator = torch.Generator().manual_seed(derive_seed(spec.seed, purpose))
-        side = spec.start_resolution or target.image_size
-        start = 0.5 * torch.randn(1, 3, side, side, generator=generator)
-        if spec.start_resolution:
-            start = functional.interpolate(start, size=[target.image_size] * 2, mode="bilinear")
-        image = start.clone().requires_grad_()
-        adam = torch.optim.Adam([image], lr=spec.learning_rate)
+        seed = derive_seed(spec.seed, f"inversion start {restart}")
+        generator = torch.Generator().manual_seed(seed)
+        side = target.image_size
+        image = 0.5 * torch.randn(1, 3, side, side, generator=generator)
+        image.requires_grad_()
+        adam = torch.optim.Adam([image], lr=0.3)
         path = []
         for _ in range(spec.steps):
             adam.zero_grad()
             cosine = functional.cosine_similarity(target.encode_images(image)[0], goal, dim=0)
             path.append(cosine.item())
-            variation = image.diff(dim=2).abs().mean() + image.diff(dim=3).abs().mean()
-            (spec.total_variation * variation - cosine).backward()
+            (-cosine).backward()
             adam.step()
         with torch.no_grad():
             ends.append(target.encode_images(image)[0])
@@ -57,10 +54,8 @@ def plain(target, text, spec):
     "spec",
     [
         changed(steps=20),
-        changed(restarts=3, paired_starts=False, seed=5),
-        changed(start_resolution=8, prompt="{}"),
-        changed(total_variation=0.3),
-        changed(restarts=1, learning_rate=0.05),
+        changed(restarts=3, seed=5),
+        changed(restarts=1, prompt="{}"),
     ],
 )
 def test_equals_a_plain_algorithm_1(tiny_target, spec):
@@ -104,7 +99,7 @@ def test_a_text_does_not_feel_its_company(tiny_target):
 
 
 def test_repeats_bit_for_bit_and_leaves_the_global_generator_alone(tiny_target):
-    spec = changed(augmentations=2, paired_starts=False)
+    spec = changed(restarts=3)
     state = torch.get_rng_state()
     first, second = (invert(tiny_target, TEXTS, spec) for _ in range(2))
     assert torch.equal(state, torch.get_rng_state())
@@ -131,13 +126,10 @@ def test_one_restart_has_no_spread(tiny_target):
         assert not found[name].any()
 
 
-def test_paired_starts_are_shared_and_others_are_not(tiny_target):
-    """The same text under another name: only an unpaired start tells them apart."""
+def test_every_text_starts_from_the_same_images(tiny_target):
     twins = ("Ada Roe", "ADA ROE")  # the tokenizer lowers case
-    paired = invert(tiny_target, twins, SMALL)["inversion.S"]
-    unpaired = invert(tiny_target, twins, changed(paired_starts=False))["inversion.S"]
-    assert paired[0] == paired[1]
-    assert unpaired[0] != unpaired[1]
+    found = invert(tiny_target, twins, SMALL)["inversion.S"]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(
@@ -145,11 +137,6 @@ def test_paired_starts_are_shared_and_others_are_not(tiny_target):
     [
         {"seed": 1},
         {"restarts": 3},
-        {"learning_rate": 0.1},
-        {"start_resolution": 4},
-        {"total_variation": 1.0},
-        {"augmentations": 1},
-        {"paired_starts": False},
         {"prompt": "{}"},
     ],
 )
@@ -158,20 +145,10 @@ def test_every_option_moves_the_result(tiny_target, other):
     assert (base["inversion.S"] != moved["inversion.S"]).any()
 
 
-def test_total_variation_smooths(tiny_target):
-    """A strong weight leaves less room to climb."""
-    free, smooth = (
-        invert(tiny_target, TEXTS, changed(steps=20, total_variation=weight))["inversion.S"].mean()
-        for weight in (0.0, 20.0)
-    )
-    assert smooth < free
-
-
-def test_curve_follows_the_image_and_not_its_views(tiny_target):
-    """With augmentations too, the last mark is the final cosine of the image itself."""
-    found = invert(tiny_target, TEXTS, changed(augmentations=2, curve=(0.5, 1.0)))
+def test_the_curve_is_the_cosine_after_so_many_steps(tiny_target):
+    found = invert(tiny_target, TEXTS, changed(curve=(0.5, 1.0)))
     np.testing.assert_allclose(found["inversion.curve"][:, 1:], found["inversion.S"], atol=1e-6)
-    half = invert(tiny_target, TEXTS, changed(augmentations=2, steps=3))["inversion.S"]
+    half = invert(tiny_target, TEXTS, changed(steps=3))["inversion.S"]
     np.testing.assert_allclose(found["inversion.curve"][:, :1], half, atol=1e-6)
 
 
@@ -180,12 +157,6 @@ def test_curve_follows_the_image_and_not_its_views(tiny_target):
     [
         ("restarts", 0),
         ("steps", 0),
-        ("learning_rate", 0.0),
-        ("learning_rate", float("nan")),
-        ("start_resolution", 0),
-        ("start_resolution", 33),
-        ("total_variation", -1.0),
-        ("augmentations", -1),
         ("curve", (0.0, 1.0)),
         ("curve", (1.5,)),
     ],

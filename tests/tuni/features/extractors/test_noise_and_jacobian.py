@@ -8,14 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuni.features.extractors.jacobian import columns as jacobian_columns
+from tuni.features.extractors.jacobian import orthonormal_directions
+from tuni.features.extractors.noise import columns as noise_columns
+from tuni.features.extractors.noise import unit_draws
+from tuni.features.families.jacobian import JacobianSpec
+from tuni.features.families.noise import NoiseSpec
 from tuni.features.prompts import fill
-from tuni.features.spec import JacobianSpec, NoiseSpec
-from tuni.features.stability import (
-    jacobian_columns,
-    noise_columns,
-    orthonormal_directions,
-    unit_draws,
-)
 from tuni.model.load import load_target
 
 TEXTS = ["Ada Roe", "Bartholomew van der Zyl", "Bo Li", "Q7% x!"]

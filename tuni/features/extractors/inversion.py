@@ -2,37 +2,28 @@
 
 The one law: a text's result depends on the text, the spec and the checkpoint alone. Images go
 through in passes of one fixed size, the last one padded, and every random number comes from the
-spec's seed. The algorithm is the paper's; every number, the optimiser (Adam), low start
-resolution, total variation, augmentations and the curve are ours.
+spec's seed. The algorithm is the paper's; every number, the optimiser (Adam) and the curve are
+ours.
 """
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from tuni.errors import RequestError
+from tuni.features.families.inversion import LEARNING_RATE, InversionSpec, images_per_pass
 from tuni.features.prompt_embeddings import prompt_embeddings, whole_units
-from tuni.features.spec import InversionSpec
 from tuni.hashing import derive_seed
 from tuni.model.target import Target
 
 # Standard deviation of the random start in the normalised image space (ours): of .1, .5 and 1 the
 # one that separated best on one testbed (AUC of S .68, .73, .72 at 20 steps).
 _START_SPREAD = 0.5
-# Shifts of an augmentation go up to this share of the image's side.
-_SHIFT = 1 / 16
-# Images per pass by their pixels: bounds memory (a ViT-L/14 at 224 keeps 1 GB an image), and
-# larger passes are no faster on a CPU.
-_CPU_PIXELS, _GPU_PIXELS = 2**17, 2**21
-_FEWEST, _CPU_MOST = 4, 32
-
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -53,7 +44,7 @@ def columns(
     Args:
         target: The audited checkpoint.
         texts: n texts.
-        spec: Prompt, restarts, steps and options.
+        spec: Prompt, restarts, steps, curve and seed.
         batch: Sequences per forward pass of the text tower, and most images per pass.
         step: Told how many texts are done.
 
@@ -97,32 +88,24 @@ def _invert(
     step: Callable[[int], None],
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Curves ``(n, r, marks)``, last image embeddings ``(n, r, d)`` and goals ``(n, d)``."""
-    _check(spec, target.image_size)
+    _check(spec)
     goals = prompt_embeddings(target, texts, (spec.prompt,), batch)[:, 0]
     marks = [max(1, round(share * spec.steps)) for share in spec.curve]
-    views = _views(spec, target.image_size)
     size = images_per_pass(target, batch)
     pairs = [(row, restart) for row in range(len(texts)) for restart in range(spec.restarts)]
     curves = torch.empty(len(pairs), len(marks))
     images = torch.empty(len(pairs), target.embed_dim)
     advance = whole_units(step, spec.restarts * spec.steps)
-    paired = [_start(spec, target.image_size, restart, None) for restart in range(spec.restarts)]
+    starts = [_start(spec, target.image_size, restart) for restart in range(spec.restarts)]
     for begin in range(0, len(pairs), size):
         some = pairs[begin : begin + size]
         padded = [some[i % len(some)] for i in range(size)]
-        starts = [
-            paired[restart]
-            if spec.paired_starts
-            else _start(spec, target.image_size, restart, texts[row])
-            for row, restart in padded
-        ]
         cosines, embeddings = _climb(
             target,
-            torch.stack(starts).to(target.device),
+            torch.stack([starts[restart] for _, restart in padded]).to(target.device),
             goals[[row for row, _ in padded]].to(target.device),
             spec,
             marks,
-            views,
             partial(advance, len(some)),
         )
         curves[begin : begin + len(some)] = cosines[: len(some)].cpu()
@@ -134,26 +117,12 @@ def _invert(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One augmentation: a circular shift in pixels, then perhaps a mirror image."""
-
-    down: int
-    right: int
-    mirrored: bool
-
-    def of(self, pixels: Tensor) -> Tensor:
-        moved = pixels.roll((self.down, self.right), dims=(2, 3))
-        return moved.flip(3) if self.mirrored else moved
-
-
 def _climb(
     target: Target,
     pixels: Tensor,
     goals: Tensor,
     spec: InversionSpec,
     marks: Sequence[int],
-    views: Sequence[Sequence[_View]],
     step: Callable[[], None],
 ) -> tuple[Tensor, Tensor]:
     """Take Adam's steps on the pixels from their start, in place.
@@ -167,15 +136,13 @@ def _climb(
     first, second = torch.zeros_like(pixels), torch.zeros_like(pixels)
     cosines = torch.empty(len(pixels), len(marks), device=pixels.device)
     for count in range(spec.steps):
-        seen, gradient = _gradient(target, pixels, goals, spec.total_variation, views[count])
+        seen, gradient = _gradient(target, pixels, goals)
         for column in [i for i, mark in enumerate(marks) if mark == count]:
-            if views[count]:  # the curve is about the image, not about a view of it
-                seen = _look(target, pixels, goals)[0]
             cosines[:, column] = seen
         first.lerp_(gradient, 1 - _BETA1)
         second.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
         scale = second.sqrt().div_(math.sqrt(1 - _BETA2 ** (count + 1))).add_(_EPSILON)
-        rate = spec.learning_rate / (1 - _BETA1 ** (count + 1))
+        rate = LEARNING_RATE / (1 - _BETA1 ** (count + 1))
         pixels.addcdiv_(first, scale, value=-rate)
         step()
     seen, embeddings = _look(target, pixels, goals)
@@ -191,32 +158,16 @@ def _look(target: Target, pixels: Tensor, goals: Tensor) -> tuple[Tensor, Tensor
         return (embeddings * goals).sum(dim=1), embeddings
 
 
-def _gradient(
-    target: Target, pixels: Tensor, goals: Tensor, variation: float, views: Sequence[_View]
-) -> tuple[Tensor, Tensor]:
-    """Cosines of the images, or their views' mean, and the gradient of the loss in the pixels.
+def _gradient(target: Target, pixels: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines of the images, and the gradient of minus their sum in the pixels.
 
-    Loss = sum over images of weight x total variation - cosine; no image moves another's gradient.
+    No image moves another's gradient.
     """
     with torch.enable_grad():
         leaf = pixels.detach().requires_grad_()
-        shown = [view.of(leaf) for view in views] or [leaf]
-        # One view at a time would save memory and cost time: a few views are what is asked.
-        cosines = torch.stack(
-            [(target.encode_images(image) * goals).sum(dim=1) for image in shown]
-        ).mean(dim=0)
-        loss = -cosines.sum()
-        if variation:
-            loss = loss + variation * _total_variation(leaf)
-        (gradient,) = torch.autograd.grad(loss, leaf)
+        cosines = (target.encode_images(leaf) * goals).sum(dim=1)
+        (gradient,) = torch.autograd.grad(-cosines.sum(), leaf)
     return cosines.detach(), gradient
-
-
-def _total_variation(pixels: Tensor) -> Tensor:
-    """Sum over images of the mean absolute difference of neighbours, down and across."""
-    down = (pixels[:, :, 1:] - pixels[:, :, :-1]).abs().mean(dim=(1, 2, 3))
-    across = (pixels[..., 1:] - pixels[..., :-1]).abs().mean(dim=(1, 2, 3))
-    return (down + across).sum()
 
 
 def _summarise(curves: Tensor, images: Tensor, goals: Tensor) -> dict[str, NDArray[np.float32]]:
@@ -235,58 +186,22 @@ def _summarise(curves: Tensor, images: Tensor, goals: Tensor) -> dict[str, NDArr
     return {name: value.float().numpy() for name, value in found.items()}
 
 
-def _start(spec: InversionSpec, size: int, restart: int, text: str | None) -> Tensor:
-    """Random start of one restart, shape ``(3, size, size)``; a text gives it its own."""
-    purpose = f"inversion start {restart}" + ("" if text is None else f" of {text}")
-    generator = torch.Generator().manual_seed(derive_seed(spec.seed, purpose))
-    side = spec.start_resolution or size
-    start = _START_SPREAD * torch.randn(3, side, side, generator=generator)
-    if side == size:
-        return start
-    return functional.interpolate(start[None], size=(size, size), mode="bilinear")[0]
+def _start(spec: InversionSpec, size: int, restart: int) -> Tensor:
+    """Random start of one restart, the same for every text, shape ``(3, size, size)``."""
+    seed = derive_seed(spec.seed, f"inversion start {restart}")
+    generator = torch.Generator().manual_seed(seed)
+    return _START_SPREAD * torch.randn(3, size, size, generator=generator)
 
 
-def _views(spec: InversionSpec, size: int) -> list[list[_View]]:
-    """Augmentations of every step, the same for all images."""
-    generator = torch.Generator().manual_seed(derive_seed(spec.seed, "inversion augmentations"))
-    reach = max(1, int(size * _SHIFT))
-
-    def draw() -> _View:
-        down, right = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
-        return _View(down, right, bool(torch.rand((), generator=generator) < 0.5))
-
-    return [[draw() for _ in range(spec.augmentations)] for _ in range(spec.steps)]
-
-
-def images_per_pass(target: Target, batch: int) -> int:
-    """Images per forward pass: a function of the model, the kind of device and the spec's batch."""
-    area = target.image_size**2
-    if torch.device(target.device).type == "cpu":
-        most = min(_CPU_MOST, _CPU_PIXELS // area)
-    else:
-        most = _GPU_PIXELS // area
-    return min(batch, max(_FEWEST, most))
-
-
-def _check(spec: InversionSpec, size: int) -> None:
+def _check(spec: InversionSpec) -> None:
     """Refuse options out of range.
 
     Raises:
         RequestError: The first such option.
     """
-    side = spec.start_resolution
     for name, came, fine, expected in (
         ("restarts", spec.restarts, spec.restarts >= 1, "at least 1"),
         ("steps", spec.steps, spec.steps >= 1, "at least 1"),
-        ("learning_rate", spec.learning_rate, 0 < spec.learning_rate < math.inf, "above 0"),
-        ("start_resolution", side, side is None or 1 <= side <= size, f"1 to {size}, or none"),
-        (
-            "total_variation",
-            spec.total_variation,
-            0 <= spec.total_variation < math.inf,
-            "0 or more",
-        ),
-        ("augmentations", spec.augmentations, spec.augmentations >= 0, "0 or more"),
         ("curve", spec.curve, all(0 < x <= 1 for x in spec.curve), "shares above 0, up to 1"),
     ):
         if not fine:

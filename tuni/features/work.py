@@ -6,13 +6,14 @@ The one law: every distinct text is encoded once, and a mean adds its neighbours
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.errors import SpecMismatch
-from tuni.features import geometry, hidden_states, inversion, stability
-from tuni.features.spec import Family, FeatureSpec
+from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
+from tuni.features.registry import Family, extractor_of, family_named
+from tuni.features.spec import FeatureSpec
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import Progress
@@ -20,12 +21,6 @@ from tuni.texts.names import parse_name
 from tuni.texts.neighbours import neighbours, parts_for
 
 Columns = dict[str, NDArray[np.float32]]
-
-OTHER_LASTS, OTHER_FIRSTS = ".other_lasts", ".other_firsts"
-NEIGHBOURED: frozenset[Family] = frozenset({"hidden", "noise", "jacobian"})
-_BLOCK = 16384  # distinct texts whose columns are held at once
-# Inversion costs up to seconds a text: what is done should survive an interruption.
-_COSTLY_BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,28 +30,33 @@ class FamilyWork:
     Attributes:
         target: The audited checkpoint.
         spec: What to extract.
-        family: The family; the spec holds it.
-        bank: The bank that the spec's geometry names.
+        name: The family's name; the spec holds it.
+        bank: The bank that the spec names.
         progress: Draws the stage.
         paired: Whether the means over neighbours are wanted; texts then have two parts.
     """
 
     target: Target
     spec: FeatureSpec
-    family: Family
+    name: str
     bank: Bank | None
     progress: Progress
     paired: bool
 
     @property
+    def family(self) -> Family:
+        """The family itself."""
+        return family_named(self.name)
+
+    @property
+    def settings(self) -> Any:  # Any: each family has a spec of its own class
+        """The family's own spec."""
+        return self.spec.families[self.name]
+
+    @property
     def prompts(self) -> tuple[str, ...]:
         """Templates of the family, the longest included."""
-        if self.family == "geometry":
-            return () if self.spec.geometry is None else self.spec.geometry.many_prompts
-        if self.family == "inversion":
-            return () if self.spec.inversion is None else (self.spec.inversion.prompt,)
-        found: tuple[str, ...] = getattr(self.spec, self.family).prompts
-        return found
+        return self.family.prompts(self.settings)
 
     def needed(self, text: str) -> tuple[str, ...]:
         """The text and, where they are wanted, its neighbours."""
@@ -68,7 +68,7 @@ class FamilyWork:
             if texts:
                 yield texts, self._with_neighbours(texts)
             return
-        size = _COSTLY_BLOCK if self.family == "inversion" else _BLOCK
+        size = self.family.block
         with self._stage(len(texts)) as step:
             for start in range(0, len(texts), size):
                 block = texts[start : start + size]
@@ -80,7 +80,7 @@ class FamilyWork:
             return ()
         name = parse_name(text)
         parts = parts_for(name, {entry.stratum: entry for entry in self.spec.parts})
-        return neighbours(name, parts, getattr(self.spec, self.family).neighbours)
+        return neighbours(name, parts, self.settings.neighbours)
 
     def _with_neighbours(self, texts: Sequence[str]) -> Columns:
         """All texts at once, because they share neighbours; sums grow block by block."""
@@ -94,8 +94,9 @@ class FamilyWork:
         }
         sums: dict[str, NDArray[np.float64]] = {}
         with self._stage(len(wanted)) as step:
-            for start in range(0, len(wanted), _BLOCK):
-                found = self._columns(wanted[start : start + _BLOCK], step)
+            size = self.family.block
+            for start in range(0, len(wanted), size):
+                found = self._columns(wanted[start : start + size], step)
                 for name, array in found.items():
                     for suffix, places in members.items():
                         total = sums.setdefault(
@@ -113,21 +114,14 @@ class FamilyWork:
     @contextmanager
     def _stage(self, total: int) -> Iterator[Callable[[int], None]]:
         if total:
-            with self.progress.stage(self.family, total) as step:
+            with self.progress.stage(self.name, total) as step:
                 yield step
         else:
             yield lambda _units: None
 
     def _columns(self, texts: Sequence[str], step: Callable[[int], None]) -> Columns:
-        target, spec, batch = self.target, self.spec, self.spec.batch
-        if self.family == "hidden" and spec.hidden is not None:
-            return hidden_states.columns(target, texts, spec.hidden, batch, step)
-        if self.family == "noise" and spec.noise is not None:
-            return stability.noise_columns(target, texts, spec.noise, batch, step)
-        if self.family == "jacobian" and spec.jacobian is not None:
-            return stability.jacobian_columns(target, texts, spec.jacobian, batch, step)
-        if self.family == "geometry" and spec.geometry is not None:
-            return geometry.columns(target, texts, spec.geometry, self.bank, batch, step)
-        if self.family == "inversion" and spec.inversion is not None:
-            return inversion.columns(target, texts, spec.inversion, batch, step)
-        raise SpecMismatch(f"feature spec: no family {self.family!r}", "add it to the spec")
+        bank = {"bank": self.bank} if self.family.reads_bank else {}
+        columns: Columns = extractor_of(self.family)(
+            self.target, texts, self.settings, self.spec.batch, step, **bank
+        )
+        return columns

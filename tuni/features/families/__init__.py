@@ -1,0 +1,1 @@
+"""Families of features, one a module: settings, columns and costs; no model is touched."""
