@@ -4,7 +4,7 @@ Stopped at any moment, the same call goes on where it was: the ledger knows whic
 verdict. Nothing about a subject is a parameter or a result here, since Prefect keeps both in clear.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from prefect import flow
@@ -207,19 +207,22 @@ class AuditsOutcome:
         return "\n".join(lines)
 
 
-def run_audits(
-    settings: Settings,
-    watchlist: str,
-    checkpoint: str | None,
-    *,
-    version: str,
-    engine: str,
-    list_decoys: bool,
-    decoys: int | None,
-    dependence: Literal["bh", "by"],
-    shard_size: int,
-) -> AuditsOutcome:
-    """Audit a list by one checkpoint, or without one by all that have a champion.
+@dataclass(frozen=True, slots=True)
+class AuditRequest:
+    """What `tuni audit` was asked; see the flow `audit`. No checkpoint: all with a champion."""
+
+    watchlist: str
+    checkpoint: str | None
+    version: str
+    engine: str
+    list_decoys: bool
+    decoys: int | None
+    dependence: Literal["bh", "by"]
+    shard_size: int
+
+
+def run_audits(settings: Settings, asked: AuditRequest) -> AuditsOutcome:
+    """Audit a list by one checkpoint, or by all that have a champion.
 
     Raises:
         RequestError: No such engine.
@@ -227,23 +230,10 @@ def run_audits(
         WatchlistNotFound: There is no such list.
         EnvironmentFault: The ledger, MLflow or this program failed; the same command goes on.
     """
-    _require(settings, checkpoint, version, engine)
-    if checkpoint is not None:
-        done = [
-            audit(
-                checkpoint,
-                watchlist,
-                version=version,
-                engine=engine,
-                list_decoys=list_decoys,
-                decoys=decoys,
-                dependence=dependence,
-                shard_size=shard_size,
-            )
-        ]
-    else:
-        done = fleet(watchlist, engine=engine)
-    return _outcome(settings, done)
+    _require(settings, asked.checkpoint, asked.version, asked.engine)
+    if asked.checkpoint is None:
+        return _outcome(settings, fleet(asked.watchlist, engine=asked.engine))
+    return _outcome(settings, [audit(**asdict(asked))])
 
 
 def resume_audit(settings: Settings, audit_id: str, engine: str) -> AuditsOutcome:

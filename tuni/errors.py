@@ -16,6 +16,7 @@ TuniError
  │   ├─ WatchlistNotFound   no such watch list
  │   └─ AuditNotFound       no such audit
  ├─ EnvironmentFault        the machine's fault, not the input's; the command line exits with 1
+ │   ├─ ProgramFault        an exception that is none of ours, in its place
  │   ├─ HomeError           the home cannot be used (permissions, disk, key)
  │   │   ├─ ValueAltered    an encrypted value of the ledger does not open
  │   │   └─ RowAltered      a row of the ledger does not fit its seal, or is missing
@@ -109,6 +110,10 @@ class AuditNotFound(InputError):
 
 class EnvironmentFault(TuniError):
     """The job failed for a reason that is not the input's."""
+
+
+class ProgramFault(EnvironmentFault):
+    """An exception that is none of ours: its type and frames are in the log."""
 
 
 class HomeError(EnvironmentFault):

@@ -53,9 +53,8 @@ def replacing(path: Path, mode: int = 0o600, *, durable: bool = False) -> Iterat
             os.fchmod(handle, mode)
             os.fsync(handle)
             draft.replace(path)
-    except BaseException:
+    finally:
         draft.unlink(missing_ok=True)
-        raise
     if durable:
         sync_folder(path.parent)
 

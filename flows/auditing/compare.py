@@ -1,13 +1,14 @@
 """Two audits of the same people by two checkpoints: who is known more or less than before."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from flows.auditing.outcome import ended_summary
 from flows.auditing.publish import publish_comparison
 from flows.auditing.shards import open_detector
 from flows.machine.home import open_ledger
@@ -145,20 +146,8 @@ def compare_audits(
     """
     check_outputs(out=out, report=report, evidence=evidence)
     with open_ledger(settings) as ledger:
-        audits = [_ended(ledger, one) for one in (first, second)]
-        if first == second:
-            raise RequestError("audits: the same one twice", "name two: tuni audits list")
-        # Each checkpoint is found where the ledger knows it; one setting cannot name two.
-        alone = settings.model_copy(update={"checkpoint": None})
-        detectors = [open_detector(ledger, alone, one) for one in audits]
-        differing = differences(detectors[0].bundle, detectors[1].bundle)
-        if gate and differing:
-            raise SpecMismatch(
-                f"{', '.join(differing)}: differ between the detectors of audits {first} and "
-                f"{second}, so the gate would answer for detectors and not for checkpoints",
-                "tuni run for both checkpoints, the requests equal but for the checkpoint and with "
-                'search.objective = "none"; then audit again',
-            )
+        audits = [_ended(ledger, name) for name in (first, second)]
+        detectors, differing = _detectors(ledger, settings, audits, gate=gate)
         numbers, sides = _common(ledger, audits)
         if not len(numbers):
             raise TooFewTexts(
@@ -166,51 +155,72 @@ def compare_audits(
                 "audit one watch list by both checkpoints: tuni audit --watchlist NAME",
             )
         nulls = _paired_null(ledger, audits, detectors, set(numbers))
-        scorers = [one.bundle.pair for one in detectors]
-        normal = [
-            normal_scores(side.scores, scorer.decoy_scores)
-            for side, scorer in zip(sides, scorers, strict=True)
-        ]
-        null = [
-            normal_scores(scores, scorer.decoy_scores)
-            for scores, scorer in zip(nulls, scorers, strict=True)
-        ]
-        found = changes(normal[0], normal[1], null[0], null[1])
-        q_more, q_less = _q(found.p_more), _q(found.p_less)
-        point = max(one.bundle.operating_point for one in detectors)
+        # By detector: scores of the common subjects, and of the decoys.
+        before, after = (
+            [normal_scores(some, detector.bundle.pair.decoy_scores) for some in (side.scores, null)]
+            for detector, side, null in zip(detectors, sides, nulls, strict=True)
+        )
+        changed = changes(before[0], after[0], before[1], after[1])
+        q_more, q_less = _q(changed.p_more), _q(changed.p_less)
+        point = max(detector.bundle.operating_point for detector in detectors)
         result = Comparison(
             first=first,
             second=second,
             subjects=len(numbers),
             decoys=len(nulls[0]),
             operating_point=point,
-            more=int((found.p_more <= point).sum()),
-            less=int((found.p_less <= point).sum()),
+            more=int((changed.p_more <= point).sum()),
+            less=int((changed.p_less <= point).sum()),
             more_singled_out=int((q_more <= point).sum()),
             less_singled_out=int((q_less <= point).sum()),
             appeared=int((sides[1].found & ~sides[0].found).sum()),
             vanished=int((sides[0].found & ~sides[1].found).sum()),
-            list_more=found.list_more,
-            list_less=found.list_less,
+            list_more=changed.list_more,
+            list_less=changed.list_less,
             differing=differing,
         )
         if out is not None:
-            rows = _rows(ledger, first, numbers, sides, found, q_more, q_less)
-            write_csv(out, COLUMNS, rows)
+            write_csv(out, COLUMNS, _rows(ledger, first, numbers, sides, changed, q_more, q_less))
         facts = ComparisonFacts.of(
-            audits[0], audits[1], result.record(), found.change, null[1] - null[0]
+            audits[0], audits[1], result.record(), changed.change, after[1] - before[1]
         )
-        found_again = Evidence(
-            facts,
-            command=f"tuni compare {first} {second}",
-            settings={"decoys": str(DECOYS), "gate_level": f"{GATE_LEVEL:g}"},
-            versions=library_versions(),
-            inputs={"bundle, first": audits[0].digest, "bundle, second": audits[1].digest},
-        )
-        write_report(found_again, evidence, report)
-        publish_comparison(ledger, settings, found_again, detectors[1].bundle.feature_spec.hash)
+        shown = _evidence(audits, facts)
+        write_report(shown, evidence, report)
+        publish_comparison(ledger, settings, shown, detectors[1].bundle.feature_spec.hash)
         Trail(ledger).append("audits compared", first=first, second=second, subjects=len(numbers))
         return result
+
+
+def _detectors(
+    ledger: Ledger, settings: Settings, audits: Sequence[Audit], *, gate: bool
+) -> tuple[list[Detector], tuple[str, ...]]:
+    """The two detectors, and what of their specifications differs."""
+    first, second = (audit.id for audit in audits)
+    if first == second:
+        raise RequestError("audits: the same one twice", "name two: tuni audits list")
+    # Each checkpoint is found where the ledger knows it; one setting cannot name two.
+    alone = settings.model_copy(update={"checkpoint": None})
+    detectors = [open_detector(ledger, alone, audit) for audit in audits]
+    differing = differences(detectors[0].bundle, detectors[1].bundle)
+    if gate and differing:
+        raise SpecMismatch(
+            f"{', '.join(differing)}: differ between the detectors of audits {first} and "
+            f"{second}, so the gate would answer for detectors and not for checkpoints",
+            "tuni run for both checkpoints, the requests equal but for the checkpoint and with "
+            'search.objective = "none"; then audit again',
+        )
+    return detectors, differing
+
+
+def _evidence(audits: Sequence[Audit], facts: ComparisonFacts) -> Evidence:
+    first, second = audits
+    return Evidence(
+        facts,
+        command=f"tuni compare {first.id} {second.id}",
+        settings={"decoys": str(DECOYS), "gate_level": f"{GATE_LEVEL:g}"},
+        versions=library_versions(),
+        inputs={"bundle, first": first.digest, "bundle, second": second.digest},
+    )
 
 
 def differences(first: Bundle, second: Bundle) -> tuple[str, ...]:
@@ -228,11 +238,7 @@ def differences(first: Bundle, second: Bundle) -> tuple[str, ...]:
 
 def _ended(ledger: Ledger, name: str) -> Audit:
     audit = Audits(ledger).get(name)
-    if audit.summary is None:
-        raise RequestError(
-            f"audit {name}: is {audit.state}, it has not ended", f"tuni audits resume {name}"
-        )
-    if audit.summary["withheld"]:
+    if ended_summary(audit).withheld:
         raise RequestError(
             f"audit {name}: its verdicts are withheld, so they cannot be compared",
             f"tuni audits show {name} tells why",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.auditing.outcome import AuditSummary
+from flows.auditing.outcome import AuditSummary, ended_summary
 from flows.auditing.publish import audit_evidence
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
@@ -11,7 +11,6 @@ from flows.pages.publish import write_report
 from registry.audits.audits import Audit, Audits
 from registry.audits.rows import AuditRows, Finding
 from registry.ledger.trail import Trail
-from tuni.errors import RequestError
 from tuni.files import check_outputs
 from tuni.judging.record import COLUMNS, Grounds, Judged
 from tuni.lists.writing import write_csv
@@ -41,12 +40,7 @@ def export_audit(
     check_outputs(out=out, report=report, evidence=evidence)
     with open_ledger(settings) as ledger:
         audit = Audits(ledger).get(audit_id)
-        if audit.summary is None:
-            raise RequestError(
-                f"audit {audit_id}: is {audit.state}, it has not ended",
-                f"tuni audits resume {audit_id}",
-            )
-        summary = AuditSummary.read(audit.summary)
+        summary = ended_summary(audit)
         rows = AuditRows(ledger, audit_id)
         count = rows.counts()[1]
         write_csv(out, tuple(COLUMNS), _lines(audit, summary, rows.findings()))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flows.pages.words import member_words
 from registry.audits.audits import Audit
 from tuni.detectors.bundle import Bundle
+from tuni.errors import RequestError
 from tuni.judging.null import evidence_of_list
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
@@ -91,6 +92,20 @@ class AuditSummary:
     def by_chance(self) -> float:
         """Findings to be expected were none of the list in the training data."""
         return self.operating_point * self.judged
+
+
+def ended_summary(audit: Audit) -> AuditSummary:
+    """The aggregates of an audit that has ended.
+
+    Raises:
+        RequestError: It has not.
+    """
+    if audit.summary is None:
+        raise RequestError(
+            f"audit {audit.id}: is {audit.state}, it has not ended",
+            f"tuni audits resume {audit.id}",
+        )
+    return AuditSummary.read(audit.summary)
 
 
 @dataclass(frozen=True, slots=True)

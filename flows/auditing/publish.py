@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flows.auditing.outcome import AuditSummary
+from flows.auditing.outcome import ended_summary
 from flows.machine.settings import Settings
 from flows.pages.evidence import Evidence, library_versions
 from flows.pages.kinds.audit_facts import AuditFacts
@@ -18,7 +18,6 @@ from registry.ledger.trail import Trail
 from registry.models.connection import configure
 from registry.models.tracking import JobLabels, JobRun
 from tuni import __version__
-from tuni.errors import RequestError
 from tuni.hashing import digest
 
 _ENDS = {"": "value", "_low": "low", "_high": "high"}
@@ -98,14 +97,10 @@ def audit_evidence(ledger: Ledger, audit: Audit) -> Evidence:
     Raises:
         RequestError: It has not ended.
     """
-    if audit.summary is None:
-        raise RequestError(
-            f"audit {audit.id}: is {audit.state}, it has not ended",
-            f"tuni audits resume {audit.id}",
-        )
+    summary = ended_summary(audit)
     rows = AuditRows(ledger, audit.id)
     levels = {p: count for p, (count, _) in rows.kept_levels().items()}
-    facts = AuditFacts.of(audit, AuditSummary.read(audit.summary), levels)
+    facts = AuditFacts.of(audit, summary, levels)
     settings = {name: "default" if v is None else str(v) for name, v in audit.options.items()}
     inputs = {"bundle": audit.digest, "list (keyed)": rows.list_digest()}
     command = f"tuni audits verify {audit.id}"

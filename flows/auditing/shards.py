@@ -7,7 +7,7 @@ numbers too. It judges with what the audit began with, or not at all.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from flows.machine.guard import report_fault
+from flows.machine.guard import guard, report_fault
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.scoring.detector import Detector
@@ -16,7 +16,14 @@ from registry.audits.rows import AuditRows, KeptVerdict, Listed
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from tuni import __version__
-from tuni.errors import EnvironmentFault, HomeError, SpecMismatch, ValueAltered
+from tuni.errors import (
+    EnvironmentFault,
+    HomeError,
+    ProgramFault,
+    SpecMismatch,
+    TuniError,
+    ValueAltered,
+)
 from tuni.judging.judge import Judge
 from tuni.judging.null import ListNull
 
@@ -63,14 +70,15 @@ class ShardWorker:
             EnvironmentFault: A fault of the machine or the ledger, which other shards would meet.
         """
         try:
-            return self.run(shard)
-        except EnvironmentFault as error:
-            if not isinstance(error, ValueAltered):
+            with guard(f"shard {shard}"):
+                return self.run(shard)
+        except ProgramFault:  # one bad shard must not end the audit
+            return None
+        except TuniError as error:
+            if isinstance(error, EnvironmentFault) and not isinstance(error, ValueAltered):
                 raise
             report_fault(error, f"shard {shard}")
-        except Exception as error:  # a worker's loop: one bad shard must not end the audit
-            report_fault(error, f"shard {shard}")
-        return None
+            return None
 
     def run(self, shard: int) -> int:
         """Judge what a shard still lacks; how many verdicts were written.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from flows.auditing.conduct import judge_options, make_null
+from flows.auditing.outcome import ended_summary
 from flows.auditing.shards import judge_subjects, open_detector
 from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
@@ -16,7 +17,6 @@ from flows.machine.settings import Settings
 from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.ledger.trail import Trail
-from tuni.errors import RequestError
 from tuni.judging.null import ListNull
 from tuni.progress import SILENT
 from tuni.statistics.p_values import q_values
@@ -90,12 +90,8 @@ def verify_audit(audit_id: str, settings: Settings) -> Verification:
     """
     with open_ledger(settings) as ledger:
         audit = Audits(ledger).get(audit_id)
-        kept_null = Audits(ledger).list_null(audit_id)
-        if audit.summary is None or kept_null is None:
-            raise RequestError(
-                f"audit {audit_id}: is {audit.state}, it has not ended",
-                f"tuni audits resume {audit_id}",
-            )
+        ended_summary(audit)
+        kept_null = Audits(ledger).list_null(audit_id) or b""
         detector = open_detector(ledger, settings, audit)
         rows = AuditRows(ledger, audit_id)
         listed, written = rows.counts()

@@ -41,16 +41,21 @@ def first(
 
 def main() -> None:
     """Run the command and turn every outcome into an exit code and one clear sentence."""
-    from flows.machine.guard import report_fault
-    from tuni.errors import ClaimWithheld, InputError, TuniError
+    from flows.machine.guard import guard
+    from tuni.errors import ClaimWithheld, InputError, ProgramFault, TuniError
 
     os.umask(0o077)  # what it makes, and its children, is for its owner alone
     try:
-        app(standalone_mode=True)
+        with guard("command"):
+            _call()
     except InputError as error:
         _stop(str(error), 2)
     except ClaimWithheld as error:
         _stop(str(error), 3)
+    except ProgramFault as error:
+        from flows.machine.services.flow_server import ended_early
+
+        _stop(str(ended_early() or error), 1)
     except TuniError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
@@ -59,20 +64,14 @@ def main() -> None:
         if end.code == 130:
             _stop(INTERRUPTED, 130)
         raise
+
+
+def _call() -> None:
+    try:
+        app(standalone_mode=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # the one place where a fault of ours becomes a sentence
-        report_fault(error, "tuni")
-        from flows.machine.services.flow_server import ended_early
-
-        if (fault := ended_early()) is not None:
-            _stop(str(fault), 1)
-        _stop(
-            f"{type(error).__name__}, a fault of this program\n  fix: see logs/tuni.log in the "
-            "home, and report it with the frames there",
-            1,
-        )
 
 
 def _stop(message: str, code: int) -> None:

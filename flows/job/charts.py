@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from flows.job.folder import CHOICE
 from flows.job.job import Job
@@ -28,10 +29,21 @@ from tuni.statistics.evaluation import Evaluation
 from tuni.statistics.p_values import conformal_p
 
 
+class Drawn(NamedTuple):
+    """A figure: name of its file, section of the page, title, caption, alt text, SVG."""
+
+    name: str
+    section: str
+    title: str
+    caption: str
+    alt: str
+    svg: str
+
+
 def draw_charts(
     job: Job, groups: Mapping[str, Floats], measured: Evaluation | None, operating_point: float
 ) -> Iterator[dict[str, Any]]:  # Any: JSON values
-    """Draw every figure that the job has numbers for.
+    """Draw every figure that the job has numbers for into its folder.
 
     Args:
         job: Gives the folder and the search.
@@ -43,24 +55,22 @@ def draw_charts(
         Section, title, caption, alt text and file name of each figure.
     """
     model = f"{job.request.checkpoint.name} {job.target.fingerprint[:12]}"
-    footer = f"{model}, seed {job.request.compute.seed}"
+    choice = job.folder.kept(CHOICE) or {"trials": []}
+    drawn = chain(_of_scores(groups, measured, operating_point), _of_search(choice))
+    for name, section, title, caption, alt, svg in drawn:
+        file = f"figures/{name}.svg"
+        job.folder.keep_text(file, svg)
+        caption = f"{caption} {model}, seed {job.request.compute.seed}."
+        yield {"section": section, "title": title, "caption": caption, "alt": alt, "file": file}
 
-    def kept(
-        name: str, section: str, title: str, caption: str, alt: str, svg: str
-    ) -> dict[str, Any]:
-        job.folder.keep_text(f"figures/{name}.svg", svg)
-        return {
-            "section": section,
-            "title": title,
-            "caption": f"{caption} {footer}.",
-            "alt": alt,
-            "file": f"figures/{name}.svg",
-        }
 
+def _of_scores(
+    groups: Mapping[str, Floats], measured: Evaluation | None, point: float
+) -> Iterator[Drawn]:
     if measured is not None:
         table = roc_table(groups["members"], groups["non-members"])
-        draw = partial(draw_roc, operating_point=operating_point)
-        yield kept(
+        draw = partial(draw_roc, operating_point=point)
+        yield Drawn(
             "roc",
             "power",
             f"Members against strangers: AUC {measured.auc:.2f}",
@@ -70,7 +80,7 @@ def draw_charts(
             render(draw, table),
         )
         single = conformal_p(groups["non-members"], groups["decoys"])
-        yield kept(
+        yield Drawn(
             "null",
             "power",
             "Are strangers accused as rarely as promised?",
@@ -80,13 +90,13 @@ def draw_charts(
             "is given away.",
             "Share of known non-members at or below each p-value, with the range for valid ones",
             render(
-                partial(draw_null, operating_point=operating_point),
+                partial(draw_null, operating_point=point),
                 null_table(single, len(groups["decoys"])),
             ),
         )
-    threshold = _threshold(groups["decoys"], operating_point)
+    threshold = _threshold(groups["decoys"], point)
     draw_groups = partial(draw_histograms, threshold=threshold)
-    yield kept(
+    yield Drawn(
         "scores",
         "power",
         "Scores by group of texts",
@@ -96,8 +106,8 @@ def draw_charts(
     )
     if measured is not None and measured.by_captions:
         rows = [(str(row.captions), row.found.hits, row.found.n) for row in measured.by_captions]
-        draw_found = partial(draw_power, operating_point=operating_point)
-        yield kept(
+        draw_found = partial(draw_power, operating_point=point)
+        yield Drawn(
             "power",
             "power",
             "Found, by number of captions",
@@ -106,7 +116,9 @@ def draw_charts(
             "Share of members found by number of training captions, with intervals",
             render(draw_found, power_table(rows)),
         )
-    choice = job.folder.kept(CHOICE) or {"trials": []}
+
+
+def _of_search(choice: dict[str, Any]) -> Iterator[Drawn]:  # Any: JSON values
     if choice["trials"]:
         points = [
             TrialPoint(
@@ -117,7 +129,7 @@ def draw_charts(
             for trial in choice["trials"]
         ]
         draw_trials = partial(draw_search, objective=f"objective ({choice['objective']})")
-        yield kept(
+        yield Drawn(
             "search",
             "search",
             f"{len(points)} detectors were tried",
@@ -126,7 +138,7 @@ def draw_charts(
             render(draw_trials, search_table(points)),
         )
     if choice.get("importance"):
-        yield kept(
+        yield Drawn(
             "importance",
             "search",
             "What decided whether a detector was good",

@@ -1,7 +1,7 @@
 """The MLflow run of a job, found again by the job's hash."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from flows.job.job import Job
 from registry.models.connection import configure
@@ -17,15 +17,13 @@ def job_run(job: Job, *, last: bool = False) -> Iterator[JobRun]:
         last: Whether the job is done when the block ends; else the run stays open for the next
             stage, and only a failure ends it.
     """
-    tracking = configure(job.home, job.settings.runs_uri)
-    run = JobRun.open(tracking, labels(job))
-    try:
+    with ExitStack() as ended:
+        run = ended.enter_context(
+            JobRun.open(configure(job.home, job.settings.runs_uri), labels(job))
+        )
         yield run
-    except BaseException as error:
-        run.__exit__(type(error), error, error.__traceback__)
-        raise
-    if last:
-        run.end("FINISHED")
+        if not last:
+            ended.pop_all()
 
 
 def labels(job: Job) -> JobLabels:

@@ -23,11 +23,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from flows.machine.guard import report_fault
+from flows.machine.guard import guard
 from flows.scoring.serve_connections import Headers, OpenConnections
 from registry.serving import ServedDetector
 from tuni import __version__
-from tuni.errors import InputError, RequestError, TuniError
+from tuni.errors import InputError, ProgramFault, RequestError, TuniError
 
 MAX_BODY = 8 * 2**20  # bytes
 _ASK = 'send {"dataframe_records": [{"text": …}, …]}'
@@ -159,30 +159,12 @@ def make_app(
                 {"WWW-Authenticate": "Bearer", "Connection": "close"},
             )
         try:
-            texts = parse_texts(await _body(request))
-            if len(texts) > limit.per_minute:
-                return _refusal(
-                    413,
-                    f"texts: {len(texts)}, more than the {limit.per_minute} of a minute",
-                    "send fewer, use `tuni score`, or raise TUNI_SERVE_RATE",
-                )
-            wait = limit.wait_s(len(texts))
-            if wait:
-                log.warning("refused %d texts: over the limit", len(texts))
-                return _refusal(
-                    429,
-                    f"texts: more than {limit.per_minute} a minute",
-                    f"ask again in {math.ceil(wait)} s",
-                    {"Retry-After": str(math.ceil(wait))},
-                )
-            rows = await run_in_threadpool(_verdicts, detector, texts)
+            with guard("serve"):
+                return await _answer(request, detector, limit)
+        except ProgramFault as fault:  # the server goes on
+            return _refusal(500, fault.problem, fault.fix)
         except TuniError as error:
             return _refusal(400 if isinstance(error, InputError) else 503, error.problem, error.fix)
-        except Exception as error:  # the server goes on, and its message could hold a text
-            report_fault(error, "serve")
-            return _refusal(500, "a fault of this program", "see logs/tuni.log in the home")
-        log.info("answered %d texts", len(texts))
-        return JSONResponse({"predictions": rows})
 
     return Starlette(
         lifespan=lifespan,
@@ -193,6 +175,28 @@ def make_app(
             Route("/invocations", invocations, methods=["POST"]),
         ],
     )
+
+
+async def _answer(request: Request, detector: ServedDetector, limit: RateLimit) -> Response:
+    texts = parse_texts(await _body(request))
+    if len(texts) > limit.per_minute:
+        return _refusal(
+            413,
+            f"texts: {len(texts)}, more than the {limit.per_minute} of a minute",
+            "send fewer, use `tuni score`, or raise TUNI_SERVE_RATE",
+        )
+    wait = limit.wait_s(len(texts))
+    if wait:
+        log.warning("refused %d texts: over the limit", len(texts))
+        return _refusal(
+            429,
+            f"texts: more than {limit.per_minute} a minute",
+            f"ask again in {math.ceil(wait)} s",
+            {"Retry-After": str(math.ceil(wait))},
+        )
+    rows = await run_in_threadpool(_verdicts, detector, texts)
+    log.info("answered %d texts", len(texts))
+    return JSONResponse({"predictions": rows})
 
 
 def parse_texts(body: bytes) -> list[str]:

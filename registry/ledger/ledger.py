@@ -9,7 +9,7 @@ import hmac
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -109,16 +109,15 @@ class Ledger:
                 that are to be sealed again.
         """
         home_key(home)  # before the database exists: a lost key is noticed by that
-        engine = open_engine(home.ledger_url)
-        try:
+        with ExitStack() as opened:
+            engine = open_engine(home.ledger_url)
+            opened.callback(engine.dispose)
             # Other machines may share a Postgres.
             allowed = engine.dialect.name == "sqlite" if upgrade is None else upgrade
             prepare(engine, home, upgrade=allowed)
             ledger = cls(engine, home)
             ledger.load_keys(seal=allowed)
-        except BaseException:
-            engine.dispose()
-            raise
+            opened.pop_all()
         return ledger
 
     def close(self) -> None:

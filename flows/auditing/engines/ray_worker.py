@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flows.auditing.shards import ShardWorker
 from flows.machine.environment import log_to
-from flows.machine.guard import report_fault
+from flows.machine.guard import guard
 from flows.machine.home import open_home
 from flows.machine.settings import read_settings
 from tuni.errors import EnvironmentFault, TuniError
@@ -43,18 +43,17 @@ class RayWorker:
     def open(self) -> Answer:
         """Load the detector and the checkpoint, once."""
         try:
-            import torch
+            with guard("a worker that was opened"):
+                import torch
 
-            torch.set_num_threads(1)  # there is a worker for each core
-            os.umask(0o077)  # as `tuni` has it; a cluster that is joined may have another
-            settings = read_settings()
-            log_to(open_home(settings).logs)
-            self._worker = ShardWorker.open(settings, self._audit)
-            self._worker.detector.target  # noqa: B018 (loads it)
+                torch.set_num_threads(1)  # there is a worker for each core
+                os.umask(0o077)  # as `tuni` has it; a cluster that is joined may have another
+                settings = read_settings()
+                log_to(open_home(settings).logs)
+                self._worker = ShardWorker.open(settings, self._audit)
+                self._worker.detector.target  # noqa: B018 (loads it)
         except TuniError as error:
-            return Answer(fault=type(error)(*error.args))
-        except Exception as error:
-            return Answer(fault=_foreign(error, "a worker that was opened"))
+            return Answer(fault=_alone(error))
         return Answer(0)
 
     def run(self, shard: int) -> Answer:
@@ -62,16 +61,12 @@ class RayWorker:
         if self._worker is None:
             return Answer(fault=EnvironmentFault("ray: a worker was not opened", "report it"))
         try:
-            return Answer(self._worker.attempt(shard))
-        except EnvironmentFault as error:
-            return Answer(fault=type(error)(*error.args))
-        except Exception as error:
-            return Answer(fault=_foreign(error, f"shard {shard}"))
+            with guard(f"shard {shard}"):
+                return Answer(self._worker.attempt(shard))
+        except TuniError as error:
+            return Answer(fault=_alone(error))
 
 
-def _foreign(error: Exception, place: str) -> EnvironmentFault:
-    report_fault(error, place)
-    return EnvironmentFault(
-        f"ray: {type(error).__name__} in {place}",
-        "see logs/tuni.log in the home of the machine that it ran on",
-    )
+def _alone(error: TuniError) -> TuniError:
+    """The error without frames and cause, which Ray would carry."""
+    return type(error)(*error.args)

@@ -65,19 +65,12 @@ def audit(
         Watchlists(ledger).get(watchlist)
     start_flow_server(settings)
 
-    from flows.audit import run_audits
+    from flows.audit import AuditRequest, run_audits
 
-    outcome = run_audits(
-        settings,
-        watchlist,
-        checkpoint,
-        version=version,
-        engine=engine,
-        list_decoys=list_decoys,
-        decoys=decoys,
-        dependence=dependence,
-        shard_size=shard_size,
+    asked = AuditRequest(
+        watchlist, checkpoint, version, engine, list_decoys, decoys, dependence, shard_size
     )
+    outcome = run_audits(settings, asked)
     answer(outcome, as_json=as_json)
     raise typer.Exit(outcome.exit_code)
 
