@@ -21,10 +21,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where the environment forbids bytecode, every command would compile 5,000 modules anew (8 s).
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up down secrets test lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu pins clean
+.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu pins clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with the command .venv/bin/tuni in it
 
@@ -58,7 +58,7 @@ down: $(STAMP) ## end what `make up` started
 secrets: ## passwords and keys for docker/compose.yaml, in docker/secrets
 	@bash docker/make-secrets
 
-test: lint types imports environment unit ## everything that CI runs
+test: lint types imports environment unit ## what every change must pass: style, types, imports and the tests but the slow ones
 
 lint: $(STAMP) ## style of code and of the image's recipe
 	@$(BIN)/ruff check
@@ -76,8 +76,16 @@ environment: $(STAMP) ## what is installed fits together
 
 # One thread a worker: two workers on two cores, and sums that don't depend on the machine's load.
 unit: export OMP_NUM_THREADS := 1
+# Temporary folders in memory, where it has room: a disk would be waited for at every transaction.
+unit: export MARKED ?= not slow
 unit: $(STAMP) ## the tests alone; PYTEST_ARGS="-k name" picks some
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 10 --durations-min 10 -ra $(PYTEST_ARGS)
+	@free=$$(df --output=avail --block-size=G /dev/shm 2>/dev/null | tail -n 1 | tr -dc 0-9); \
+	if [ "$${free:-0}" -ge 6 ]; then export TMPDIR=$$(mktemp -d /dev/shm/tuni-tests-XXXXXX); chmod 711 $$TMPDIR; trap 'rm -rf $$TMPDIR' EXIT; fi; \
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --durations 10 --durations-min 10 -ra -m "$(MARKED)" $(PYTEST_ARGS)
+
+test-slow: export MARKED := slow
+test-slow: ## the tests that `make test` leaves out: the same simulations with more draws
+	@$(MAKE) unit
 
 docs: $(STAMP) ## write docs/cli.md and the tables of docs/guide.md anew from the code
 	@$(BIN)/python docs/make_reference.py

@@ -21,8 +21,8 @@ import urllib.request
 from pathlib import Path
 
 from flows.machine.settings import Settings
-from tests.conftest import save_tiny, tiny_settings
 from tests.flows.conftest import register_tiny
+from tests.objects import save_tiny, tiny_settings
 
 PARTS = (b"", b"POST /invocations HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nA: " + b"x" * 999)
 

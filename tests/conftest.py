@@ -1,26 +1,24 @@
 """What many tests share: small random-weight checkpoints, a real Postgres where there is one."""
 
-import json
 import os
 import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import settings
-from open_clip.model import CLIP, CustomTextCLIP
-from safetensors.torch import save_file
 from sqlalchemy import create_engine, select, text, update
 
 from registry.home import Home
 from registry.ledger import schema
 from registry.ledger.ledger import Ledger
 from registry.ledger.root_secret import ROOT
+from tests.objects import save_tiny, tiny_settings
+from tests.serving import postgres_programs
 from tuni.model.load import load_target
 from tuni.model.target import Target
 
@@ -28,10 +26,7 @@ from tuni.model.target import Target
 settings.register_profile("tuni", deadline=None)
 settings.load_profile("tuni")
 
-TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
-VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}
 LONG = ("docker", "e2e")  # folders whose tests take a minute each
-PREPROCESS = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "resize_mode": "squash"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,32 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     short = [item for item in items if item.path.parent.name not in LONG]
     half = max(len(items) // 2 - len(heads[0]), 0)
     items[:] = heads[0] + short[:half] + heads[1] + short[half:]
-
-
-def tiny_settings(**changes: Any) -> dict[str, Any]:
-    """open_clip's settings of a small CLIP; ``text_cfg`` and ``vision_cfg`` are merged."""
-    text = TEXT | changes.pop("text_cfg", {})
-    vision = changes.pop("vision_cfg", VISION)
-    return {"embed_dim": 32, "vision_cfg": vision, "text_cfg": text} | changes
-
-
-def save_tiny(folder: Path, settings: Mapping[str, Any], seed: int = 0) -> Path:
-    """Write a checkpoint with random weights as open_clip does; the global seed is left alone."""
-    arguments = dict(settings)
-    kind = CustomTextCLIP if arguments.pop("custom_text", False) else CLIP
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = kind(**arguments)
-        for name, tensor in model.state_dict().items():
-            # open_clip starts some weights at zero, which would hide a mistake.
-            if name.endswith(("bn3.weight", "bias")):
-                tensor.normal_(0.1, 0.1)
-    folder.mkdir(parents=True, exist_ok=True)
-    config = {"model_cfg": settings, "preprocess_cfg": PREPROCESS}
-    (folder / "open_clip_config.json").write_text(json.dumps(config), encoding="utf-8")
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, folder / "open_clip_model.safetensors")
-    return folder
 
 
 @pytest.fixture
@@ -128,13 +97,9 @@ def share_keys() -> Callable[[Path, Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[], str]]:
-    """Starts a Postgres server; each call makes a fresh database and gives its URL."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    if not found and on_path is None:
-        pytest.skip("Postgres is missing: no initdb in /usr/lib/postgresql/*/bin or on PATH")
-    programs = found[-1].parent if found else Path(str(on_path)).parent
+def postgres() -> Iterator[Callable[..., str]]:
+    """Starts a Postgres server; each call makes a database, or copies one, and gives its URL."""
+    programs = postgres_programs()
     root = os.geteuid() == 0
     user = "nobody" if root else os.environ.get("USER", "postgres")
     # Postgres refuses to run as root, and another user cannot enter pytest's own folder.
@@ -153,11 +118,11 @@ def postgres() -> Iterator[Callable[[], str]]:
     call(str(programs / "pg_ctl"), "-D", str(data), "-w", "-o", options, "-l", log, "start")
     address = f"postgresql+psycopg://{user}@/{{}}?host={folder}"
 
-    def fresh() -> str:
+    def fresh(template: str = "template1") -> str:
         name = f"t{uuid.uuid4().hex}"
         engine = create_engine(address.format("postgres"), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         engine.dispose()
         return address.format(name)
 

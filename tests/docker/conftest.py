@@ -22,6 +22,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.serving import postgres_programs
+
 DOCKER = Path(__file__).parents[2] / "docker"
 IMAGES = {"BASE": "python@sha256:0", "POSTGRES_IMAGE": "postgres@sha256:0"}
 LIMIT_S = 240
@@ -159,15 +161,6 @@ class Stack:
                 os.killpg(process.pid, 9)
             process.wait()
         self.running.clear()
-
-
-def postgres_programs() -> Path:
-    """Where initdb and the server lie."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    if not found and not on_path:
-        pytest.skip("Postgres is missing: no initdb in /usr/lib/postgresql/*/bin or on PATH")
-    return found[-1].parent if found else Path(str(on_path)).parent
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +12,7 @@ from registry.home import Home
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from registry.services.databases import prefect_database
+from tests.forked import run
 from tuni.detectors.bundle import read_bundle
 from tuni.errors import HomeError
 
@@ -82,8 +82,7 @@ def test_lock_is_held_against_other_processes(home: Home) -> None:
         "import sys; from pathlib import Path; from registry.home import Home\n"
         "with Home.open(Path(sys.argv[1])).lock('x', 0.1): pass"
     )
-    command = [sys.executable, "-c", code, str(home.root)]
     with home.lock("x"):
-        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        refused = run(code, home.root)
     assert "another tuni process" in refused.stderr
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert run(code, home.root).returncode == 0

@@ -1,11 +1,7 @@
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,8 +18,9 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from registry.models.store import ModelStore
 from registry.serving import DEFAULTS, SERVED_COLUMNS, ServedDetector, _load_pyfunc
-from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
-from tuni.detectors.model import ArrayModel
+from tests.objects import free_port, make_bundle, one_column_scorer
+from tests.serving import serving
+from tuni.detectors.bundle import read_bundle, write_bundle
 from tuni.errors import (
     CheckpointError,
     FingerprintMismatch,
@@ -58,28 +55,12 @@ def bundle(
 ) -> Path:
     """A bundle for the small checkpoint, signed by the shared home."""
     common = reference_parts("latin/*", 8)
-    scorer = Scorer(
-        model=ArrayModel("feature", ("noise",), {"sign": 1.0}),
-        decoy_scores=np.linspace(0.0, 12.0, 400),
-        gibberish_scores=np.linspace(0.0, 9.0, 400),
-        quantum=1e-6,
+    scorer = one_column_scorer("noise", np.linspace(0, 12, 400), np.linspace(0, 9, 400))
+    spec = FeatureSpec(
+        parts=(NeighbourParts("*", common.firsts, common.lasts),),
+        families=by_family(NoiseSpec(draws=2, neighbours=1)),
     )
-    made = Bundle(
-        checkpoint=NAME,
-        fingerprint=tiny_target.fingerprint,
-        kind="name",
-        feature_spec=FeatureSpec(
-            parts=(NeighbourParts("*", common.firsts, common.lasts),),
-            families=by_family(NoiseSpec(draws=2, neighbours=1)),
-        ),
-        pair=scorer,
-        single=None,
-        operating_point=0.05,
-        seed=1,
-        settings={},
-        evidence={},
-        versions={},
-    )
+    made = make_bundle(scorer, spec, checkpoint=NAME, fingerprint=tiny_target.fingerprint)
     folder = tmp_path_factory.mktemp("bundle") / "bundle"
     write_bundle(made, folder)
     sign_bundle(folder, shared_home)
@@ -137,9 +118,7 @@ def test_loaded_model_gives_the_verdicts_of_the_audit(
 def test_served_model_gives_the_verdicts_of_the_audit(
     store: ModelStore, known: Ledger, bundle: Path, tiny_target: Target, tiny_folder: Path
 ) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["-m", f"models:/{NAME}@champion", "--port", str(port), "--host", "127.0.0.1"]
@@ -150,27 +129,13 @@ def test_served_model_gives_the_verdicts_of_the_audit(
         "MLFLOW_PYFUNC_INFERENCE_CONFIG": json.dumps(QUICK),
     }
     log = store.tracking.home.root / "serve.log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            command, env=os.environ | settings, stdout=output, stderr=output, start_new_session=True
-        )
-    try:
-        for _ in range(240):
-            try:
-                urllib.request.urlopen(f"{address}/ping", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.5)
+    with serving(command, os.environ | settings, f"{address}/ping", log):
         body = json.dumps({"dataframe_records": [{"text": text} for text in TEXTS]}).encode()
         request = urllib.request.Request(
             f"{address}/invocations", body, {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=300) as answer:
             rows = json.load(answer)["predictions"]
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
     wanted = expected(bundle, tiny_target, JudgeOptions(list_decoys=False))
     assert rows == wanted.to_dict("records")
     assert not any(text in log.read_text() for text in TEXTS)

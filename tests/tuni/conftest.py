@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tuni.detectors.bundle import Bundle, Scorer
-from tuni.detectors.model import ArrayModel
+from tests.objects import make_bundle, one_column_scorer
+from tuni.detectors.bundle import Bundle
 from tuni.features.families.hidden import HiddenSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
@@ -16,26 +16,10 @@ from tuni.texts.names import NeighbourParts, reference_parts
 def bundle(tiny_target: Target) -> Bundle:
     """A detector that reads one cheap column."""
     common = reference_parts("latin/*", 6)
-    scorer = Scorer(
-        model=ArrayModel("feature", ("hidden.norm",), {"sign": 1.0}),
-        decoy_scores=np.linspace(4.0, 12.0, 399),
-        gibberish_scores=np.linspace(2.0, 10.0, 99),
-        quantum=1e-6,
+    scorer = one_column_scorer("hidden.norm", np.linspace(4, 12, 399), np.linspace(2, 10, 99))
+    spec = FeatureSpec(
+        parts=(NeighbourParts("*", common.firsts, common.lasts),),
+        batch=32,
+        families=by_family(HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1)),
     )
-    return Bundle(
-        checkpoint="tiny",
-        fingerprint=tiny_target.fingerprint,
-        kind="name",
-        feature_spec=FeatureSpec(
-            parts=(NeighbourParts("*", common.firsts, common.lasts),),
-            batch=32,
-            families=by_family(HiddenSpec(prompts=("{}",), layers=(0,), neighbours=1)),
-        ),
-        pair=scorer,
-        single=scorer,
-        operating_point=0.05,
-        seed=1,
-        settings={},
-        evidence={},
-        versions={},
-    )
+    return make_bundle(scorer, spec, fingerprint=tiny_target.fingerprint, single=scorer)

@@ -3,13 +3,11 @@
 import json
 import os
 import shutil
-import warnings
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
 FIRSTS = ("Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Henry")
 LASTS = ("Abbott", "Brown", "Conrad", "Dixon", "Ellis", "Foster", "Graham", "Harris")
@@ -40,25 +38,11 @@ def pictures(folder: Path, count: int) -> Path:
     ("content", "words"),
     [
         ("[checkpoint\nname = 'a'", ("not TOML", "line 1")),
-        ("[checkpoint]\nname = 'a'\nname = 'b'\n", ("not TOML", "line 3")),
-        ("", ("checkpoint", "required")),
-        ("[checkpoint]\nname = 'a'", ("checkpoint", "folder", "architecture")),
-        ("[checkpoint]\nname = 'a'\nfolder = 'x'\nweights = 'y'", ("checkpoint", "either")),
-        ("[checkpoint]\nname = 'a b'\nfolder = 'x'", ("checkpoint.name", "match")),
         ("[chekpoint]\nname = 'a'\nfolder = 'x'", ("chekpoint", "did you mean `checkpoint`")),
-        ("[checkpoint]\nnane = 'a'\nfolder = 'x'", ("checkpoint.nane", "did you mean `name`")),
-        ("[subjects]\nlst = 'l.csv'", ("subjects.lst", "did you mean `list`")),
-        ("[search]\nzzzz = 3", ("search.zzzz", "known are", "trials")),
-        ("[search]\ntrials = 0", ("search.trials", "greater than or equal to 1")),
-        ("[search]\ntrials = 'many'", ("search.trials", "integer")),
-        ("[search]\nobjective = 'labeled'", ("search.objective", "'labelled'")),
-        ("[nulls]\nsource = 'file'", ("nulls", "`decoys` goes with source")),
-        ("[nulls]\ngibberish_length = [9, 3]", ("nulls", "gibberish_length")),
-        ("[compute]\ndevice = 'tpu'", ("compute.device",)),
-        ("operating_point = 0.9", ("operating_point",)),
-        ("operating_point = nan", ("operating_point",)),
-        ("checkpoint = 3", ("checkpoint",)),
-        ("[checkpoint]\nname = 'a'\nfolder = 3", ("checkpoint.folder", "path")),
+        (
+            "[serach]\ntrials = 3\n[gates]\nnon_inferiority = 7\n",
+            ("serach", "`search`", "gates.non_inferiority", "checkpoint"),
+        ),
     ],
 )
 def test_a_request_that_is_wrong_is_told_by_its_key(
@@ -66,11 +50,6 @@ def test_a_request_that_is_wrong_is_told_by_its_key(
 ):
     refused(tuni("run", csv_file("r.toml", content)), *words)
     nothing_made()
-
-
-def test_all_mistakes_of_a_request_are_told_at_once(tuni, csv_file, refused):
-    done = tuni("run", csv_file("r.toml", "[serach]\ntrials = 3\n[gates]\nnon_inferiority = 7\n"))
-    refused(done, "serach", "`search`", "gates.non_inferiority", "checkpoint")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe[checkpoint]", b"[checkpoint]\nname = '\xe4'"])
@@ -91,21 +70,6 @@ def broken_truncated(folder: Path) -> None:
     os.truncate(weights, weights.stat().st_size // 2)
 
 
-def broken_nan(folder: Path) -> None:
-    weights = folder / "open_clip_model.safetensors"
-    tensors = load_file(weights)
-    tensors["visual.proj"][0, 0] = float("nan")
-    save_file({name: tensor.clone() for name, tensor in tensors.items()}, weights)
-
-
-def broken_no_weights(folder: Path) -> None:
-    (folder / "open_clip_model.safetensors").unlink()
-
-
-def broken_no_config(folder: Path) -> None:
-    (folder / "open_clip_config.json").unlink()
-
-
 def broken_pickle(folder: Path) -> None:
     class Runs:
         def __reduce__(self):
@@ -114,45 +78,19 @@ def broken_pickle(folder: Path) -> None:
     torch.save({"state": Runs()}, folder / "open_clip_model.safetensors")
 
 
-def broken_program(folder: Path) -> None:
-    class Adds(torch.nn.Module):
-        def forward(self, x):
-            return x + 1
-
-    with warnings.catch_warnings():  # torch would rather have it gone
-        warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.script(Adds()), folder / "open_clip_model.safetensors")
-
-
-def changed_config(**changes):
-    def change(folder: Path) -> None:
-        path = folder / "open_clip_config.json"
-        config = json.loads(path.read_text())
-        for key, value in changes.items():
-            part, _, rest = key.partition("__")
-            table = config["model_cfg"]
-            if rest:
-                table, part = table[part], rest
-            table[part] = value
-        path.write_text(json.dumps(config))
-
-    return change
+def broken_settings(folder: Path) -> None:
+    path = folder / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["model_cfg"]["text_cfg"]["hf_model_name"] = "bert-base"
+    path.write_text(json.dumps(config))
 
 
 @pytest.mark.parametrize(
     ("breaks", "words"),
     [
         (broken_truncated, ("open_clip_model.safetensors", "truncated")),
-        (broken_nan, ("visual.proj", "not finite")),
-        (broken_no_weights, ("checkpoint.folder", "open_clip_model.safetensors")),
-        (broken_no_config, ("checkpoint.folder", "open_clip_config.json")),
         (broken_pickle, ("pickled objects or code", "safetensors")),
-        (broken_program, ("TorchScript", "program")),
-        (changed_config(text_cfg__hf_model_name="bert-base"), ("hf_model_name",)),
-        (changed_config(text_cfg__hf_tokenizer_name="bert-base"), ("hf_tokenizer_name",)),
-        (changed_config(surprise=1), ("surprise",)),
-        (changed_config(embed_dim=10**9), ("embed_dim",)),
-        (changed_config(text_cfg__context_length=10**8), ("context_length",)),
+        (broken_settings, ("hf_model_name",)),
     ],
 )
 def test_a_checkpoint_that_cannot_be_used_is_told_apart(
@@ -203,23 +141,15 @@ def test_other_weights_under_a_bound_name_are_refused_with_the_way_out(
 # Tables
 
 
-LABELLED = [
-    ("text,label\nAnna Abbott,1\n", ("member",)),
-    ("name,member\nAnna Abbott,1\n", ("no column text",)),
-    ("", ("is empty",)),
-    ("text,member\n", ("no row",)),
-    (b"text,member\nJos\xe9 Brown,1\n", ("UTF-8",)),
-    ("text,member\nAnna Abbott,1\nBoris Brown,yes\n", ("line 3", "0 or 1")),
-    ("text,member\nAnna Abbott,1\nClara Dixon,0\nANNA  Abbott,0\n", ("line 4", "line 2")),
-    ("text,member\nAnna\x07Abbott,1\n", ("line 2", "control")),
-    ("text,member\nAnna \u202eAbbott,1\n", ("line 2", "bidi")),
-    ("text,member\nAnna\u200bAbbott,1\n", ("line 2", "zero-width")),
-    ("text,member\nAnna <|endoftext|>,1\n", ("line 2", "special token")),
-    (f"text,member\n{'Anna ' * 60},1\n", ("line 2", "200")),
-]
-
-
-@pytest.mark.parametrize(("content", "words"), LABELLED)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,label\nAnna Abbott,1\n", ("member",)),
+        (b"text,member\nJos\xe9 Brown,1\n", ("UTF-8",)),
+        ("text,member\nAnna Abbott,1\nClara Dixon,0\nANNA  Abbott,0\n", ("line 4", "line 2")),
+        ("text,member\nAnna <|endoftext|>,1\n", ("line 2", "special token")),
+    ],
+)
 def test_a_labelled_table_that_cannot_be_used_is_told_by_line(
     tuni, request_file, csv_file, content, words, refused, nothing_made
 ):

@@ -14,11 +14,10 @@ from flows.job.folder import CHOICE
 from flows.job.job import Job
 from flows.job.search.choose import choose
 from flows.machine.settings import Request, Settings
+from tests.objects import latin_names
 from tuni.judging.null import JudgeOptions
-from tuni.texts.names import reference_parts
 
-PARTS = reference_parts("latin/en_US", 120)
-NAMES = [f"{first} {last}" for first, last in zip(PARTS.firsts, PARTS.lasts, strict=True)]
+NAMES = latin_names(120)
 Measure = Callable[[int, int], tuple[Job, Evaluated]]
 
 

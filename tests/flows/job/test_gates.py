@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from flows.job.gates import label_gates, strangers_alone
+from tests.objects import latin_names
 from tuni.statistics.evaluation import evaluate
-from tuni.texts.names import reference_parts
 
 DECOYS = np.sort(np.random.default_rng(1).normal(size=999))
 # What the check reads of a job and of a bundle, and nothing else.
@@ -30,8 +30,7 @@ def test_fewer_than_five_known_nonmembers_are_not_told_of() -> None:
 
 
 def test_a_model_that_tells_no_text_from_another_gets_its_claim_withheld() -> None:
-    parts = reference_parts("latin/en_US", 60)
-    names = [f"{first} {last}" for first, last in zip(parts.firsts, parts.lasts, strict=True)]
+    names = latin_names(60)
     members = np.arange(60) % 2 == 0
     equal, ones = np.zeros(60), np.ones(60)
     measured = evaluate(

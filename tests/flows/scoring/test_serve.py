@@ -18,6 +18,7 @@ from flows.machine.settings import Settings
 from flows.scoring.serve import serve_token
 from registry.home import Home
 from registry.ledger.trail import Trail
+from tests.objects import free_port
 from tuni.errors import HomeError
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "anna  ABBOTT"]
@@ -49,9 +50,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served(registered, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TUNI_")}
     ours = {
         "TUNI_HOME": str(registered.home),
@@ -162,9 +161,7 @@ def _no_text_stands_in_a_log(served):
 def test_a_taken_port_and_an_unknown_detector_are_bad_input(served, tuni, refused):
     done = tuni("serve", "--checkpoint", "tiny", "--port", served.port, home=served.home)
     refused(done, "--port", "is taken")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     done = tuni("serve", "--checkpoint", "none", "--port", port, home=served.home)
     refused(done, "not registered", "there are: tiny")
 

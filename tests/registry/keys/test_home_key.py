@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from registry.home import Home
 from registry.keys import home_key as keys
 from registry.keys.home_key import Wrapper, WrongKey, home_key, make_key, seal, unseal
 from registry.ledger.ledger import Ledger
+from tests.forked import run_all
 from tuni.errors import HomeError, RequestError
 
 CIPHER = AESGCM(bytes(range(32)))
@@ -31,9 +30,7 @@ def test_processes_that_start_together_share_one_key(home: Home) -> None:
         "from registry.keys.home_key import home_key;"
         "print(home_key(Home.open(Path(sys.argv[1]))).hex())"
     )
-    command = [sys.executable, "-c", code, str(home.root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
-    keys = {process.communicate()[0].strip() for process in started}
+    keys = {done.stdout.strip() for done in run_all(code, [[home.root]] * 6)}
     assert keys == {home_key(home).hex()}
 
 

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from model_signing.hashing import Config
 
 from registry.home import Home
 from registry.keys.signing import SIGNATURE, public_key, sign_bundle, trusted_keys, verify_bundle
+from tests.forked import run_all
 from tuni.errors import BundleError, HomeError, RequestError, SignatureError
 
 MakeBundle = Callable[..., Path]
@@ -51,9 +51,7 @@ def test_processes_that_start_together_share_one_pair(home: Home) -> None:
         "from registry.keys.signing import public_key;"
         "print(public_key(Home.open(Path(sys.argv[1]))).read_text())"
     )
-    command = [sys.executable, "-c", code, str(home.root)]
-    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    keys = {process.communicate()[0].strip() for process in started}
+    keys = {done.stdout.strip() for done in run_all(code, [[home.root]] * 3)}
     assert keys == {home.public_key.read_text().strip()}
 
 

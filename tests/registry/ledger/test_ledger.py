@@ -1,7 +1,5 @@
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from registry.ledger import schema
 from registry.ledger.database import needs_upgrade
 from registry.ledger.ledger import Ledger
 from registry.ledger.root_secret import ROOT
+from tests.forked import run, run_all
 from tuni.errors import CheckpointError, HomeError, RequestError
 
 A, B = "a" * 64, "b" * 64
@@ -87,13 +86,12 @@ def test_exclusive_keeps_others_out_until_it_ends(any_ledger: Ledger) -> None:
         "ledger = r.Ledger.open(home)\n"
         "with ledger.exclusive('x'): print('in')"
     )
-    command = [sys.executable, "-c", code, str(any_ledger.home.root), url]
     with any_ledger.exclusive("x"):
-        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        refused = run(code, any_ledger.home.root, url)
     assert "HomeError" in refused.stderr
     assert "wait until" in refused.stderr
     assert "in" not in refused.stdout
-    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "in\n"
+    assert run(code, any_ledger.home.root, url).stdout == "in\n"
 
 
 def test_another_key_is_refused_and_nothing_overwritten(any_ledger: Ledger, tmp_path: Path) -> None:
@@ -117,9 +115,7 @@ def test_processes_that_open_a_fresh_ledger_together_all_succeed(home: Home) -> 
         "from registry.ledger.ledger import Ledger;"
         "home = Home.open(Path(sys.argv[1])); Ledger.open(home).close()"
     )
-    command = [sys.executable, "-c", code, str(home.root)]
-    started = [subprocess.Popen(command) for _ in range(4)]
-    assert [process.wait() for process in started] == [0, 0, 0, 0]
+    assert [done.returncode for done in run_all(code, [[home.root]] * 4)] == [0, 0, 0, 0]
 
 
 def test_default_is_write_ahead_logging(ledger: Ledger) -> None:
@@ -160,8 +156,7 @@ def test_migration_that_is_killed_leaves_nothing(home: Home) -> None:
         "home = Home.open(Path(sys.argv[1]))\n"
         "Ledger.open(home)"
     )
-    command = [sys.executable, "-c", code, str(home.root)]
-    assert subprocess.run(command, check=False).returncode == 9
+    assert run(code, home.root).returncode == 9
     tables = sqlite3.connect(home.ledger_file).execute("SELECT name FROM sqlite_master").fetchall()
     assert tables == []
     Ledger.open(home).close()

@@ -11,6 +11,7 @@ from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.ledger.rotation import rotate, wrapped_keys
 from registry.ledger.trail import Trail
+from tests.forked import run
 from tuni.errors import HomeError, RequestError
 
 PEOPLE = [f"Person Number{n}" for n in range(30)]
@@ -108,8 +109,7 @@ def test_a_rotation_that_is_killed_anywhere_goes_on(any_ledger: Ledger, stop: st
         "r._rewrap_some, r._finish = rewrap, last\n"
         "r.rotate(Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])), lambda _: 0)"
     )
-    command = [sys.executable, "-c", code, str(home.root), url, stop]
-    assert subprocess.run(command, check=False).returncode == 9
+    assert run(code, home.root, url, stop).returncode == 9
     with Ledger.open(home) as again:
         assert still_there(again)  # whatever was done so far, nobody is locked out
         generation = again.generation

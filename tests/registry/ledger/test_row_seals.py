@@ -14,6 +14,7 @@ from registry.ledger.erasure import forget
 from registry.ledger.ledger import Ledger
 from registry.ledger.rotation import rotate
 from registry.ledger.row_seals import SEALED
+from tests.forked import run_all
 from tuni.errors import AuditNotFound, RowAltered
 
 PLAN = Plan("m", "f" * 64, 1, "d" * 64, {"list_decoys": True}, 4)
@@ -281,9 +282,7 @@ def test_a_verdict_that_comes_after_the_end_is_left_out(any_ledger: Ledger) -> N
     assert rows.write(late) == 3
 
 
-def test_processes_that_import_one_list_together_count_together(
-    any_ledger: Ledger, run_python: Callable[[str, list[list[str]]], list[str]]
-) -> None:
+def test_processes_that_import_one_list_together_count_together(any_ledger: Ledger) -> None:
     url = any_ledger.engine.url.render_as_string(hide_password=False)
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
@@ -294,7 +293,8 @@ def test_processes_that_import_one_list_together_count_together(
         "        names = [f'Person Number{n}' for n in range(part * 10, part * 10 + 20)]\n"
         "        Watchlists(ledger).add('staff', [Member(name, {}) for name in names])"
     )
-    run_python(code, [[str(any_ledger.home.root), url]] * 3)
+    done = run_all(code, [(any_ledger.home.root, url)] * 3)
+    assert [one.returncode for one in done] == [0, 0, 0]
     assert Watchlists(any_ledger).get("staff").subjects == 60
     assert len(list(Watchlists(any_ledger).members("staff"))) == 60
 

@@ -1,6 +1,4 @@
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from registry.ledger import schema
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
+from tests.forked import run_all
 from tuni.errors import TrailBroken
 
 TABLE = schema.trail
@@ -112,9 +111,8 @@ def test_processes_that_append_together_make_one_chain(any_ledger: Ledger) -> No
         "with Ledger.open(Home.open(Path(sys.argv[1]), database=sys.argv[2])) as ledger:\n"
         "    for n in range(20): Trail(ledger).append('tested', n=n)"
     )
-    command = [sys.executable, "-c", code, str(any_ledger.home.root), url]
-    started = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait() for process in started] == [0, 0, 0]
+    done = run_all(code, [(any_ledger.home.root, url)] * 3)
+    assert [one.returncode for one in done] == [0, 0, 0]
     assert Trail(any_ledger).verify().entries == 60
 
 

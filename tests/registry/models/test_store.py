@@ -1,8 +1,6 @@
 import base64
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,11 +11,11 @@ from registry.keys.home_key import home_key
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from registry.models.tracking import JobLabels, JobRun
+from tests.forked import run, run_all
 from tuni.detectors.bundle import bundle_digest
 from tuni.errors import BundleError, ModelNotFound, RequestError, SignatureError, TrackingError
 
 MakeBundle = Callable[..., Path]
-RunPython = Callable[[str, list[list[str]]], list[str]]
 
 
 def aliases(store: ModelStore, name: str) -> dict[str, int]:
@@ -283,22 +281,21 @@ for turn in range(4):
 """
 
 
-def race(store: ModelStore, name: str, homes: list[Path], run_python: RunPython) -> None:
-    run_python(
-        PROMOTE,
-        [[str(home), store.tracking.uri, name, str(n + 2)] for n, home in enumerate(homes)],
-    )
+def race(store: ModelStore, name: str, homes: list[Path]) -> None:
+    asked = [(home, store.tracking.uri, name, n + 2) for n, home in enumerate(homes)]
+    done = run_all(PROMOTE, asked)
+    assert [one.returncode for one in done] == [0, 0], done
     left = aliases(store, name)
     assert left["champion"] in (1, 2, 3)
     assert set(left) <= {"champion", "challenger", "previous"}
 
 
 def test_simultaneous_promotions_and_rollbacks_leave_one_champion(
-    store: ModelStore, name: str, make_bundle: MakeBundle, run_python: RunPython
+    store: ModelStore, name: str, make_bundle: MakeBundle
 ) -> None:
     registered(store, name, make_bundle, 3)
     store.promote(name, 1, "first")
-    race(store, name, [store.tracking.home.root] * 2, run_python)
+    race(store, name, [store.tracking.home.root] * 2)
 
 
 def test_machines_without_a_common_lock_leave_one_champion_too(
@@ -307,12 +304,11 @@ def test_machines_without_a_common_lock_leave_one_champion_too(
     name: str,
     make_bundle: MakeBundle,
     tmp_path: Path,
-    run_python: RunPython,
 ) -> None:
     store = ModelStore(shared_home, mlflow_server)
     registered(store, name, make_bundle, 3)
     store.promote(name, 1, "first")
-    race(store, name, [tmp_path / "one", tmp_path / "two"], run_python)
+    race(store, name, [tmp_path / "one", tmp_path / "two"])
 
 
 def test_promotion_that_is_killed_half_way_leaves_the_champion_and_is_completed_by_repeating(
@@ -332,9 +328,7 @@ def test_promotion_that_is_killed_half_way_leaves_the_champion_and_is_completed_
         "MlflowClient.set_registered_model_alias = stop\n"
         "store.promote(sys.argv[3], 2, 'second')"
     )
-    home, uri = str(store.tracking.home.root), store.tracking.uri
-    killed = subprocess.run([sys.executable, "-c", code, home, uri, name], check=False)
-    assert killed.returncode == 9
+    assert run(code, store.tracking.home.root, store.tracking.uri, name).returncode == 9
     assert aliases(store, name) == {"champion": 1, "previous": 1}
     with pytest.raises(ModelNotFound, match="no previous champion"):
         store.rollback(name, "nothing to go back to")

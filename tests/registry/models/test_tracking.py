@@ -1,14 +1,14 @@
 import os
-import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from registry.home import Home
 from registry.models.tracking import JobLabels, JobRun, Tracking, configure
+from tests.forked import run_all
+from tests.objects import free_port
 from tuni.errors import ClaimWithheld, RequestError, TrackingError, UnusableScores
 
 
@@ -176,9 +176,7 @@ def test_parameter_that_changes_is_an_error(shared_home: Home, labels: JobLabels
 
 
 def test_dead_server_is_noticed_and_named_without_its_password(home: Home) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     tracking = configure(home, f"http://user:secret@127.0.0.1:{port}")
     with pytest.raises(TrackingError, match=f"127.0.0.1:{port}") as caught:
         tracking.experiment()
@@ -200,11 +198,13 @@ def test_deleted_experiment_is_named_with_the_command_that_restores_it(shared_ho
 
 
 def test_processes_that_use_a_fresh_store_together_share_one_experiment(
-    home: Home, run_python: Callable[..., list[str]]
+    home: Home,
 ) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
         "from registry.models.tracking import configure;"
         "print(configure(Home.open(Path(sys.argv[1]))).experiment())"
     )
-    assert len(set(run_python(code, [[str(home.root)]] * 2))) == 1
+    done = run_all(code, [[home.root]] * 2)
+    assert [one.returncode for one in done] == [0, 0]
+    assert len({one.stdout for one in done}) == 1

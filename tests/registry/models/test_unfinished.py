@@ -1,7 +1,5 @@
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from registry.home import Home
 from registry.models.store import ModelStore
+from tests.forked import run
 
 MakeBundle = Callable[..., Path]
 KILLED = """
@@ -43,10 +42,8 @@ def test_a_registration_that_is_killed_anywhere_leaves_nothing_behind(
     )  # fmt: skip
     store = ModelStore(home)
     for stage in stages:
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(home.root), str(bundle), stage],
-            env=os.environ | {"TMPDIR": str(tmp_path / "tmp")}, check=False,
-        )  # fmt: skip
+        environment = os.environ | {"TMPDIR": str(tmp_path / "tmp")}
+        done = run(KILLED, home.root, bundle, stage, environment=environment)
         assert done.returncode == -signal.SIGKILL, stage
         for version in store.versions("m"):
             store.pull("m", version.version)  # what is there can be used

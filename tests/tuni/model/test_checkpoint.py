@@ -233,7 +233,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_settings_are_accepted_or_refused_but_never_crash(tiny_folder, data):
     config = json.loads((tiny_folder / CONFIG).read_text())

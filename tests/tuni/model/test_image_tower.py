@@ -67,7 +67,7 @@ def test_towers_of_another_kind_are_left_alone(kind):
     assert not plain_vision(tower(**LEFT_ALONE[kind]))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(count=st.integers(1, 9), seed=st.integers(0, 99), layout=st.sampled_from(["plain", "last"]))
 def test_every_batch_and_layout_gives_open_clips_embeddings(count, seed, layout):
     visual, pixels = tower(), pictures(count, seed)

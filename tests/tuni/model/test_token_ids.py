@@ -18,19 +18,19 @@ ODD = st.sampled_from(
 LETTERS = "AaÄäÃãÂâéÉßñøŁąΣσçÇ©¤ '’-.І李김ａ＆;"  # noqa: RUF001
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.text(max_size=40), st.lists(ODD, max_size=8).map("".join)))
 def test_ids_are_the_tokenizers_own(text):
     assert IDS(text) == PLAIN.encode(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
 def test_ids_of_printable_ascii_are_the_tokenizers_own(text):
     assert IDS(text) == PLAIN.encode(text)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.text(st.sampled_from(LETTERS), max_size=6), max_size=5))
 def test_ids_of_letters_beyond_ascii_are_the_tokenizers_own(words):
     text = " ".join(words)

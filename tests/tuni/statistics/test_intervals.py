@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
@@ -10,7 +10,6 @@ from tuni.statistics.intervals import clopper_pearson, rate, share
 counts = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
-@settings(deadline=None)
 @given(counts, st.sampled_from([0.9, 0.95, 0.99]))
 def test_interval_agrees_with_scipy(count, level):
     exact = binomtest(*count).proportion_ci(level, method="exact")
@@ -18,7 +17,6 @@ def test_interval_agrees_with_scipy(count, level):
     np.testing.assert_allclose([interval.low, interval.high], [exact.low, exact.high], atol=1e-9)
 
 
-@settings(deadline=None)
 @given(counts)
 def test_interval_holds_the_share(count):
     interval = clopper_pearson(*count)

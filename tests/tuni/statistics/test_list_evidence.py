@@ -36,7 +36,7 @@ def brute_force(levels: dict[float, int], calibrated: int, rate_: float) -> int:
     return n
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(LEVELS, st.sampled_from([0.05, 0.07, 0.2]))
 def test_bound_is_that_of_the_exact_law_or_one_below(
     levels: dict[float, int], allowed: float
@@ -45,7 +45,7 @@ def test_bound_is_that_of_the_exact_law_or_one_below(
     assert exact - 1 <= members_at_least(levels, 99, POINT, allowed) <= exact
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LEVELS, st.sampled_from([0.0, 0.01, 0.05]), st.sampled_from([0.02, 0.1, 0.2]))
 def test_a_larger_allowance_never_claims_more(
     levels: dict[float, int], one: float, other: float
@@ -54,7 +54,7 @@ def test_a_larger_allowance_never_claims_more(
     assert members_at_least(levels, 500, POINT, more) <= members_at_least(levels, 500, POINT, less)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LEVELS, st.sampled_from([0.01, 0.3]))
 def test_one_more_text_never_moves_the_bound_by_more_than_itself(
     levels: dict[float, int], p: float
@@ -64,7 +64,7 @@ def test_one_more_text_never_moves_the_bound_by_more_than_itself(
     assert 0 <= after - before <= 1 if p <= POINT else -1 <= after - before <= 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LEVELS)
 def test_evidence_is_within_the_list_and_its_ends_are_in_order(levels: dict[float, int]) -> None:
     told = list_evidence(levels, 500, POINT)

@@ -13,7 +13,12 @@ def drawn(seed: int, n: int, m: int, shift: float = 0.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("n", "m", "nominal"), [(300, 100, 0.05), (50, 500, 0.1), (500, 2000, 0.05)]
+    ("n", "m", "nominal"),
+    [
+        (300, 100, 0.05),
+        pytest.param(50, 500, 0.1, marks=pytest.mark.slow),
+        pytest.param(500, 2000, 0.05, marks=pytest.mark.slow),
+    ],
 )
 def test_rejections_follow_the_law_that_counts_the_shared_calibration(n, m, nominal):
     """Under exchangeability the validity p is uniform once a count's steps are drawn over."""

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
@@ -61,14 +61,12 @@ def test_the_check_for_heavy_libraries_can_fail():
     assert "scipy" in loaded_after("import tuni.statistics.p_values, scipy")
 
 
-@settings(deadline=None)
 @given(some, some)
 def test_p_is_the_share_of_calibration_scores_at_least_as_high(scores, calibration):
     brute = [(1 + sum(c >= s for c in calibration)) / (1 + len(calibration)) for s in scores]
     np.testing.assert_array_equal(conformal_p(scores, calibration), brute)
 
 
-@settings(deadline=None)
 @given(some, some)
 def test_a_higher_score_never_has_a_larger_p(scores, calibration):
     p = conformal_p(np.sort(scores), calibration)
@@ -77,7 +75,6 @@ def test_a_higher_score_never_has_a_larger_p(scores, calibration):
     assert p.max() <= 1.0
 
 
-@settings(deadline=None)
 @given(some, some, st.randoms(use_true_random=False))
 def test_p_does_not_depend_on_the_order_of_the_rows(scores, calibration, random):
     rows = list(range(len(scores)))
@@ -116,7 +113,6 @@ def test_missing_and_misshapen_scores_are_refused():
         conformal_p([[0.0]], [1.0])
 
 
-@settings(deadline=None)
 @given(some)
 def test_the_grid_step_is_a_power_of_two_next_to_a_ten_thousandth_of_the_spread(scores):
     step = quantum(scores)
@@ -127,7 +123,6 @@ def test_the_grid_step_is_a_power_of_two_next_to_a_ten_thousandth_of_the_spread(
         assert 0.7 <= step / (1e-4 * spread) <= 1.42
 
 
-@settings(deadline=None)
 @given(some, some)
 def test_rounding_to_the_grid_keeps_the_order_and_is_idempotent(scores, calibration):
     step = quantum(calibration)
@@ -169,7 +164,6 @@ def test_noise_of_a_millionth_hardly_moves_a_verdict():
     assert ((before <= 0.05) != (after <= 0.05)).sum() <= 1
 
 
-@settings(deadline=None)
 @given(p_values)
 def test_q_values_agree_with_scipy(p):
     if not p:
@@ -181,13 +175,11 @@ def test_q_values_agree_with_scipy(p):
         )
 
 
-@settings(deadline=None)
 @given(ranked_p | p_values, dependences)
 def test_q_values_from_levels_are_those_of_the_whole_list_to_the_last_bit(p, dependence):
     np.testing.assert_array_equal(adjusted(p, dependence), stepped_up(p, dependence))
 
 
-@settings(deadline=None)
 @given(p_values, st.sampled_from([0.01, 0.05, 0.2]))
 def test_q_at_most_the_level_marks_what_the_step_up_rule_rejects(p, level):
     ranked = sorted(p)
@@ -208,7 +200,6 @@ def test_a_level_that_no_text_has_is_refused():
         q_values({0.5: 3, 0.25: 0})
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 3000), st.sampled_from([0.05, 0.1, 0.01]))
 def test_smallest_findable_is_what_the_rule_itself_finds(n_list, n_decoys, level):
     def finds(k: int) -> bool:

@@ -24,21 +24,18 @@ def both(pos, neg):
     return np.repeat([1, 0], [len(pos), len(neg)]), np.array([*pos, *neg])
 
 
-@settings(deadline=None)
 @given(scores, scores)
 def test_auc_agrees_with_counting_pairs(pos, neg):
     wins = sum((p > n) + 0.5 * (p == n) for p in pos for n in neg)
     assert auc(pos, neg) == pytest.approx(wins / len(pos) / len(neg))
 
 
-@settings(deadline=None)
 @given(scores, scores, st.sampled_from([0.05, 0.2, 0.5, 0.999]))
 def test_partial_auc_agrees_with_scikit_learn(pos, neg, end):
     expected = roc_auc_score(*both(pos, neg), max_fpr=end)
     assert partial_auc(pos, neg, end) == pytest.approx(expected, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(scores, scores)
 def test_the_whole_partial_auc_is_the_auc(pos, neg):
     assert partial_auc(pos, neg, 1.0) == pytest.approx(auc(pos, neg))
@@ -49,7 +46,6 @@ def test_partial_auc_is_one_for_a_perfect_order_and_half_for_one_tie():
     assert partial_auc([1.0, 1.0], [1.0, 1.0], 0.2) == pytest.approx(0.5)
 
 
-@settings(deadline=None)
 @given(scores, scores, st.lists(st.integers(0, 3), min_size=50, max_size=50))
 def test_a_weight_counts_as_so_many_copies(pos, neg, drawn):
     labels, values = both(pos, neg)
@@ -61,7 +57,6 @@ def test_a_weight_counts_as_so_many_copies(pos, neg, drawn):
     assert weighted[0] == pytest.approx(expected)
 
 
-@settings(deadline=None)
 @given(scores, scores)
 def test_roc_agrees_with_scikit_learn_at_every_score(pos, neg):
     curve = roc(pos, neg)
@@ -73,7 +68,6 @@ def test_roc_agrees_with_scikit_learn_at_every_score(pos, neg):
     assert curve.finest == 1.0 / len(neg)
 
 
-@settings(deadline=None)
 @given(scores, scores, st.sampled_from([0.1, 0.25, 0.5]))
 def test_tpr_is_the_point_on_the_segment_of_the_roc(pos, neg, asked):
     found = tpr_at(pos, neg, asked)
@@ -131,7 +125,14 @@ def test_the_interval_does_not_collapse_where_the_sample_is_separated():
     assert 0.85 < interval.low < 0.97
 
 
-@pytest.mark.parametrize("truth", [0.5, 0.8, 0.97])
+@pytest.mark.parametrize(
+    "truth",
+    [
+        pytest.param(0.5, marks=pytest.mark.slow),
+        pytest.param(0.8, marks=pytest.mark.slow),
+        0.97,
+    ],
+)
 def test_the_interval_covers_the_truth(truth):
     """200 samples of 30 + 30; the bootstrap alone covers an AUC of .97 in 87 %."""
     covered = 0
@@ -143,7 +144,7 @@ def test_the_interval_covers_the_truth(truth):
     assert covered >= 184  # .95 less two standard errors
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(scores, scores, st.integers(0, 9))
 def test_the_interval_holds_the_auc(pos, neg, seed):
     interval = auc_interval(pos, neg, seed, draws=50)

@@ -37,12 +37,13 @@ def shifted(n: int, seed: int, ours: str, theirs: str) -> tuple[list[str], np.nd
     return texts, np.arange(len(texts)) < n
 
 
-def test_the_gate_is_quiet_on_names_of_one_kind():
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(5), marks=pytest.mark.slow)])
+def test_the_gate_is_quiet_on_names_of_one_kind(seeds):
     """30 + 30 labels, detector at .97: 1 of 495 draws trips when measured in bulk."""
     members = np.arange(60) < 30
     gates = [
         blind_gate(detector(members, seed), names(60, seed, *locales), members, seed)
-        for seed in range(5)
+        for seed in seeds
         for locales in (("de_DE",), CULTURES)
     ]
     assert sum(gate.tripped for gate in gates) <= 1
@@ -50,10 +51,11 @@ def test_the_gate_is_quiet_on_names_of_one_kind():
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("de_DE", "fr_FR"), ("pl_PL", "tr_TR")])
-def test_the_gate_trips_where_members_come_from_another_locale(ours, theirs):
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(4), marks=pytest.mark.slow)])
+def test_the_gate_trips_where_members_come_from_another_locale(ours, theirs, seeds):
     """Even for a detector at .99, whose lead over spelling is beyond doubt."""
     gates = []
-    for seed in range(4):
+    for seed in seeds:
         texts, members = shifted(30, seed, ours, theirs)
         gates.append(blind_gate(detector(members, seed, 0.99), texts, members, seed))
     assert all(gate.tripped for gate in gates)

@@ -10,10 +10,9 @@ from flows.job.search.choose import choose
 from flows.job.search.space import default_detector
 from flows.machine.settings import Request, Settings
 from registry.models.connection import configure
-from tuni.texts.names import reference_parts
+from tests.objects import latin_names
 
-PARTS = reference_parts("latin/en_US", 140)
-NAMES = [f"{first} {last}" for first, last in zip(PARTS.firsts, PARTS.lasts, strict=True)]
+NAMES = latin_names(140)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from flows.job.search.choose import choose
 from flows.job.search.space import default_detector
 from flows.job.search.trials import Trials, run_trials
 from flows.machine.settings import Request, Settings
-from tuni.texts.names import reference_parts
+from tests.objects import latin_names
 
 TRIALS = 5
 
@@ -18,9 +18,7 @@ TRIALS = 5
 @pytest.fixture(scope="module")
 def request_of_labels(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Request:
     """The smallest request with labels enough to search on."""
-    parts = reference_parts("latin/en_US", 90)
-    names = [f"{first} {last}" for first, last in zip(parts.firsts, parts.lasts, strict=True)]
-    lines = [f"{name},{row % 2}" for row, name in enumerate(names)]
+    lines = [f"{name},{row % 2}" for row, name in enumerate(latin_names(90))]
     labelled = tmp_path_factory.mktemp("lists") / "labelled.csv"
     labelled.write_text("\n".join(["text,member", *lines]), encoding="utf-8")
     return Request.model_validate(

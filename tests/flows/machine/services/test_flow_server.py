@@ -16,6 +16,7 @@ from flows.machine.services.flow_server import ended_early, start_flow_server
 from flows.machine.settings import Settings
 from flows.machine.working_folder import names_server
 from registry.home import Home
+from tests.serving import answers
 
 PROFILE = """
 active = "theirs"
@@ -63,10 +64,16 @@ def _project_of_somebody(folder):
     return folder / "project"
 
 
+@pytest.fixture(scope="module")
+def served_home(tmp_path_factory):
+    """A home in which Prefect's tables are made once."""
+    return tmp_path_factory.mktemp("flow-server") / "home"
+
+
 @pytest.fixture
-def command(tmp_path, empty_environment):
+def command(served_home, tmp_path, empty_environment):
     with subprocess.Popen(
-        [sys.executable, "-P", "-c", COMMAND, str(tmp_path / "home")],
+        [sys.executable, "-P", "-c", COMMAND, str(served_home)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -74,16 +81,6 @@ def command(tmp_path, empty_environment):
     ) as process:
         yield process
         process.kill()
-
-
-def answers(url):
-    try:
-        urllib.request.urlopen(f"{url}/health", timeout=60).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 def waited_for(what):
@@ -109,8 +106,8 @@ def test_flows_reach_it_strangers_do_not_and_it_ends_with_the_command(command, b
     else:
         command.stdin.close()
         assert command.wait(60) == 0
-        assert not answers(told["url"])  # the command has waited for it
-    assert waited_for(lambda: not answers(told["url"]))
+        assert not answers(f"{told['url']}/health")  # the command has waited for it
+    assert waited_for(lambda: not answers(f"{told['url']}/health"))
 
 
 @pytest.mark.usefixtures("empty_environment")
