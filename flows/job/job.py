@@ -31,7 +31,7 @@ from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from tuni import __version__
-from tuni.detectors.registry import registered_names
+from tuni.detectors.registry import other_names
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import RequestError
 from tuni.features.spec import FeatureSpec
@@ -260,6 +260,6 @@ def _hash(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) 
             "files": dict(texts.digests),
             "version": __version__,
             # A study goes on only with the kinds that it was begun with.
-            **({"kinds": others} if (others := registered_names()) else {}),
+            **({"kinds": others} if (others := other_names()) else {}),
         }
     )[:32]

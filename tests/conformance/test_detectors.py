@@ -16,7 +16,7 @@ from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER, SINGLE
 from tuni.detectors.describe import describe
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.model import ArrayModel, check_model
-from tuni.detectors.registry import kind_names, kind_of, registered_names
+from tuni.detectors.registry import kind_names, kind_of, other_names
 from tuni.detectors.score import score
 from tuni.detectors.search import Search
 from tuni.detectors.spec import DetectorSpec
@@ -52,7 +52,7 @@ READS = {
     "columns": {"columns": ("hidden.0", "jacobian_relative")},
     "parts": {"parts": (DEFAULT_T, DetectorSpec("feature", ("jacobian_relative",)))},
 }
-for name in registered_names():
+for name in other_names():
     SPECS[name] = DetectorSpec(name, **READS[kind_of(name).reads])
 FEATURES = FeatureSpec(
     (),

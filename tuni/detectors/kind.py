@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # these need the registry, and the registry needs this module
 Floats = NDArray[np.float64]
 Arrays = Mapping[str, NDArray[Any]]  # Any: float64, and int32 where a kind says so
 Fitted = tuple[Mapping[str, float], Arrays]  # numbers and arrays of a fitted model
+Fit = Callable[[Sequence[Floats], Mapping[str, float], int], Fitted]  # inputs, numbers, seed
 Numbers = tuple[tuple[str, float], ...]
 
 
@@ -47,7 +48,7 @@ class DetectorKind:
     """One kind of detector: a light file that makes this value, and a heavy one that fits.
 
     The light file loads NumPy alone, since bundles are scored where neither scikit-learn nor
-    torch is installed. The heavy file holds ``fit(inputs, numbers, seed) -> Fitted``.
+    torch is installed. The heavy file holds a `Fit` called ``fit``.
 
     ``inputs`` of a fit and of a score are what ``reads`` says: one float64 array of shape (n, d)
     for each column, with ``neighbours`` followed by its means over other last and other first

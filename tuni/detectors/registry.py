@@ -1,15 +1,16 @@
-"""The kinds of detector that there are: those of `tuni.detectors.kinds`, and registered ones.
+"""The kinds of detector that there are: those of `tuni.detectors.kinds`, and of other packages.
 
 Modules of kinds and fits are found by name and imported at first use: kinds are built on specs and
 models, which ask here what a kind says.
 """
 
 import importlib
+import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
-from tuni.detectors.kind import DetectorKind, Fitted, Floats
+from tuni.detectors.kind import DetectorKind, Fit
 from tuni.errors import RequestError
 
 # In this order searches suggest them; a study that was begun goes on only in the same order.
@@ -17,8 +18,7 @@ BUILT_IN = (
     "sum", "pair_residual", "feature", "vote",
     "ocsvm", "mahalanobis", "knn", "lof", "isolation_forest", "autoencoder",
 )  # fmt: skip
-
-Fit = Callable[[Sequence[Floats], Mapping[str, float], int], Fitted]
+PLUGINS = "tuni.detectors"  # entry points of kinds of other packages, each under its kind's name
 
 _registered: dict[str, DetectorKind] = {}
 
@@ -27,43 +27,55 @@ def register_kind(kind: DetectorKind) -> None:
     """Make a kind known to this process: its specs, bundles, scores and searches.
 
     Args:
-        kind: A kind of another package; register it before a bundle or request that names it.
+        kind: A kind that no installed package names as an entry point.
 
     Raises:
         RequestError: The name is taken or malformed, or the kind is incomplete.
     """
-    name = kind.name
-    if name in kind_names():
-        raise RequestError(f"detector kind {name!r}: is there already", "choose another name")
-    _require_complete(kind)
-    _registered[name] = kind
+    if kind.name in kind_names():
+        raise RequestError(f"detector kind {kind.name!r}: is there already", "rename it")
+    _registered[kind.name] = _complete(kind, kind.name)
 
 
 def kind_names() -> tuple[str, ...]:
-    """Names of all kinds: built-in ones, then the others as they were registered."""
-    return (*BUILT_IN, *_registered)
+    """Names of all kinds: built-in ones, then the others."""
+    return (*BUILT_IN, *other_names())
 
 
-def registered_names() -> tuple[str, ...]:
+def other_names() -> tuple[str, ...]:
     """Names of the kinds that are not built in."""
-    return tuple(_registered)
+    return tuple(sorted({*_registered, *_installed()}))
 
 
 def kind_of(name: str) -> DetectorKind:
     """The kind of a name.
 
     Raises:
-        RequestError: There is none.
+        RequestError: There is none, or the one of another package is incomplete.
     """
-    if name in _registered:
-        return _registered[name]
-    if name not in BUILT_IN:
+    if name in BUILT_IN:
+        built_in: DetectorKind = importlib.import_module(f"tuni.detectors.kinds.{name}").KIND
+        return built_in
+    if name not in _registered and name in _installed():
+        _registered[name] = _complete(_installed()[name].load(), name)
+    if name not in _registered:
         raise RequestError(
             f"detector kind: got {name[:40]!r}, expected one of {', '.join(kind_names())}",
-            "register the kind first, or use the version of tuni that knows it",
+            "install or register the kind first, or use the version of tuni that knows it",
         )
-    kind: DetectorKind = importlib.import_module(f"tuni.detectors.kinds.{name}").KIND
-    return kind
+    return _registered[name]
+
+
+@cache
+def _installed() -> dict[str, importlib.metadata.EntryPoint]:
+    entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=PLUGINS)}
+    for name in BUILT_IN:
+        if name in entries:
+            raise RequestError(
+                f"detector kind {name!r}: another package names one too, {entries[name].value}",
+                "remove that package, or rename its kind",
+            )
+    return entries
 
 
 def fit_of(kind: DetectorKind) -> Fit | None:
@@ -83,7 +95,12 @@ def fit_of(kind: DetectorKind) -> Fit | None:
     return fit
 
 
-def _require_complete(kind: DetectorKind) -> None:
+def _complete(kind: DetectorKind, name: str) -> DetectorKind:
+    if not isinstance(kind, DetectorKind) or kind.name != name:
+        raise RequestError(
+            f"detector kind {name[:40]!r}: its entry point holds no kind of that name",
+            "name a DetectorKind, under its own name",
+        )
     lacks = [name for name in ("check", "score") if not callable(getattr(kind, name))]
     if not re.fullmatch("[a-z][a-z0-9_]{0,39}", kind.name):
         lacks.append("name of lower-case letters, digits and underscores")
@@ -104,6 +121,7 @@ def _require_complete(kind: DetectorKind) -> None:
         raise RequestError(
             f"detector kind {kind.name[:40]!r}: lacks {', '.join(lacks)}", "see docs/extending.md"
         )
+    return kind
 
 
 def _is_module(name: str) -> bool:

@@ -1,10 +1,12 @@
-"""The families of features that there are: those of `tuni.features.families`, and others."""
+"""The families of features that there are: `tuni.features.families`, and of other packages."""
 
 import importlib
+import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from tuni.errors import RequestError, SpecMismatch
@@ -18,29 +20,31 @@ from tuni.features.family import FeatureFamily
 Family = FeatureFamily[Any]  # Any: each has a spec of its own class
 
 BUILT_IN: tuple[Family, ...] = (HIDDEN, NOISE, JACOBIAN, GEOMETRY, INVERSION)
+PLUGINS = "tuni.features"  # entry points of families of other packages, each under its name
 
-_registered: dict[str, Family] = {}
+_known: dict[str, Family] = {family.name: family for family in BUILT_IN}
 
 
 def register_family(family: Family) -> None:
     """Make a family known to this process: its specs, bundles, extraction and searches.
 
     Args:
-        family: Of another package; register it before a bundle or request that names it. Jobs
-            then extract it wherever its ``asked`` gives a spec.
+        family: A family that no installed package names as an entry point. Jobs extract it wherever
+            its ``asked`` gives a spec.
 
     Raises:
         RequestError: The name is taken or malformed, or the family is incomplete.
     """
-    if any(family.name == other.name for other in families()):
+    if family.name in _known or family.name in _installed():
         raise RequestError(f"feature family {family.name!r}: is there already", "rename it")
-    _require_complete(family)
-    _registered[family.name] = family
+    _known[family.name] = _complete(family, family.name)
 
 
 def families() -> tuple[Family, ...]:
-    """All families: built-in ones, then the others as they were registered."""
-    return (*BUILT_IN, *_registered.values())
+    """All families: built-in ones, then the others by name."""
+    names = [family.name for family in BUILT_IN]
+    others = sorted({*_known, *_installed()} - set(names))
+    return tuple(family_named(name) for name in (*names, *others))
 
 
 def family_named(name: str) -> Family:
@@ -48,14 +52,29 @@ def family_named(name: str) -> Family:
 
     Raises:
         SpecMismatch: There is none.
+        RequestError: The one of another package is incomplete.
     """
-    known = {family.name: family for family in families()}
-    if name not in known:
+    if name not in _known and name in _installed():
+        _known[name] = _complete(_installed()[name].load(), name)
+    if name not in _known:
         raise SpecMismatch(
-            f"feature spec: family {name[:40]!r} is unknown, known are {', '.join(known)}",
-            "register the family first, or use the version of tuni that knows it",
+            f"feature spec: family {name[:40]!r} is unknown, known are {', '.join(_known)}",
+            "install or register the family first, or use the version of tuni that knows it",
         )
-    return known[name]
+    return _known[name]
+
+
+@cache
+def _installed() -> dict[str, importlib.metadata.EntryPoint]:
+    entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=PLUGINS)}
+    for family in BUILT_IN:
+        if family.name in entries:
+            raise RequestError(
+                f"feature family {family.name!r}: another package names one too, "
+                f"{entries[family.name].value}",
+                "remove that package, or rename its family",
+            )
+    return entries
 
 
 def family_of(column: str) -> str:
@@ -65,7 +84,7 @@ def family_of(column: str) -> str:
         SpecMismatch: No family has such a column.
     """
     name = re.split("[._~]", column, maxsplit=1)[0]
-    if all(name != family.name for family in families()):
+    if name not in _known and name not in _installed():
         raise SpecMismatch(
             f"feature column {column!r}: unknown",
             "name one that docs/method.md lists, such as 'hidden.0' or 'jacobian_relative~0.375'",
@@ -103,7 +122,12 @@ def extractor_of(family: Family) -> Callable[..., Any]:  # Any: `columns` of the
     return columns  # type: ignore[no-any-return]  # of a module that is found by name
 
 
-def _require_complete(family: Family) -> None:
+def _complete(family: Family, name: str) -> Family:
+    if not isinstance(family, FeatureFamily) or family.name != name:
+        raise RequestError(
+            f"feature family {name[:40]!r}: its entry point holds no family of that name",
+            "name a FeatureFamily, under its own name",
+        )
     functions = ("columns", "prompts", "asked", "inputs")
     lacks = [name for name in functions if not callable(getattr(family, name))]
     if not re.fullmatch("[a-z][a-z0-9]{0,39}", family.name):
@@ -126,3 +150,4 @@ def _require_complete(family: Family) -> None:
             f"feature family {family.name[:40]!r}: lacks {', '.join(lacks)}",
             "see docs/extending.md",
         )
+    return family

@@ -14,7 +14,7 @@ from tuni.errors import SpecMismatch
 from tuni.features.families.hidden import HiddenSpec
 from tuni.features.families.jacobian import JacobianSpec
 from tuni.features.families.noise import NoiseSpec
-from tuni.features.registry import Family, by_family, families, family_named
+from tuni.features.registry import Family, by_family, family_named
 from tuni.hashing import canonical_json, digest
 from tuni.texts.names import NeighbourParts
 
@@ -34,7 +34,7 @@ class FeatureSpec:
         precision: Floating-point type of the forward passes.
         batch: Sequences per forward pass; part of the spec because it moves last bits.
         families: Spec of each family that is extracted, by name, as `by_family` gives them; held
-            in the order in which families are registered.
+            in the order of `tuni.features.registry.families`.
     """
 
     parts: tuple[NeighbourParts, ...]
@@ -56,7 +56,8 @@ class FeatureSpec:
                     f"feature spec: {name} is a {type(spec).__name__}",
                     f"give a {family_named(name).spec.__name__}",
                 )
-        names = [family.name for family in families() if family.name in self.families]
+        first = [name for name in _ALWAYS_WRITTEN if name in self.families]
+        names = (*first, *sorted(set(self.families) - set(first)))
         ordered = MappingProxyType({name: self.families[name] for name in names})
         object.__setattr__(self, "families", ordered)
 

@@ -1,6 +1,6 @@
 """A small autoencoder of the null, by torch; scored in float64."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,11 +9,6 @@ import torch
 
 from tuni.detectors.fits.standard import fit_standardised
 from tuni.detectors.kind import Fitted, Floats
-
-
-def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
-    """Numbers and arrays of a model, as `tuni.detectors.kind.DetectorKind` says."""
-    return fit_standardised(inputs, numbers, seed, fit_library, export)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,3 +63,6 @@ def export(fitted: Autoencoder) -> Fitted:
     named |= {f"bias_{i}": bias for i, bias in enumerate(fitted.biases)}
     arrays = {name: value.numpy() for name, value in named.items()}
     return {"layers": float(len(fitted.weights))}, arrays
+
+
+fit = fit_standardised(fit_library, export)

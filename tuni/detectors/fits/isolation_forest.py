@@ -1,6 +1,6 @@
 """Trees of the null, by scikit-learn's isolation forest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,6 @@ from sklearn.ensemble import IsolationForest
 
 from tuni.detectors.fits.standard import fit_standardised
 from tuni.detectors.kind import Fitted, Floats
-
-
-def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
-    """Numbers and arrays of a model, as `tuni.detectors.kind.DetectorKind` says."""
-    return fit_standardised(inputs, numbers, seed, fit_library, export)
 
 
 def fit_library(seen: Floats, numbers: Mapping[str, float], seed: int) -> IsolationForest:
@@ -56,3 +51,6 @@ def average_path_length(samples: int) -> float:
     if samples == 2:
         return 1.0
     return float(2.0 * (np.log(samples - 1.0) + np.euler_gamma) - 2.0 * (samples - 1.0) / samples)
+
+
+fit = fit_standardised(fit_library, export)

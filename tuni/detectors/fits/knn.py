@@ -1,17 +1,12 @@
 """The points of the null, by scikit-learn's nearest neighbours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from tuni.detectors.fits.standard import fit_standardised
 from tuni.detectors.kind import Fitted, Floats
-
-
-def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
-    """Numbers and arrays of a model, as `tuni.detectors.kind.DetectorKind` says."""
-    return fit_standardised(inputs, numbers, seed, fit_library, export)
 
 
 def fit_library(seen: Floats, numbers: Mapping[str, float], seed: int) -> NearestNeighbors:
@@ -24,3 +19,6 @@ def export(fitted: NearestNeighbors) -> Fitted:
     """Numbers and arrays, without the standardisation."""
     points = np.asarray(fitted._fit_X, dtype=np.float64)
     return {"neighbours": float(fitted.n_neighbors)}, {"points": points}
+
+
+fit = fit_standardised(fit_library, export)

@@ -1,17 +1,12 @@
 """Densities about the points of the null, by scikit-learn's local outlier factor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.neighbors import LocalOutlierFactor
 
 from tuni.detectors.fits.standard import fit_standardised
 from tuni.detectors.kind import Fitted, Floats
-
-
-def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
-    """Numbers and arrays of a model, as `tuni.detectors.kind.DetectorKind` says."""
-    return fit_standardised(inputs, numbers, seed, fit_library, export)
 
 
 def fit_library(seen: Floats, numbers: Mapping[str, float], seed: int) -> LocalOutlierFactor:
@@ -28,3 +23,6 @@ def export(fitted: LocalOutlierFactor) -> Fitted:
     points = np.asarray(fitted._fit_X, dtype=np.float64)
     arrays = {"points": points, "reach": reach, "density": fitted._lrd}
     return {"neighbours": float(neighbours)}, arrays
+
+
+fit = fit_standardised(fit_library, export)

@@ -1,7 +1,7 @@
 """Location and precision of the null, by scikit-learn's shrunk or robust covariance."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sklearn.covariance import MinCovDet, ShrunkCovariance
 
@@ -10,19 +10,14 @@ from tuni.detectors.kind import Fitted, Floats
 from tuni.errors import TooFewTexts
 
 
-def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
-    """Numbers and arrays of a model, as `tuni.detectors.kind.DetectorKind` says.
+def fit_library(
+    seen: Floats, numbers: Mapping[str, float], seed: int
+) -> ShrunkCovariance | MinCovDet:
+    """The library's own, on standardised rows of shape (n, d).
 
     Raises:
         TooFewTexts: A robust covariance was asked for in as many dimensions as texts.
     """
-    return fit_standardised(inputs, numbers, seed, fit_library, export)
-
-
-def fit_library(
-    seen: Floats, numbers: Mapping[str, float], seed: int
-) -> ShrunkCovariance | MinCovDet:
-    """The library's own, on standardised rows of shape (n, d)."""
     if not numbers["robust"]:
         return ShrunkCovariance(shrinkage=numbers["shrinkage"]).fit(seen)
     count, width = seen.shape
@@ -41,3 +36,6 @@ def fit_library(
 def export(fitted: ShrunkCovariance | MinCovDet) -> Fitted:
     """Numbers and arrays, without the standardisation."""
     return {}, {"location": fitted.location_, "precision": fitted.get_precision()}
+
+
+fit = fit_standardised(fit_library, export)

@@ -1,17 +1,12 @@
 """Support vectors of the null, by scikit-learn's one-class SVM."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from sklearn.svm import OneClassSVM
 
 from tuni.detectors.fits.standard import fit_standardised
 from tuni.detectors.kind import Fitted, Floats
-
-
-def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
-    """Numbers and arrays of a model, as `tuni.detectors.kind.DetectorKind` says."""
-    return fit_standardised(inputs, numbers, seed, fit_library, export)
 
 
 def fit_library(seen: Floats, numbers: Mapping[str, float], seed: int) -> OneClassSVM:
@@ -26,3 +21,6 @@ def export(fitted: OneClassSVM) -> Fitted:
     params = {"gamma": float(fitted.gamma), "offset": -float(fitted.intercept_[0])}
     coefficients = np.ascontiguousarray(fitted.dual_coef_[0])
     return params, {"points": fitted.support_vectors_, "coefficients": coefficients}
+
+
+fit = fit_standardised(fit_library, export)

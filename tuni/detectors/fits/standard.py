@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from sklearn.decomposition import PCA
 
-from tuni.detectors.kind import Arrays, Fitted, Floats
+from tuni.detectors.kind import Arrays, Fit, Fitted, Floats
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,23 +50,20 @@ class Standard:
 
 
 def fit_standardised(
-    inputs: Sequence[Floats],
-    numbers: Mapping[str, float],
-    seed: int,
-    fit_library: Callable[[Floats, Mapping[str, float], int], Any],
-    export: Callable[[Any], Fitted],
-) -> Fitted:
-    """Standardise columns, fit a library's detector on them and export both.
+    fit_library: Callable[[Floats, Mapping[str, float], int], T], export: Callable[[T], Fitted]
+) -> Fit:
+    """The fit of a kind that sees columns side by side: standardise, fit, export both.
 
     Args:
-        inputs: Columns of the fit null, each of shape (n, d).
-        numbers: All numbers of the kind.
-        seed: Of the kinds that draw.
-        fit_library: Fits the library's detector on standardised rows; scikit-learn's share no
-            typed base.
-        export: Numbers and arrays of what it gave.
+        fit_library: Fits the library's detector on standardised rows of shape (n, d), given the
+            kind's numbers and a seed.
+        export: Numbers and arrays of what it gave, without the standardisation.
     """
-    values = np.hstack(inputs)
-    standard = Standard.of(values, int(numbers["dims"]))
-    params, arrays = export(fit_library(standard.apply(values), numbers, seed))
-    return params, {**standard.arrays, **arrays}
+
+    def fit(inputs: Sequence[Floats], numbers: Mapping[str, float], seed: int) -> Fitted:
+        values = np.hstack(inputs)
+        standard = Standard.of(values, int(numbers["dims"]))
+        params, arrays = export(fit_library(standard.apply(values), numbers, seed))
+        return params, {**standard.arrays, **arrays}
+
+    return fit
