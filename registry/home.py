@@ -75,6 +75,16 @@ def sqlite_url(file: Path, driver: str | None = None) -> str:
     return f"{driver or ('sqlite' if path == str(file) else 'sqlite+pysqlite')}:///{path}"
 
 
+class _Place:
+    """A file or folder directly below the home."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, home: "Home", owner: type) -> Path:
+        return home.root / self._name
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where things lie below the home. Get one from `Home.open`.
@@ -90,6 +100,21 @@ class Home:
     database: str | None = field(default=None, repr=False)  # may hold a password
     key_path: Path | None = None
     key_text: str | None = field(default=None, repr=False)
+
+    ledger_file = _Place("ledger.db")  # the default ledger's file
+    # There since this home opened a ledger whose rows are sealed: it seals none again.
+    sealed_note = _Place("ledger.sealed")
+    artifacts = _Place("artifacts")  # artifacts of the embedded MLflow store
+    prefect = _Place("prefect")  # Prefect's own home
+    services = _Place("services")  # notes on the servers of `tuni up`, and their logins
+    bundles = _Place("bundles")  # bundles pulled from the registry, NAME/VERSION
+    jobs = _Place("jobs")  # working folders of jobs
+    logs = _Place("logs")  # log files
+    testbeds = _Place("testbeds")  # cached testbed checkpoints
+    signing_key = _Place("signing.key")  # private key that signs bundles, mode 0600
+    public_key = _Place("signing.pub")  # its public key, to be handed to others
+    serve_token = _Place("serve.token")  # token of those who may ask the served model, mode 0600
+    trusted = _Place("trusted")  # public keys of others whose bundles are used here
 
     @classmethod
     def open(
@@ -139,16 +164,6 @@ class Home:
         return cls(root, database, key_path, key_text)
 
     @property
-    def ledger_file(self) -> Path:
-        """The default ledger's file."""
-        return self.root / "ledger.db"
-
-    @property
-    def sealed_note(self) -> Path:
-        """There since this home opened a ledger whose rows are sealed: it seals none again."""
-        return self.root / "ledger.sealed"
-
-    @property
     def ledger_url(self) -> str:
         """Database URL of the ledger."""
         return self.database or sqlite_url(self.ledger_file)
@@ -164,64 +179,9 @@ class Home:
         return sqlite_url(self.root / "optuna.db")
 
     @property
-    def artifacts(self) -> Path:
-        """Artifacts of the embedded MLflow store."""
-        return self.root / "artifacts"
-
-    @property
-    def prefect(self) -> Path:
-        """Prefect's own home."""
-        return self.root / "prefect"
-
-    @property
-    def services(self) -> Path:
-        """Notes on the servers that `tuni up` started, and the password of Prefect's API."""
-        return self.root / "services"
-
-    @property
-    def bundles(self) -> Path:
-        """Bundles pulled from the registry, NAME/VERSION."""
-        return self.root / "bundles"
-
-    @property
-    def jobs(self) -> Path:
-        """Working folders of jobs."""
-        return self.root / "jobs"
-
-    @property
-    def logs(self) -> Path:
-        """Log files."""
-        return self.root / "logs"
-
-    @property
-    def testbeds(self) -> Path:
-        """Cached testbed checkpoints."""
-        return self.root / "testbeds"
-
-    @property
     def key_file(self) -> Path:
         """The key's file, mode 0600."""
         return self.key_path or self.root / "key"
-
-    @property
-    def signing_key(self) -> Path:
-        """Private key that signs bundles, mode 0600."""
-        return self.root / "signing.key"
-
-    @property
-    def public_key(self) -> Path:
-        """Its public key, to be handed to others."""
-        return self.root / "signing.pub"
-
-    @property
-    def serve_token(self) -> Path:
-        """Token of those who may ask the served model, mode 0600."""
-        return self.root / "serve.token"
-
-    @property
-    def trusted(self) -> Path:
-        """Public keys of others whose bundles are used here."""
-        return self.root / "trusted"
 
     def folder(self, name: str) -> Path:
         """A folder of the home, made where it is missing.

@@ -5,7 +5,8 @@ What an audit began with (detector's version, options, list) stays with it.
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,7 +16,7 @@ from sqlalchemy import CompoundSelect, Connection, Row, delete, func, select
 
 from registry.audits.watchlists import Watchlist
 from registry.ledger import schema
-from registry.ledger.database import database_errors, moment, take_turn
+from registry.ledger.database import moment
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.errors import AuditNotFound, HomeError
@@ -120,8 +121,7 @@ class Audits:
             "created_at": datetime.now(UTC),
             "listed": 0,
         }
-        with database_errors("begin the audit"), self._engine.begin() as connection:
-            take_turn(connection)
+        with self._ledger.writing("begin the audit") as connection:
             self._seals.add(connection, ENTRY, [values])
             count = self._freeze(connection, name, watchlist, plan.shard_size)
             row = self._find(connection, name, to_change=True)
@@ -163,7 +163,7 @@ class Audits:
         Raises:
             AuditNotFound: There is none of this id.
         """
-        with database_errors("look up the audit"), self._engine.connect() as connection:
+        with self._ledger.reading("look up the audit") as connection:
             return _audit(self._find(connection, name))
 
     def list(self, watchlist: str | None = None) -> tuple[Audit, ...]:
@@ -171,7 +171,7 @@ class Audits:
         query = select(ENTRY).order_by(ENTRY.c.created_at, ENTRY.c.id)
         if watchlist is not None:
             query = query.where(ENTRY.c.watchlist == watchlist)
-        with database_errors("list the audits"), self._engine.connect() as connection:
+        with self._ledger.reading("list the audits") as connection:
             return tuple(_audit(row) for row in self._seals.read(connection, query, ENTRY))
 
     def unfinished(self, watchlist: Watchlist, plan: Plan) -> Audit | None:
@@ -194,9 +194,7 @@ class Audits:
 
     def keep_null(self, audit: str, content: bytes) -> bytes:
         """Keep what the verdicts rest on; the first stays. What is kept then."""
-        with database_errors("keep the list's null"), self._engine.begin() as connection:
-            take_turn(connection)
-            row = self._find(connection, audit, to_change=True)
+        with self._changing("keep the list's null", audit) as (connection, row):
             if row.list_null is not None:
                 return bytes(row.list_null)
             self._seals.change(connection, ENTRY, row, list_null=content)
@@ -204,15 +202,13 @@ class Audits:
 
     def list_null(self, audit: str) -> bytes | None:
         """What `keep_null` kept, or None."""
-        with database_errors("read the list's null"), self._engine.connect() as connection:
+        with self._ledger.reading("read the list's null") as connection:
             content: bytes | None = self._find(connection, audit).list_null
         return content
 
     def keep_run(self, audit: str, run_id: str) -> None:
         """Note MLflow's run of an audit."""
-        with database_errors("note the run"), self._engine.begin() as connection:
-            take_turn(connection)
-            row = self._find(connection, audit, to_change=True)
+        with self._changing("note the run", audit) as (connection, row):
             self._seals.change(connection, ENTRY, row, run_id=run_id)
 
     def end(
@@ -229,9 +225,7 @@ class Audits:
             for p in sorted(levels)
         ]
         count = select(func.count()).select_from(VERDICT).where(VERDICT.c.audit == audit)
-        with database_errors("end the audit"), self._engine.begin() as connection:
-            take_turn(connection)
-            row = self._find(connection, audit, to_change=True)
+        with self._changing("end the audit", audit) as (connection, row):
             if row.state != "running":
                 raise HomeError(
                     f"audit {audit}: was ended or cancelled by another process meanwhile",
@@ -253,9 +247,7 @@ class Audits:
 
     def cancel(self, audit: str) -> None:
         """Mark a running audit as cancelled; what is written stays."""
-        with database_errors("cancel the audit"), self._engine.begin() as connection:
-            take_turn(connection)
-            row = self._find(connection, audit, to_change=True)
+        with self._changing("cancel the audit", audit) as (connection, row):
             self._seals.change(
                 connection, ENTRY, row, state="cancelled", ended_at=datetime.now(UTC)
             )
@@ -263,10 +255,13 @@ class Audits:
 
     def reopen(self, audit: str) -> None:
         """Let an audit go on that was cancelled or is partial."""
-        with database_errors("go on with the audit"), self._engine.begin() as connection:
-            take_turn(connection)
-            row = self._find(connection, audit, to_change=True)
+        with self._changing("go on with the audit", audit) as (connection, row):
             self._seals.change(connection, ENTRY, row, state="running", ended_at=None, written=None)
+
+    @contextmanager
+    def _changing(self, doing: str, audit: str) -> Iterator[tuple[Connection, Row[Any]]]:
+        with self._ledger.writing(doing) as connection:
+            yield connection, self._find(connection, audit, to_change=True)
 
     def _find(self, connection: Connection, name: str, *, to_change: bool = False) -> Row[Any]:
         row = self._seals.find(connection, ENTRY, ENTRY.c.id == name, to_change=to_change)
@@ -278,7 +273,7 @@ class Audits:
         mine = select(LISTED.c.subject).where(LISTED.c.audit == audit.id)
         now = select(MEMBERS.c.subject).where(MEMBERS.c.watchlist == watchlist.id)
         apart: tuple[CompoundSelect[tuple[int]], ...] = (mine.except_(now), now.except_(mine))
-        with database_errors("compare the lists"), self._engine.connect() as connection:
+        with self._ledger.reading("compare the lists") as connection:
             return not any(
                 connection.execute(select(one.limit(1).subquery())).first() for one in apart
             )

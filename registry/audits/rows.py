@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, func, select
 
 from registry.ledger import schema
-from registry.ledger.database import CHUNK, database_errors, snapshot, take_turn
+from registry.ledger.database import CHUNK, database_errors, snapshot
 from registry.ledger.ledger import Ledger
 from registry.ledger.row_seals import altered
 from registry.ledger.subjects import unwrap
@@ -110,7 +110,7 @@ class AuditRows:
         """Rows of ``texts`` that are subjects of the audit."""
         marks = [self._ledger.keys.pseudonym(text) for text in texts]
         listed: set[str] = set()
-        with database_errors("look up the list"), self._engine.connect() as connection:
+        with self._ledger.reading("look up the list") as connection:
             for start in range(0, len(marks), CHUNK):
                 some = PEOPLE.c.pseudonym.in_(marks[start : start + CHUNK])
                 query = _subjects(self._audit).where(some)
@@ -126,7 +126,7 @@ class AuditRows:
             .distinct()
             .order_by(LISTED.c.shard)
         )
-        with database_errors("look for shards"), self._engine.connect() as connection:
+        with self._ledger.reading("look for shards") as connection:
             return tuple(connection.scalars(query))
 
     def shard(self, number: int) -> tuple[Listed, ...]:
@@ -136,7 +136,7 @@ class AuditRows:
             .outerjoin(VERDICT, _same_row())
             .where(LISTED.c.shard == number, VERDICT.c.subject.is_(None))
         )
-        with database_errors("read the shard"), self._engine.connect() as connection:
+        with self._ledger.reading("read the shard") as connection:
             rows = self._read(connection, query, LISTED, PEOPLE)
             return tuple(self._listed(row) for row in rows)
 
@@ -160,8 +160,7 @@ class AuditRows:
         ]
         written = 0
         ended = select(ENTRY.c.written).where(ENTRY.c.id == self._audit).with_for_update(read=True)
-        with database_errors("write the verdicts"), self._engine.begin() as connection:
-            take_turn(connection)
+        with self._ledger.writing("write the verdicts") as connection:
             if connection.scalar(ended) is not None:
                 return 0
             for start in range(0, len(rows), CHUNK):
@@ -218,7 +217,7 @@ class AuditRows:
     def kept_verdicts(self, numbers: Sequence[int]) -> dict[int, KeptVerdict]:
         """Verdicts of some subjects, by number; `counts` tells whether any are missing."""
         verdicts: dict[int, KeptVerdict] = {}
-        with database_errors("read the verdicts"), self._engine.connect() as connection:
+        with self._ledger.reading("read the verdicts") as connection:
             for start in range(0, len(numbers), CHUNK):
                 some = VERDICT.c.subject.in_(numbers[start : start + CHUNK])
                 query = _verdicts(self._audit).where(some)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from registry.ledger import schema
-from registry.ledger.database import database_errors, moment, take_turn
+from registry.ledger.database import database_errors, moment
 from registry.ledger.ledger import Ledger
 from registry.ledger.row_seals import altered
 from registry.ledger.subjects import Subject, unwrap, write_about
@@ -128,7 +128,7 @@ class Watchlists:
             .scalar_subquery()
         )
         query = select(LISTS, count.label("members")).order_by(LISTS.c.name)
-        with database_errors("list the watch lists"), self._ledger.engine.connect() as connection:
+        with self._ledger.reading("list the watch lists") as connection:
             rows = list(self._ledger.seals.read(connection, query, LISTS))
         if any(row.members != row.subjects for row in rows):
             raise altered(MEMBERS)
@@ -167,7 +167,7 @@ class Watchlists:
             .order_by(MEMBERS.c.subject)
             .execution_options(yield_per=_ROWS)
         )
-        with database_errors("read the watch list"), self._ledger.engine.connect() as connection:
+        with self._ledger.reading("read the watch list") as connection:
             for row in self._ledger.seals.read(connection, query, MEMBERS, PEOPLE):
                 yield self._member(row, listed.id)
 
@@ -186,8 +186,7 @@ class Watchlists:
 
     def _make(self, name: str) -> int:
         values = {"name": name, "created_at": datetime.now(UTC), "subjects": 0}
-        with database_errors("make the watch list"), self._ledger.engine.begin() as connection:
-            take_turn(connection)
+        with self._ledger.writing("make the watch list") as connection:
             self._ledger.seals.add(connection, LISTS, [values])
             row = self._ledger.seals.find(connection, LISTS, LISTS.c.name == name)
         if row is None:

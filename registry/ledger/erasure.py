@@ -95,7 +95,7 @@ def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False) -> Pruned:
     """
     idle = _idle(ledger, before)
     old = (schema.audits.c.ended_at < before) | schema.audits.c.id.in_(idle)
-    with database_errors("prune"), ledger.engine.connect() as connection:
+    with ledger.reading("prune") as connection:
         # One transaction, given up for a dry run: the subjects to go depend on the audits gone.
         take_turn(connection, erasing=True)
         audits = connection.execute(delete(schema.audits).where(old)).rowcount
@@ -117,7 +117,7 @@ def _idle(ledger: Ledger, before: datetime) -> list[str]:
     """Audits that began before a moment, never ended, and that no process works on."""
     table = schema.audits
     query = select(table.c.id).where(table.c.ended_at.is_(None), table.c.created_at < before)
-    with database_errors("look for audits"), ledger.engine.connect() as connection:
+    with ledger.reading("look for audits") as connection:
         begun = list(connection.scalars(query))
     found = []
     for audit in begun:

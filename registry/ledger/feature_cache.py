@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from registry.ledger import schema
-from registry.ledger.database import CHUNK, database_errors, insert_ignore
+from registry.ledger.database import CHUNK, insert_ignore
 from registry.ledger.ledger import Ledger
 from registry.ledger.subjects import Subject, unwrap, write_about
 from tuni.errors import HomeError, UnusableScores
@@ -69,11 +69,11 @@ class EncryptedFeatureCache:
         self, family_key: str, texts: Sequence[str], *wanted: Any
     ) -> Iterator[tuple[str, Any, Layout]]:  # Any: SQLAlchemy's columns and rows
         """Each known text with a row of what is wanted about it, and the columns' layout."""
-        keys, engine = self._ledger.keys, self._ledger.engine
+        keys = self._ledger.keys
         place = {(keys.pseudonym(text), keys.variant(text)): text for text in set(texts)}
         pseudonyms = sorted({pseudonym for pseudonym, _ in place})
         people, table = schema.subjects, schema.features
-        with database_errors("read features"), engine.connect() as connection:
+        with self._ledger.reading("read features") as connection:
             known = self._layout(connection, family_key)
             if known is None:
                 return

@@ -137,6 +137,23 @@ class Ledger:
         """Close."""
         self.close()
 
+    @contextmanager
+    def reading(self, doing: str) -> Iterator[Connection]:
+        """A connection to read by.
+
+        Args:
+            doing: What is tried, for the message of the `HomeError` where the database fails.
+        """
+        with database_errors(doing), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, doing: str) -> Iterator[Connection]:
+        """A transaction that has waited for its turn; see `reading`."""
+        with database_errors(doing), self.engine.begin() as connection:
+            take_turn(connection)
+            yield connection
+
     def describe(self) -> str:
         """One line for people: what kind of database, and how much it holds."""
         tables = {
@@ -145,7 +162,7 @@ class Ledger:
             "audits": schema.audits,
             "encrypted feature rows": schema.features,
         }
-        with database_errors("count the rows"), self.engine.connect() as connection:
+        with self.reading("count the rows") as connection:
             counts = [
                 f"{connection.scalar(select(func.count()).select_from(table)):,} {name}"
                 for name, table in tables.items()
@@ -173,8 +190,7 @@ class Ledger:
             "source": place,
             "bound_at": datetime.now(UTC),
         }
-        with database_errors("bind the checkpoint"), self.engine.begin() as connection:
-            take_turn(connection)
+        with self.writing("bind the checkpoint") as connection:
             self.seals.add(connection, table, [values])
             row = self.seals.find(connection, table, table.c.name == name, to_change=True)
             bound = None if row is None else row.fingerprint
@@ -201,8 +217,7 @@ class Ledger:
         """Remember which texts took part in choosing a version."""
         marks = sorted({self.keys.pseudonym(one) for one in texts})
         people, table = schema.subjects, schema.selections
-        with database_errors("record the selection"), self.engine.begin() as connection:
-            take_turn(connection)
+        with self.writing("record the selection") as connection:
             for start in range(0, len(marks), CHUNK):
                 some = marks[start : start + CHUNK]
                 self.seals.add(connection, people, [{"pseudonym": mark} for mark in some])
@@ -220,7 +235,7 @@ class Ledger:
         distinct = sorted(set(marks))
         whose = select(table, people).outerjoin(people, people.c.id == table.c.subject)
         chosen = whose.where(table.c.model == model, table.c.version == version)
-        with database_errors("look up the selection"), self.engine.connect() as connection:
+        with self.reading("look up the selection") as connection:
             rows = self.seals.read(connection, chosen, table, people)
             selected = {row.pseudonym for row in rows}
             # All choices of those who are asked about, too: one that was moved to another version
@@ -271,7 +286,7 @@ class Ledger:
 
     def _read_all(self, doing: str, query: Select[Any], table: Table) -> list[Row[Any]]:
         """All rows of a short table: one that was moved is noticed wherever it would be missed."""
-        with database_errors(doing), self.engine.connect() as connection:
+        with self.reading(doing) as connection:
             return list(self.seals.read(connection, query, table))
 
     @contextmanager

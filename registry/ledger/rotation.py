@@ -29,7 +29,7 @@ PEOPLE, SETTINGS = schema.subjects, schema.settings
 def wrapped_keys(ledger: Ledger) -> int:
     """How many data keys a rotation has still to wrap anew."""
     old = PEOPLE.c.generation == ledger.generation
-    with database_errors("count the keys"), ledger.engine.connect() as connection:
+    with ledger.reading("count the keys") as connection:
         return int(
             connection.execute(select(func.count()).select_from(PEOPLE).where(old)).scalar_one()
         )
@@ -88,7 +88,7 @@ def is_owed(ledger: Ledger) -> bool:
 
 def _setting(ledger: Ledger, name: str) -> str | None:
     query = select(SETTINGS.c.value).where(SETTINGS.c.name == name)
-    with database_errors("look at the rotation"), ledger.engine.connect() as connection:
+    with ledger.reading("look at the rotation") as connection:
         return connection.scalar(query)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from registry.keys.home_key import KEY_BYTES, Wrapper, WrongKey, seal, unseal
 from registry.ledger import schema
-from registry.ledger.database import CHUNK, database_errors, take_turn
+from registry.ledger.database import CHUNK
 from registry.ledger.ledger import Ledger
 from tuni.errors import HomeError, ValueAltered
 
@@ -101,8 +101,7 @@ def write_about(
     not_made = {ledger.keys.pseudonym(text) for text in listed}
     made = [mark for mark in marks if mark not in not_made]
     for _ in range(_TRIES):
-        with database_errors(doing), ledger.engine.begin() as connection:
-            take_turn(connection)
+        with ledger.writing(doing) as connection:
             if ledger.require_generation(connection):
                 people = find_subjects(ledger, connection, marks)
                 new = [mark for mark in made if mark not in people]

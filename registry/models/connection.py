@@ -5,10 +5,10 @@ database or the network leaves this room as one of ours.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from registry.home import Home
@@ -124,6 +124,20 @@ class Tracking:
                 else f"see that {self.home.root} has room and is yours, then repeat the command"
             )
             raise TrackingError(f"MLflow {self.address}: cannot {doing} ({what})", fix) from error
+
+
+def all_pages(search: Callable[[str | None], Any]) -> list[Any]:  # Any: MLflow's lists have no type
+    """Everything that a search of MLflow gives, page by page.
+
+    Args:
+        search: Gives the page that begins at a token, or the first one for None.
+    """
+    page = search(None)
+    entries = list(page)
+    while page.token:
+        page = search(page.token)
+        entries += page
+    return entries
 
 
 def mlflow_access(home: Home, address: str) -> dict[str, str]:

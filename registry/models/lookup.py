@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from registry.models.connection import Tracking
+from registry.models.connection import Tracking, all_pages
 from registry.models.versions import ALIASES, RegisteredVersion, moment
 from tuni.errors import ModelNotFound
 
@@ -15,14 +15,10 @@ _TOLD = 10  # names or versions in a message
 
 def all_versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
     """All versions of a model, newest first; none where it does not exist."""
-    found: list[ModelVersion] = []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_model_versions(
-            f"name='{name}'", max_results=1000, page_token=token or None
-        )
-        found += page
-        token = page.token or None
+    query = f"name='{name}'"
+    found: list[ModelVersion] = all_pages(
+        lambda token: client.search_model_versions(query, max_results=1000, page_token=token)
+    )
     return sorted(found, key=lambda version: -int(version.version))
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from registry.home import Home
 from registry.keys.signing import SIGNATURE, verify_bundle
 from registry.ledger.ledger import Ledger
-from registry.models.connection import configure
+from registry.models.connection import all_pages, configure
 from registry.models.folder import write_model_folder
 from registry.models.lookup import absent, all_versions, plain
 from registry.models.pulling import fetch_bundle, sign_stored
@@ -62,18 +62,18 @@ class ModelStore:
     def list(self) -> tuple[RegisteredModel, ...]:
         """All registered models, by name."""
         client = self.tracking.client()
-        found: list[RegisteredModel] = []
-        token: str | None = ""
         with self.tracking.errors("list the models"):
-            while token is not None:
-                page = client.search_registered_models(page_token=token or None)
-                for model in page:
-                    aliases = {key: int(value) for key, value in model.aliases.items()}
-                    found.append(
-                        RegisteredModel(model.name, len(all_versions(client, model.name)), aliases)
-                    )
-                token = page.token or None
-        return tuple(sorted(found, key=lambda model: model.name))
+            models = [
+                RegisteredModel(
+                    model.name,
+                    len(all_versions(client, model.name)),
+                    {alias: int(version) for alias, version in model.aliases.items()},
+                )
+                for model in all_pages(
+                    lambda token: client.search_registered_models(page_token=token)
+                )
+            ]
+        return tuple(sorted(models, key=lambda model: model.name))
 
     def versions(self, name: str) -> tuple[RegisteredVersion, ...]:
         """All versions of a model, newest first; none where the model does not exist."""

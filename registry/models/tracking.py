@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from registry.models.connection import EXPERIMENT, Tracking, configure
+from registry.models.connection import EXPERIMENT, Tracking, all_pages, configure
 from tuni import __version__
 from tuni.errors import ClaimWithheld, TrackingError, UnusableScores
 from tuni.visible import markdown, one_line
@@ -302,19 +302,12 @@ def _is(job: str, kind: str) -> str:
 
 
 def _runs(client: "MlflowClient", experiment_id: str, query: str) -> list["Run"]:
-    found: list[Run] = []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_runs(
-            [experiment_id],
-            query,
-            max_results=1000,
-            order_by=["attributes.start_time DESC"],
-            page_token=token or None,
+    newest = ["attributes.start_time DESC"]
+    return all_pages(
+        lambda token: client.search_runs(
+            [experiment_id], query, max_results=1000, order_by=newest, page_token=token
         )
-        found += page
-        token = page.token or None
-    return found
+    )
 
 
 def _check_metric(name: str, value: float) -> None:

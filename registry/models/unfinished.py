@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from registry.models.connection import Tracking
+from registry.models.connection import Tracking, all_pages
 from registry.models.lookup import all_versions
 from tuni.errors import TrackingError
 
@@ -34,15 +34,12 @@ def tidy(tracking: Tracking, client: "MlflowClient", name: str) -> None:
 
 
 def _pending(client: "MlflowClient", experiment: str, name: str) -> "list[LoggedModel]":
-    found: list[LoggedModel] = []
-    token: str | None = ""
-    while token is not None:
-        page = client.search_logged_models(
-            [experiment], f"name = '{name}'", page_token=token or None
+    found: list[LoggedModel] = all_pages(
+        lambda token: client.search_logged_models(
+            [experiment], f"name = '{name}'", page_token=token
         )
-        found += (model for model in page if str(model.status) == "PENDING")
-        token = page.token or None
-    return found
+    )
+    return [model for model in found if str(model.status) == "PENDING"]
 
 
 def _delete(tracking: Tracking, client: "MlflowClient", model: "LoggedModel") -> None:
