@@ -21,7 +21,7 @@ from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.scoring.detector import Detector
 from flows.scoring.score import ScoreRequest, score_file
-from registry.audits.audits import Audit, Audits, Plan
+from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger import schema
@@ -29,7 +29,7 @@ from registry.ledger.erasure import forget
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from registry.models.store import ModelStore
-from tuni import __version__
+from tests.flows.audits import LIST, interrupted, verdicts
 from tuni.errors import (
     FingerprintMismatch,
     HomeError,
@@ -44,7 +44,6 @@ from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_texts
 from tuni.lists.csv_rows import CsvRows
 
-LIST = "staff"
 FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")
 LASTS = ("Lovelace", "Hopper", "Turing", "Dijkstra", "Liskov", "Knuth")
 PEOPLE = tuple(f"{first} {last}" for first in FIRSTS for last in LASTS[:4])
@@ -72,13 +71,6 @@ def ledger(settings: Settings) -> Iterator[Ledger]:
 def audited(**more: object) -> str:
     """An audit with few decoys, which is fast; its id."""
     return audit.fn("tiny", LIST, decoys=200, **more)
-
-
-def verdicts(ledger: Ledger, one: str) -> dict[str, tuple[object, ...]]:
-    return {
-        row.text: (row.verdict.score, row.verdict.p_decoy, row.q_value, row.verdict.flags)
-        for row in AuditRows(ledger, one).findings()
-    }
 
 
 def test_an_audit_gives_the_verdicts_of_tuni_score(
@@ -129,25 +121,6 @@ def test_an_interrupted_audit_goes_on_and_writes_nothing_twice(
     assert 0 < AuditRows(ledger, part.id).counts()[1] < 42
     assert audited(shard_size=5) == part.id
     assert verdicts(ledger, part.id) == verdicts(ledger, whole)
-
-
-def interrupted(settings: Settings, ledger: Ledger) -> Audit:
-    """An audit that was stopped after two shards, as Ctrl-C would."""
-    detector = Detector.open(ledger, settings, "tiny", "champion")
-    options = {"list_decoys": True, "decoys": 200, "dependence": "bh", "tuni": __version__}
-    plan = Plan(
-        "tiny",
-        detector.bundle.fingerprint,
-        detector.version.version,
-        detector.version.tags["digest"],
-        options,
-        5,
-    )
-    begun = Audits(ledger).begin(Watchlists(ledger).get(LIST), plan)
-    null = prepare(ledger, begun, detector)
-    shards = AuditRows(ledger, begun.id).shards_left()[:2]
-    LocalEngine(ShardWorker(ledger, begun, detector, null)).run(shards, lambda _: None)
-    return begun
 
 
 def test_an_audit_keeps_the_version_that_it_began_with(settings: Settings, ledger: Ledger) -> None:

@@ -17,21 +17,18 @@ import pytest
 
 from flows.audit import audit, resume
 from flows.auditing.compare import compare_audits
-from flows.auditing.conduct import prepare
-from flows.auditing.engines.engine import LocalEngine
 from flows.auditing.export import export_audit
 from flows.auditing.outcome import AuditOutcome
-from flows.auditing.shards import ShardWorker
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
-from flows.scoring.detector import Detector
-from registry.audits.audits import Audit, Audits, Plan
+from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger import schema
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
+from tests.flows.audits import interrupted
 from tests.flows.conftest import NAME, register_tiny
 from tests.objects import save_tiny, tiny_settings
 from tuni.errors import RowAltered, TuniError, ValueAltered
@@ -93,20 +90,11 @@ def make_place(root: Path) -> Place:
         ledger.record_reading("job", "labelled-test")
         ledger.record_reading("other", "labelled-test")
         first, second = (audit.fn(NAME, "staff", decoys=n, shard_size=20) for n in (200, 250))
-        half = _half(ledger, settings, Audits(ledger).get(second))
+        half = interrupted(settings, ledger, decoys=250, shard_size=10, shards=3).id
     sound = root / "sound.db"
     place = Place(settings, (first, second), half, sound)
     shutil.copy(place.file, sound)
     return place
-
-
-def _half(ledger: Ledger, settings: Settings, like: Audit) -> str:
-    plan = Plan(NAME, like.fingerprint, like.version, like.digest, like.options, 10)
-    begun = Audits(ledger).begin(Watchlists(ledger).get("staff"), plan)
-    detector = Detector.open(ledger, settings, NAME, "champion")
-    worker = ShardWorker(ledger, begun, detector, prepare(ledger, begun, detector))
-    LocalEngine(worker).run(AuditRows(ledger, begun.id).shards_left()[:3], lambda _: None)
-    return begun.id
 
 
 def put_back(place: Place) -> None:

@@ -26,10 +26,9 @@ from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger import schema
-from registry.ledger.ledger import Ledger
+from tests.flows.audits import LIST, verdicts
 from tuni.errors import AuditNotFound
 
-LIST = "staff"
 FIRSTS = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken", "Radia", "Tim")
 PEOPLE = tuple(f"{one} {two}" for one in FIRSTS for two in ("Lovelace", "Hopper", "Turing"))
 PATIENCE_S = 120
@@ -80,13 +79,6 @@ def place(
         stack.callback(cluster.shutdown)
         nodes = tuple(cluster.add_node(num_cpus=1, **options) for _ in range(2))
         yield Place(settings, cluster, nodes, folder)
-
-
-def verdicts(ledger: Ledger, one: str) -> dict[str, tuple[object, ...]]:
-    return {
-        row.text: (row.verdict.score, row.verdict.p_decoy, row.q_value, row.verdict.flags)
-        for row in AuditRows(ledger, one).findings()
-    }
 
 
 def working(node: Any) -> list[int]:
