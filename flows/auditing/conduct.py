@@ -8,9 +8,10 @@ from prefect.context import FlowRunContext
 
 from flows.auditing.engines.engine import engine_of
 from flows.auditing.outcome import AuditOutcome, AuditSummary
-from flows.auditing.progress import AuditProgress
+from flows.auditing.progress import verdict_progress
 from flows.auditing.publish import publish_audit
 from flows.auditing.shards import ShardWorker
+from flows.machine.console import current_progress
 from flows.machine.settings import Settings
 from flows.pages.kinds.audit_facts import AuditFacts, findings
 from flows.scoring.detector import Detector
@@ -44,8 +45,8 @@ def conduct(
             rows = AuditRows(ledger, begun.id)
             shards = rows.shards_left()
             written = rows.counts()[1]
-            with AuditProgress(begun, written) as progress:
-                engine_of(engine, worker, settings).run(shards, progress.done)
+            with verdict_progress(begun, written) as done:
+                engine_of(engine, worker, settings).run(shards, done)
             if audits.get(begun.id).state == "cancelled":
                 return
             finish(ledger, begun, detector, null)
@@ -89,7 +90,7 @@ def make_null(ledger: Ledger, begun: Audit, detector: Detector, *, fresh: bool =
     """
     rows = AuditRows(ledger, begun.id)
     judge = detector.judge(None if fresh else EncryptedFeatureCache(ledger))
-    judge = replace(judge, progress=AuditProgress.bars())
+    judge = replace(judge, progress=current_progress.get())
 
     def scorable() -> Iterator[str]:
         for block in rows.subjects():

@@ -1,9 +1,8 @@
 """Progress of an audit: a bar in the terminal, and an artifact on Prefect's page of the run."""
 
 import time
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -11,68 +10,48 @@ from prefect.context import FlowRunContext
 
 from flows.machine.console import current_progress
 from registry.audits.audits import Audit
-from tuni.progress import Progress
 
 _TELL_EVERY_S = 5.0
 
 
-class AuditProgress:
-    """Tells how many subjects of an audit have a verdict."""
+@contextmanager
+def verdict_progress(audit: Audit, written: int) -> Iterator[Callable[[int], None]]:
+    """Tell how many subjects of an audit have a verdict: a bar and, inside a flow, an artifact.
 
-    def __init__(self, audit: Audit, written: int) -> None:
-        """Begin with what earlier calls wrote.
+    Args:
+        audit: The audit.
+        written: Subjects that have a verdict already.
 
-        Args:
-            audit: The audit.
-            written: Subjects that have a verdict already.
-        """
-        self._audit = audit
-        self._done = written
-        self._stack = ExitStack()
-        self._artifact: UUID | None = None
-        self._told = time.monotonic()
+    Yields:
+        What is to be told how many more have one.
+    """
+    done, told = written, time.monotonic()
+    artifact: object = None
 
-    @staticmethod
-    def bars() -> Progress:
-        """What draws the stages of this process."""
-        return current_progress.get()
+    def tell() -> None:
+        if isinstance(artifact, UUID):
+            update_progress_artifact(artifact, progress=percent())
 
-    def __enter__(self) -> Self:
-        """Draw the bar and, inside a flow, make the artifact."""
-        total = self._audit.subjects
-        self._step = self._stack.enter_context(self.bars().stage("verdicts", total))
-        self._step(self._done)
+    def percent() -> float:
+        return 100.0 * done / max(1, audit.subjects)
+
+    def more(subjects: int) -> None:
+        nonlocal done, told
+        done += subjects
+        step(subjects)
+        if time.monotonic() - told >= _TELL_EVERY_S:
+            told = time.monotonic()
+            tell()
+
+    with current_progress.get().stage("verdicts", audit.subjects) as step:
+        step(written)
         if FlowRunContext.get() is not None:
-            made = create_progress_artifact(
-                progress=self._percent,
-                key=f"audit-{self._audit.id}",
-                description=f"Audit {self._audit.id}: verdicts of {total:,} subjects",
+            artifact = create_progress_artifact(
+                progress=percent(),
+                key=f"audit-{audit.id}",
+                description=f"Audit {audit.id}: verdicts of {audit.subjects:,} subjects",
             )
-            self._artifact = made if isinstance(made, UUID) else None
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Tell the last state."""
-        self._stack.close()
-        self._tell()
-
-    def done(self, subjects: int) -> None:
-        """Tell that some more subjects have a verdict."""
-        self._done += subjects
-        self._step(subjects)
-        if time.monotonic() - self._told >= _TELL_EVERY_S:
-            self._tell()
-
-    @property
-    def _percent(self) -> float:
-        return 100.0 * self._done / max(1, self._audit.subjects)
-
-    def _tell(self) -> None:
-        self._told = time.monotonic()
-        if self._artifact is not None:
-            update_progress_artifact(self._artifact, progress=self._percent)
+        try:
+            yield more
+        finally:
+            tell()

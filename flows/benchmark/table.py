@@ -31,15 +31,6 @@ from tuni.statistics.p_values import Floats
 from tuni.statistics.roc import auc, auc_interval, tpr_at
 
 RATES = (0.05, 0.01)
-COLUMNS = (
-    "seed", "captions", "method", "title", "members", "strangers", "auc", "auc_low", "auc_high",
-    "auc_all_members", "tpr_5", "tpr_5_low", "tpr_5_high", "tpr_1", "tpr_1_low", "tpr_1_high",
-    "own_rule", "members_found", "strangers_accused", "strangers_accused_low",
-    "strangers_accused_high", "hard_accused", "seconds_per_subject", "pictures",
-    "known_nonmembers", "shadow_models", "ours_minus_auc", "ours_minus_auc_low",
-    "ours_minus_auc_high", "ours_minus_tpr_5", "ours_minus_tpr_5_low", "ours_minus_tpr_5_high",
-    "pictured_minus_auc", "pictured_minus_auc_low", "pictured_minus_auc_high",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,7 +128,8 @@ def figures_of(
 
 def write_csv_table(figures: Sequence[Figures], path: Path) -> None:
     """One row for each testbed and method, numbers as they are."""
-    write_csv(path, COLUMNS, [_flat(one) for one in figures])
+    rows = [_flat(one) for one in figures]
+    write_csv(path, tuple(rows[0]), rows)
 
 
 def write_markdown(figures: Sequence[Figures]) -> str:
@@ -185,8 +177,7 @@ def table_row(one: Figures) -> tuple[str, ...]:
 
 def _flat(one: Figures) -> dict[str, object]:
     (_, five), (_, one_percent) = one.tpr
-    auc_lead, tpr_lead = one.lead_auc, one.lead_tpr_5
-    values: dict[str, object] = {
+    return {
         "seed": one.seed,
         "captions": one.captions,
         "method": one.method,
@@ -197,28 +188,27 @@ def _flat(one: Figures) -> dict[str, object]:
         "auc_low": one.auc_interval.low,
         "auc_high": one.auc_interval.high,
         "auc_all_members": one.auc_all_members,
+        **_ends("tpr_5", five),
+        **_ends("tpr_1", one_percent),
         "own_rule": one.rule,
         "members_found": one.members_found.value,
-        "strangers_accused": one.strangers_accused.value,
-        "strangers_accused_low": one.strangers_accused.low,
-        "strangers_accused_high": one.strangers_accused.high,
+        **_ends("strangers_accused", one.strangers_accused),
         "hard_accused": one.hard_accused.value,
         "seconds_per_subject": one.seconds,
         "pictures": one.pictures,
         "known_nonmembers": int(one.known_nonmembers),
         "shadow_models": one.shadow_models,
+        **_ends("ours_minus_auc", one.lead_auc),
+        **_ends("ours_minus_tpr_5", one.lead_tpr_5),
+        **_ends("pictured_minus_auc", one.lead_pictured),
     }
-    for name, rate in (("tpr_5", five), ("tpr_1", one_percent)):
-        if rate is not None:
-            values |= {name: rate.value, f"{name}_low": rate.low, f"{name}_high": rate.high}
-    for name, lead in (
-        ("ours_minus_auc", auc_lead),
-        ("ours_minus_tpr_5", tpr_lead),
-        ("pictured_minus_auc", one.lead_pictured),
-    ):
-        if lead is not None:
-            values |= {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
-    return values
+
+
+def _ends(name: str, figure: Rate | Lead | None) -> dict[str, float | None]:
+    """A figure with the ends of its interval; empty cells where there is none."""
+    keys = (name, f"{name}_low", f"{name}_high")
+    values = (None,) * 3 if figure is None else (figure.value, figure.low, figure.high)
+    return dict(zip(keys, values, strict=True))
 
 
 def _rate(rate: Rate | None) -> str:

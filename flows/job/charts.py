@@ -1,13 +1,15 @@
 """The figures of a job: drawn once into its folder, for MLflow and for the report page."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 from flows.job.folder import CHOICE
 from flows.job.job import Job
 from flows.pages.figures import render
+from flows.pages.kinds.job_facts import Chart
 from flows.pages.null_plots import draw_null, null_table
 from flows.pages.plots import (
     draw_histograms,
@@ -29,17 +31,6 @@ from tuni.statistics.evaluation import Evaluation
 from tuni.statistics.p_values import conformal_p
 
 
-class Drawn(NamedTuple):
-    """A figure: name of its file, section of the page, title, caption, alt text, SVG."""
-
-    name: str
-    section: str
-    title: str
-    caption: str
-    alt: str
-    svg: str
-
-
 def draw_charts(
     job: Job, groups: Mapping[str, Floats], measured: Evaluation | None, operating_point: float
 ) -> Iterator[dict[str, Any]]:  # Any: JSON values
@@ -57,20 +48,22 @@ def draw_charts(
     model = f"{job.request.checkpoint.name} {job.target.fingerprint[:12]}"
     choice = job.folder.kept(CHOICE) or {"trials": []}
     drawn = chain(_of_scores(groups, measured, operating_point), _of_search(choice))
-    for name, section, title, caption, alt, svg in drawn:
+    for name, chart in drawn:
         file = f"figures/{name}.svg"
-        job.folder.keep_text(file, svg)
-        caption = f"{caption} {model}, seed {job.request.compute.seed}."
-        yield {"section": section, "title": title, "caption": caption, "alt": alt, "file": file}
+        job.folder.keep_text(file, chart.svg)
+        caption = f"{chart.caption} {model}, seed {job.request.compute.seed}."
+        kept = asdict(replace(chart, caption=caption)) | {"file": file}
+        del kept["svg"]
+        yield kept
 
 
 def _of_scores(
     groups: Mapping[str, Floats], measured: Evaluation | None, point: float
-) -> Iterator[Drawn]:
+) -> Iterator[tuple[str, Chart]]:
     if measured is not None:
         table = roc_table(groups["members"], groups["non-members"])
         draw = partial(draw_roc, operating_point=point)
-        yield Drawn(
+        yield _named(
             "roc",
             "power",
             f"Members against strangers: AUC {measured.auc:.2f}",
@@ -80,7 +73,7 @@ def _of_scores(
             render(draw, table),
         )
         single = conformal_p(groups["non-members"], groups["decoys"])
-        yield Drawn(
+        yield _named(
             "null",
             "power",
             "Are strangers accused as rarely as promised?",
@@ -96,7 +89,7 @@ def _of_scores(
         )
     threshold = _threshold(groups["decoys"], point)
     draw_groups = partial(draw_histograms, threshold=threshold)
-    yield Drawn(
+    yield _named(
         "scores",
         "power",
         "Scores by group of texts",
@@ -107,7 +100,7 @@ def _of_scores(
     if measured is not None and measured.by_captions:
         rows = [(str(row.captions), row.found.hits, row.found.n) for row in measured.by_captions]
         draw_found = partial(draw_power, operating_point=point)
-        yield Drawn(
+        yield _named(
             "power",
             "power",
             "Found, by number of captions",
@@ -118,7 +111,7 @@ def _of_scores(
         )
 
 
-def _of_search(choice: dict[str, Any]) -> Iterator[Drawn]:  # Any: JSON values
+def _of_search(choice: dict[str, Any]) -> Iterator[tuple[str, Chart]]:  # Any: JSON values
     if choice["trials"]:
         points = [
             TrialPoint(
@@ -129,7 +122,7 @@ def _of_search(choice: dict[str, Any]) -> Iterator[Drawn]:  # Any: JSON values
             for trial in choice["trials"]
         ]
         draw_trials = partial(draw_search, objective=f"objective ({choice['objective']})")
-        yield Drawn(
+        yield _named(
             "search",
             "search",
             f"{len(points)} detectors were tried",
@@ -138,7 +131,7 @@ def _of_search(choice: dict[str, Any]) -> Iterator[Drawn]:  # Any: JSON values
             render(draw_trials, search_table(points)),
         )
     if choice.get("importance"):
-        yield Drawn(
+        yield _named(
             "importance",
             "search",
             "What decided whether a detector was good",
@@ -146,6 +139,12 @@ def _of_search(choice: dict[str, Any]) -> Iterator[Drawn]:  # Any: JSON values
             "Bars of the importance of each parameter of the search",
             render(draw_importance, importance_table(choice["importance"])),
         )
+
+
+def _named(
+    name: str, section: Literal["power", "search"], title: str, caption: str, alt: str, svg: str
+) -> tuple[str, Chart]:
+    return name, Chart(section, title, caption, alt, svg)
 
 
 def _from_on(power: float, captions: int | None) -> str:

@@ -10,6 +10,7 @@ the present one looks sound: note the head that `verify` tells elsewhere to noti
 import hmac
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -34,6 +35,10 @@ class Chained(Protocol):
 
     engine: Engine
     keys: Keys
+
+    def reading(self, doing: str) -> AbstractContextManager[Connection]:
+        """A connection to read by."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +127,7 @@ class Trail:
     def entries(self) -> Iterator[Entry]:
         """All entries, oldest first, as they stand; `verify` says whether they may be believed."""
         table = schema.trail
-        with (
-            database_errors("read the audit trail"),
-            self._ledger.engine.connect() as connection,
-        ):
+        with self._ledger.reading("read the audit trail") as connection:
             rows = connection.execution_options(yield_per=_ROWS).execute(
                 select(table).order_by(table.c.number)
             )
@@ -144,10 +146,7 @@ class Trail:
         """
         table = schema.trail
         before, expected = "", 1
-        with (
-            database_errors("read the audit trail"),
-            self._ledger.engine.connect() as connection,
-        ):
+        with self._ledger.reading("read the audit trail") as connection:
             noted = connection.scalar(
                 select(schema.settings.c.value).where(schema.settings.c.name == _HEAD)
             )
@@ -168,10 +167,7 @@ class Trail:
     def head(self) -> Head:
         """Where the trail ends now, unchecked."""
         table = schema.trail
-        with (
-            database_errors("read the audit trail"),
-            self._ledger.engine.connect() as connection,
-        ):
+        with self._ledger.reading("read the audit trail") as connection:
             count = connection.scalar(select(func.max(table.c.number))) or 0
             mac = connection.scalar(select(table.c.mac).where(table.c.number == count)) or ""
         return Head(count, mac)
