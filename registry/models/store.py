@@ -277,21 +277,6 @@ class ModelStore:
             self._clear(client, name, "previous", good.version)
             return self._find(client, name, good.version)
 
-    def delete(self, name: str, version: int) -> None:
-        """Delete a version that no alias points to.
-
-        Raises:
-            RequestError: An alias points to it; MLflow would drop the alias without a word.
-        """
-        with self._moving(name) as (client, _):
-            found = self._find(client, name, version)
-            if found.aliases:
-                raise RequestError(
-                    f"model {name} {version}: is {', '.join(found.aliases)}",
-                    "move the alias to another version first: tuni models promote",
-                )
-            client.delete_model_version(name, str(version))
-
     @contextmanager
     def _moving(self, name: str) -> "Iterator[tuple[MlflowClient, Ledger]]":
         check_model_name(name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from registry.models.connection import EXPERIMENT, Tracking, all_pages, configure
+from registry.models.connection import EXPERIMENT, Tracking, all_pages
 from tuni import __version__
 from tuni.errors import ClaimWithheld, TrackingError, UnusableScores
 from tuni.visible import markdown, one_line
@@ -24,8 +24,6 @@ from tuni.visible import markdown, one_line
 if TYPE_CHECKING:  # MLflow takes seconds to import, and reads its environment while doing so
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-__all__ = ["JobLabels", "JobRun", "RunStatus", "Tracking", "TrialState", "code_commit", "configure"]
 
 PARAM_LENGTH = 6000  # MLflow cuts what is longer without a word (3.17)
 BATCH = 100

@@ -285,8 +285,7 @@ def _work(home: Home, prefect: Service) -> None:
     idle = found is None or (found.store, found.generation) != as_server
     if idle:
         _end_worker(home)
-    api = PrefectApi(prefect.address, server_login(home, "prefect").line)
-    name = worker_name(home)
+    api, name = _api(home, prefect), worker_name(home)
     resume_interrupted(api, name, flow_processes(home), idle=idle)
     access = prefect_access(home, prefect.address)
     environment = os.environ | quiet(home) | access | _PATIENT | {"TUNI_HOME": str(home.root)}
@@ -297,7 +296,7 @@ def _work(home: Home, prefect: Service) -> None:
         command += ["--type", "process", "--name", name, "--limit", "1"]
         began = time.time()
         worker = start(home, "worker", command, environment, store=prefect.store)
-        _wait(home, worker, lambda: _heard_of_worker(api, name, began))
+        _wait(home, worker, lambda: _heard_of_worker(api, home, began))
     deploy_missing(api, home, environment)
 
 
@@ -340,34 +339,30 @@ def _wait(home: Home, service: Service, answers: Callable[[], bool]) -> None:
 
 def _look(settings: Settings, seconds: float | None = None) -> Services:
     home = open_home(settings)
-    mlflow, prefect = running(home, "mlflow"), running(home, "prefect")
+    services = {name: running(home, name) for name in NAMES}
+    # A port that another program may have is told no login.
+    kept = {name: found for name, found in services.items() if found and found.keeps_port()}
     access: dict[str, str] = {}
-    if mlflow is not None and mlflow.keeps_port():
-        access |= mlflow_access(home, mlflow.address)
-    if prefect is not None and prefect.keeps_port():
-        access |= prefect_access(home, prefect.address)
+    for name, of_server in (("mlflow", mlflow_access), ("prefect", prefect_access)):
+        if name in kept:
+            access |= of_server(home, kept[name].address)
     states = []
-    for name in NAMES:
-        service = running(home, name)
+    for name, service in services.items():
         state, page, login = "stopped", "", ""
-        if service is not None:
-            if name == "worker":
-                well = (
-                    prefect is not None
-                    and prefect.keeps_port()
-                    and _heard_of_worker(
-                        PrefectApi(prefect.address, server_login(home, "prefect").line),
-                        worker_name(home),
-                    )
-                )
-            else:
-                well = _answers(service)
-                page = f"{service.address}{_PAGE[name]}" if service.keeps_port() else ""
-                login = str(login_file(home, name))
+        if service is not None and name == "worker":
+            well = "prefect" in kept and _heard_of_worker(_api(home, kept["prefect"]), home)
             state = "healthy" if well else "not answering"
+        elif service is not None:
+            state = "healthy" if _answers(service) else "not answering"
+            page = f"{service.address}{_PAGE[name]}" if name in kept else ""
+            login = str(login_file(home, name))
         pid = None if service is None else service.pid
         states.append(State(name, state, page, login, pid, str(log_file(home, name))))
     return Services(tuple(states), access, seconds)
+
+
+def _api(home: Home, prefect: Service) -> PrefectApi:
+    return PrefectApi(prefect.address, server_login(home, "prefect").line)
 
 
 def _answers(server: Service) -> bool:
@@ -379,13 +374,13 @@ def _answers(server: Service) -> bool:
     return False
 
 
-def _heard_of_worker(api: PrefectApi, name: str, since: float = 0.0) -> bool:
-    """Whether Prefect counts the worker as online, having heard of it since then."""
+def _heard_of_worker(api: PrefectApi, home: Home, since: float = 0.0) -> bool:
+    """Whether Prefect counts the home's worker as online, having heard of it since then."""
     with suppress(EnvironmentFault):  # no such pool yet, or the server is away
         return any(
-            one["name"] == name
-            and one["status"] == "ONLINE"
-            and datetime.fromisoformat(one["last_heartbeat_time"]).timestamp() >= since
-            for one in api.ask(f"work_pools/{POOL}/workers/filter", {})
+            worker["name"] == worker_name(home)
+            and worker["status"] == "ONLINE"
+            and datetime.fromisoformat(worker["last_heartbeat_time"]).timestamp() >= since
+            for worker in api.ask(f"work_pools/{POOL}/workers/filter", {})
         )
     return False

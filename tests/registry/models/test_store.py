@@ -165,17 +165,6 @@ def test_champion_is_no_challenger(store: ModelStore, name: str, make_bundle: Ma
         store.challenge(name, 1, "no")
 
 
-def test_version_with_an_alias_is_not_deleted(
-    store: ModelStore, name: str, make_bundle: MakeBundle
-) -> None:
-    registered(store, name, make_bundle, 2)
-    store.promote(name, 2, "best")
-    with pytest.raises(RequestError, match="is champion"):
-        store.delete(name, 2)
-    store.delete(name, 1)
-    assert [version.version for version in store.versions(name)] == [2]
-
-
 def test_what_is_not_there_is_not_found(
     store: ModelStore, name: str, make_bundle: MakeBundle
 ) -> None:

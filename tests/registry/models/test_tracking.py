@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from registry.home import Home
-from registry.models.tracking import JobLabels, JobRun, Tracking, configure
+from registry.models.connection import Tracking, configure
+from registry.models.tracking import JobLabels, JobRun
 from tests.forked import run_all
 from tests.objects import free_port
 from tuni.errors import ClaimWithheld, RequestError, TrackingError, UnusableScores
@@ -202,7 +203,7 @@ def test_processes_that_use_a_fresh_store_together_share_one_experiment(
 ) -> None:
     code = (
         "import sys; from pathlib import Path; from registry.home import Home;"
-        "from registry.models.tracking import configure;"
+        "from registry.models.connection import configure;"
         "print(configure(Home.open(Path(sys.argv[1]))).experiment())"
     )
     done = run_all(code, [[home.root]] * 2)
