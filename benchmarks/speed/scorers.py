@@ -13,7 +13,7 @@ from timing import Row, figure, ratio
 
 from tuni.detectors.fits.standard import Standard
 from tuni.detectors.model import ArrayModel
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.detectors.score import score
 
 # Kind, fitted rows, width of the features: as searches of a testbed and of a ViT-B/32 have them.
@@ -41,7 +41,7 @@ def measure(smoke: bool) -> Iterator[Row]:
         table = {"x": listed.astype(np.float32)}
         standard = Standard.of(null, 0)
         fits = importlib.import_module(f"tuni.detectors.fits.{kind}")
-        library = fits.fit_library(standard.apply(null), kind_of(kind).defaults, 0)
+        library = fits.fit_library(standard.apply(null), kind_named(kind).defaults, 0)
         params, arrays = fits.export(library)
         model = ArrayModel(kind, ("x",), params, {**standard.arrays, **arrays})
         yield ratio(

@@ -16,7 +16,7 @@ from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER, SINGLE
 from tuni.detectors.describe import describe
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.model import ArrayModel, check_model
-from tuni.detectors.registry import kind_names, kind_of, other_names
+from tuni.detectors.registry import kind_named, kind_names, other_names
 from tuni.detectors.score import score
 from tuni.detectors.search import Search
 from tuni.detectors.spec import DetectorSpec
@@ -53,7 +53,7 @@ READS = {
     "parts": {"parts": (DEFAULT_T, DetectorSpec("feature", ("jacobian_relative",)))},
 }
 for name in other_names():
-    SPECS[name] = DetectorSpec(name, **READS[kind_of(name).reads])
+    SPECS[name] = DetectorSpec(name, **READS[kind_named(name).reads])
 FEATURES = FeatureSpec(
     (),
     families={
@@ -139,7 +139,7 @@ class Dice:
 
 @pytest.mark.parametrize("name", kind_names())
 def test_a_suggestion_is_a_detector_of_features_that_there_are(name: str) -> None:
-    asks = kind_of(name).suggest
+    asks = kind_named(name).suggest
     assert asks is not None
     specs = [asks(Search(Dice(seed), FEATURES, 500)) for seed in range(60)]
     assert name in {spec.kind for spec in specs if spec is not None}

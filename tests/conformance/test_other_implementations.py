@@ -14,7 +14,7 @@ from pyod.models.ocsvm import OCSVM
 from scipy.stats import percentileofscore, spearmanr
 
 from tuni.detectors.model import ArrayModel
-from tuni.detectors.registry import fit_of, kind_of
+from tuni.detectors.registry import fit_of, kind_named
 from tuni.detectors.score import score
 from tuni.statistics.p_values import conformal_p
 
@@ -38,7 +38,7 @@ def test_detectors_rank_new_rows_as_pyod_does(kind: str) -> None:
     # Both see the same standardised rows; ours standardises by itself.
     center, scale = fit_rows.mean(axis=0), fit_rows.std(axis=0)
     other = theirs(fit_rows.shape[1]).fit((fit_rows - center) / scale)
-    params, arrays = fit_of(kind_of(kind))([fit_rows], kind_of(kind).defaults | changed, 3)
+    params, arrays = fit_of(kind_named(kind))([fit_rows], kind_named(kind).defaults | changed, 3)
     ours = score(ArrayModel(kind, ("x",), params, arrays), {"x": new})
     expected = other.decision_function((new - center) / scale)
     assert spearmanr(ours, expected).statistic > 1 - 1e-9

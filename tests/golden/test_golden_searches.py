@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuni.detectors.registry import BUILT_IN, kind_of
+from tuni.detectors.registry import BUILT_IN, kind_named
 from tuni.detectors.search import Search
 from tuni.features.families.geometry import GeometrySpec
 from tuni.features.families.hidden import HiddenSpec
@@ -49,7 +49,7 @@ def asked_by(kind):
     order = []
     for seed in range(400):
         dice, place = Dice(seed), -1
-        kind_of(kind).suggest(Search(dice, FEATURES, 5000))
+        kind_named(kind).suggest(Search(dice, FEATURES, 5000))
         for line in (f"{name} = {values}" for name, values in dice.asked.items()):
             if line not in order:
                 order.insert(place + 1, line)

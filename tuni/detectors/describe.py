@@ -1,7 +1,7 @@
 """Detectors in words, for run lists, reports and tags."""
 
 from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.detectors.spec import DetectorSpec
 
 _DEFAULTS = {
@@ -15,7 +15,7 @@ def describe(spec: DetectorSpec) -> str:
     """One line: what the detector computes and what it was fitted on."""
     if spec.hash in _DEFAULTS:
         return _DEFAULTS[spec.hash]
-    kind = kind_of(spec.kind)
+    kind = kind_named(spec.kind)
     if kind.describe is not None:
         return kind.describe(spec, [describe(part) for part in spec.parts])
     return f"{kind.words} on {', '.join(spec.columns)}, fitted on {spec.null}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from tuni.detectors.kind import Floats
 from tuni.detectors.model import GUARD, ArrayModel
-from tuni.detectors.registry import fit_of, kind_of
+from tuni.detectors.registry import fit_of, kind_named
 from tuni.detectors.score import Table, column, read_columns, score
 from tuni.detectors.spec import MIN_ROWS, DetectorSpec, Null
 from tuni.errors import TooFewTexts, UnusableScores
@@ -86,7 +86,7 @@ def head(table: Table, names: frozenset[str], count: int | None = None) -> Table
 
 
 def _fit(spec: DetectorSpec, nulls: Nulls, seed: int) -> ArrayModel:
-    fit = fit_of(kind_of(spec.kind))
+    fit = fit_of(kind_named(spec.kind))
     if fit is None:
         return ArrayModel(spec.kind, spec.columns, spec.numbers)
     parts = tuple(

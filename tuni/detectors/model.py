@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuni.detectors.kind import Arrays, DetectorKind
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.errors import BundleError, RequestError
 from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
 
@@ -63,7 +63,7 @@ def needed_columns(
     """Table columns behind the columns and parts of a model or spec."""
     names = {name for part in parts for name in part.needed}
     for name in columns:
-        names |= base_columns(name, kind_of(kind).neighbours)
+        names |= base_columns(name, kind_named(kind).neighbours)
     return frozenset(names | ({"hidden.norm"} if guarded else set()))
 
 
@@ -102,7 +102,7 @@ def check_model(model: ArrayModel) -> None:
 def _check(model: ArrayModel, depth: int) -> int:
     """Check one node and what hangs below it; gives back how many nodes that was."""
     try:
-        kind = kind_of(model.kind)
+        kind = kind_named(model.kind)
     except RequestError as error:
         raise BundleError(error.problem, error.fix) from error
     if depth > MAX_DEPTH:

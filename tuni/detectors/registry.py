@@ -47,7 +47,7 @@ def other_names() -> tuple[str, ...]:
     return tuple(sorted({*_registered, *_installed()}))
 
 
-def kind_of(name: str) -> DetectorKind:
+def kind_named(name: str) -> DetectorKind:
     """The kind of a name.
 
     Raises:

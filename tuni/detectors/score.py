@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tuni.detectors.kind import Floats
 from tuni.detectors.model import GUARD, ArrayModel
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.errors import SpecMismatch, UnusableScores
 from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
 
@@ -48,7 +48,7 @@ def column(table: Table, name: str) -> Floats:
 
 def read_columns(kind: str, columns: Sequence[str], table: Table) -> list[Floats]:
     """What a kind reads of a table: each column, and where it asks for them its neighbours'."""
-    suffixes = ("", OTHER_LASTS, OTHER_FIRSTS) if kind_of(kind).neighbours else ("",)
+    suffixes = ("", OTHER_LASTS, OTHER_FIRSTS) if kind_named(kind).neighbours else ("",)
     return [column(table, name + suffix) for name in columns for suffix in suffixes]
 
 
@@ -102,7 +102,7 @@ def has_votes(model: ArrayModel, scores: Floats) -> NDArray[np.bool_]:
 def _score_block(model: ArrayModel, table: Table) -> Floats:
     inputs = [_score_block(part, table) for part in model.parts]
     inputs += read_columns(model.kind, model.columns, table)
-    scores = kind_of(model.kind).score(model, inputs)
+    scores = kind_named(model.kind).score(model, inputs)
     if GUARD[0] in model.params:
         norm = column(table, "hidden.norm")[:, 0]
         capped = np.minimum(scores, model.params[GUARD[1]])

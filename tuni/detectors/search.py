@@ -92,7 +92,7 @@ class Search:
             for inputs in family_named(name).inputs(spec)
         }
         names = list(offers)
-        names.insert(1, "directed")
+        names.insert(1, "directed")  # where studies in homes have it
         chosen = self.ask.choice("inputs", names)
         if chosen == "directed":
             return self.factored(*(name for name in self.directed if not is_costly(name)))

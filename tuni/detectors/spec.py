@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from tuni.detectors.model import MAX_COLUMNS, MAX_DEPTH, MAX_PARTS, needed_columns
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.errors import RequestError
 from tuni.features.registry import family_of
 from tuni.hashing import canonical_json, digest
@@ -56,7 +56,7 @@ class DetectorSpec:
     @property
     def numbers(self) -> dict[str, float]:
         """All numbers of the kind, defaults filled in."""
-        return kind_of(self.kind).defaults | {name: float(value) for name, value in self.params}
+        return kind_named(self.kind).defaults | {name: float(value) for name, value in self.params}
 
     @property
     def needed(self) -> frozenset[str]:
@@ -94,7 +94,7 @@ class DetectorSpec:
 
 
 def _check_spec(spec: DetectorSpec) -> None:
-    kind = kind_of(spec.kind)
+    kind = kind_named(spec.kind)
     if spec.null not in NULLS:
         refuse_spec(f"null: got {spec.null!r}", f"one of {', '.join(NULLS)}")
     if spec.null_count is not None and not int(spec.null_count) >= MIN_ROWS:

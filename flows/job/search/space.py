@@ -12,7 +12,7 @@ import optuna
 
 from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
 from tuni.detectors.kinds.vote import voters
-from tuni.detectors.registry import kind_names, kind_of
+from tuni.detectors.registry import kind_named, kind_names
 from tuni.detectors.search import Search, T, sum_offers
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.spec import FeatureSpec
@@ -77,10 +77,13 @@ def suggest(trial: optuna.trial.BaseTrial, spec: FeatureSpec, gibberish: int) ->
     Raises:
         optuna.TrialPruned: The suggestion is no detector, such as a sum of nothing.
     """
-    kinds = [kind for name in kind_names() if (kind := kind_of(name)).suggest is not None]
-    chosen = trial.suggest_categorical("detector", [kind.name for kind in kinds])
-    suggestion = kind_of(chosen).suggest
-    detector = suggestion(Search(_Trial(trial), spec, gibberish)) if suggestion else None
+    suggestions = {
+        name: suggestion
+        for name in kind_names()
+        if (suggestion := kind_named(name).suggest) is not None
+    }
+    chosen = trial.suggest_categorical("detector", list(suggestions))
+    detector = suggestions[chosen](Search(_Trial(trial), spec, gibberish))
     if detector is None:
         raise optuna.TrialPruned("the values make no detector")
     return detector

@@ -4,7 +4,7 @@ import pytest
 
 from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER, SINGLE
 from tuni.detectors.describe import describe
-from tuni.detectors.registry import kind_names, kind_of
+from tuni.detectors.registry import kind_named, kind_names
 from tuni.detectors.spec import DetectorSpec
 
 
@@ -16,11 +16,11 @@ def test_the_detectors_of_docs_have_their_own_words():
 
 
 @pytest.mark.parametrize(
-    "kind", [name for name in kind_names() if kind_of(name).reads == "columns"]
+    "kind", [name for name in kind_names() if kind_named(name).reads == "columns"]
 )
 def test_a_vector_detector_says_kind_columns_and_null(kind):
     words = describe(DetectorSpec(kind, ("hidden.0~0.5",), "gibberish"))
-    assert words == f"{kind_of(kind).words} on hidden.0~0.5, fitted on gibberish"
+    assert words == f"{kind_named(kind).words} on hidden.0~0.5, fitted on gibberish"
 
 
 def test_features_and_sums_name_their_columns():

@@ -11,7 +11,7 @@ from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.fits import pair_residual
 from tuni.detectors.fits.standard import Standard
 from tuni.detectors.model import ArrayModel, check_model
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.detectors.score import column, has_votes, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import RequestError, TooFewTexts, UnusableScores
@@ -56,7 +56,7 @@ def test_exported_arrays_score_as_the_library_does(
     fit_rows, new = draw.normal(size=(400, 6)) @ mix, 2 * draw.normal(size=(3_000, 6)) @ mix
     new = np.vstack([new, fit_rows[:50], fit_rows[:50] + 1e-7])
     fits = importlib.import_module(f"tuni.detectors.fits.{kind}")
-    numbers = kind_of(kind).defaults | changed
+    numbers = kind_named(kind).defaults | changed
     standard = Standard.of(fit_rows, dims)
     fitted = fits.fit_library(standard.apply(fit_rows), numbers, 3)
     params, arrays = fits.export(fitted)

@@ -25,8 +25,8 @@ def test_scoring_loads_no_heavy_library(module: str) -> None:
 
 
 def test_no_kind_loads_a_heavy_library() -> None:
-    every = "from tuni.detectors.registry import kind_names, kind_of"
-    assert loaded_after(f"{every}\nfor name in kind_names(): kind_of(name)") == set()
+    every = "from tuni.detectors.registry import kind_names, kind_named"
+    assert loaded_after(f"{every}\nfor name in kind_names(): kind_named(name)") == set()
 
 
 def test_the_check_for_heavy_libraries_can_fail() -> None:

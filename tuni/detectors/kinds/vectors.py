@@ -7,7 +7,7 @@ import numpy as np
 from tuni.detectors.checks import require_only, require_positive, require_shape, require_width
 from tuni.detectors.kind import Floats, Number
 from tuni.detectors.model import ArrayModel
-from tuni.detectors.registry import kind_of
+from tuni.detectors.registry import kind_named
 from tuni.detectors.search import Ask, Search, is_costly
 from tuni.detectors.spec import NULLS, DetectorSpec, Null
 
@@ -72,7 +72,7 @@ def suggest_vectors(
         count = None
         if null == "gibberish":
             count = ask.whole("gibberish_count", 100, max(search.gibberish, 101), log=True)
-            count = min(count, kind_of(name).most_rows or count)
+            count = min(count, kind_named(name).most_rows or count)
         wide = search.is_wide(columns[0])
         dims = float(ask.choice("dims", [0, 16, 32, 64])) if wide else 0.0
         params = {"dims": dims} | numbers(ask, wide, dims)

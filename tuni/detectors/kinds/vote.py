@@ -7,14 +7,14 @@ import numpy as np
 from tuni.detectors.checks import require_only, require_shape
 from tuni.detectors.kind import DetectorKind, Floats, Number, Voter
 from tuni.detectors.model import MAX_PARTS, ArrayModel, refuse
-from tuni.detectors.registry import kind_names, kind_of
+from tuni.detectors.registry import kind_named, kind_names
 from tuni.detectors.search import Search
 from tuni.detectors.spec import DetectorSpec, refuse_spec
 
 
 def voters() -> list[tuple[DetectorKind, Voter]]:
     """Kinds that vote, in the order in which a search asks for them."""
-    kinds = [kind_of(name) for name in kind_names()]
+    kinds = [kind_named(name) for name in kind_names()]
     pairs = [(kind, kind.voter) for kind in kinds if kind.voter is not None]
     return sorted(pairs, key=lambda pair: pair[1].place)
 
@@ -64,7 +64,7 @@ def _suggest(search: Search) -> DetectorSpec | None:
 
 
 def _describe(spec: DetectorSpec, _parts: Sequence[str]) -> str:
-    names = ", ".join(kind_of(part.kind).words for part in spec.parts)
+    names = ", ".join(kind_named(part.kind).words for part in spec.parts)
     return f"vote of {names} ({spec.numbers['needed']:.0f} needed)"
 
 
