@@ -15,14 +15,7 @@ from numpy.typing import NDArray
 
 from flows.job.features import JobFeatures, feature_spec
 from flows.job.folder import CHOICE, OUTCOME, JobFolder
-from flows.job.texts import (
-    JobTexts,
-    chosen_objective,
-    draw_sets,
-    read_texts,
-    require_fitting,
-    require_reachable,
-)
+from flows.job.texts import JobTexts, chosen_objective, draw_sets, read_texts, require_fitting
 from flows.machine.console import current_progress
 from flows.machine.home import open_home
 from flows.machine.settings import Request, Settings, read_settings
@@ -111,33 +104,17 @@ class Job:
             spec = feature_spec(request, bank)
             require_fitting(request, texts, target, spec)
             sets = draw_sets(request, texts, target, spec, Split(ledger.keys.split_key))
-            require_reachable(request.operating_point, len(sets.decoy_calibration))
             name = _hash(request, texts, target, spec)
             features = JobFeatures(
-                target,
-                spec,
-                sets,
-                bank,
-                EncryptedFeatureCache(ledger),
-                progress,
+                target, spec, sets, bank, EncryptedFeatureCache(ledger), progress,
                 request.features.inversion_texts,
-            )
+            )  # fmt: skip
             opened.pop_all()
         return cls(
-            request=request,
-            settings=settings,
-            progress=progress,
-            home=home,
-            ledger=ledger,
-            target=target,
-            texts=texts,
-            spec=spec,
-            sets=sets,
-            objective=objective,
-            hash=name,
-            folder=JobFolder.open(home.jobs / name),
-            features=features,
-        )
+            request=request, settings=settings, progress=progress, home=home, ledger=ledger,
+            target=target, texts=texts, spec=spec, sets=sets, objective=objective, hash=name,
+            folder=JobFolder.open(home.jobs / name), features=features,
+        )  # fmt: skip
 
     def close(self) -> None:
         """Give the ledger's connections back."""

@@ -138,7 +138,7 @@ def draw_sets(
         split: Keyed split of labels and list.
 
     Raises:
-        TooFewTexts: Too few distinct decoys can be made.
+        TooFewTexts: Too few distinct decoys can be made, or too few for the operating point.
     """
     asked = request.nulls
     # Tokens that the longest prompt leaves for a text. A random character is about a token: a
@@ -156,7 +156,7 @@ def draw_sets(
         over = too_long(target, drawn, spec)
         return tuple(text for row, text in enumerate(drawn) if row not in over)
 
-    return make_sets(
+    sets = make_sets(
         texts.labelled,
         texts.listed.texts if texts.listed else (),
         sizes=NullSizes(
@@ -175,6 +175,8 @@ def draw_sets(
         locale=asked.locale,
         fitting=fitting,
     )
+    require_reachable(request.operating_point, len(sets.decoy_calibration))
+    return sets
 
 
 def require_reachable(operating_point: float, decoys: int) -> None:
