@@ -73,11 +73,11 @@ def import_list(home: Path, url: str | None, count: int) -> None:
     from flows.machine.home import open_ledger
     from registry.audits.watchlists import Member, Watchlists
     from tuni.lists.labelled import read_labelled
-    from tuni.texts.decoys import PartPool, recombine
+    from tuni.texts.decoys import PartPool
 
     (truth,) = (home.parent / "testbeds").rglob("truth.csv")
     people = read_labelled(truth).texts
-    names = recombine(PartPool.of(people).enough_for(2 * count), count, SEED, frozenset())
+    names = PartPool.of(people).enough_for(2 * count).recombine(count, SEED, frozenset())
     if len(names) < count:
         raise SystemExit(f"only {len(names)} names can be made")
     with open_ledger(Settings(home=home, ledger_url=url)) as ledger:

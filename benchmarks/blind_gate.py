@@ -34,7 +34,9 @@ def main() -> None:
 def _count(lab: Lab, bed: str, labels: int, draws: int, seed: int, *, shifted: bool) -> None:
     from tuni.statistics.intervals import rate
     from tuni.statistics.spelling import blind_gate
+    from tuni.texts.kind import text_kind
 
+    name = text_kind("name")
     generator = np.random.default_rng([seed, labels, int(shifted)])
     cultures = sorted(set(lab.culture))
     tripped, by_reason, blind = 0, {"separable": 0, "not ahead": 0}, []
@@ -51,7 +53,9 @@ def _count(lab: Lab, bed: str, labels: int, draws: int, seed: int, *, shifted: b
                 generator.choice(strangers, labels, replace=False),
             ]
         )
-        gate = blind_gate(lab.score[rows], [lab.texts[r] for r in rows], lab.member[rows], draw)
+        gate = blind_gate(
+            lab.score[rows], [lab.texts[r] for r in rows], lab.member[rows], name, draw
+        )
         tripped += gate.tripped
         by_reason["separable"] += "separable" in gate.reason
         by_reason["not ahead"] += "not clearly" in gate.reason

@@ -31,7 +31,7 @@ from tuni.features.spec import FeatureSpec
 from tuni.lists.labelled import read_labelled, read_subjects
 from tuni.model.load import load_target
 from tuni.statistics.roc import auc, tpr_at
-from tuni.texts.names import all_reference_parts
+from tuni.texts.reference_parts import all_reference_parts
 
 ROWS: Mapping[str, DetectorSpec] = {
     "consistency, 8 prompts": DetectorSpec("feature", ("geometry.consistency_8",)),

@@ -26,9 +26,10 @@ from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
 from tuni.model.load import load_target
 from tuni.statistics.comparison import paired_auc_difference
-from tuni.texts.decoys import recombine_around
-from tuni.texts.names import all_reference_parts, parse_name
+from tuni.texts.decoys import PartPool
+from tuni.texts.names import parse_name
 from tuni.texts.neighbours import neighbours, parts_for
+from tuni.texts.reference_parts import all_reference_parts
 from tuni.texts.text import canonical
 
 # Neighbours of hidden states and of the Jacobian, each this many of either kind.
@@ -48,7 +49,7 @@ def main() -> None:
     texts = [row["text"] for row in people]
     member = np.array([row["group"] == "member" for row in people])
     forbidden = frozenset(canonical(text) for text in texts)
-    decoys = list(recombine_around(texts, DECOYS, 0, forbidden))
+    decoys = list(PartPool.of(texts).enough_for(DECOYS).recombine(DECOYS, 0, forbidden))
     around = _around([*texts, *decoys])
     others = {one for kinds in around.values() for kind in kinds for one in kind}
     distinct = sorted({*around, *others})

@@ -46,7 +46,9 @@ def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
     """False discoveries of q-values with the larger of two p-values and real list decoys."""
     from tuni.judging.judge import draw
     from tuni.lists.shape import ListShape
+    from tuni.texts.kind import text_kind
 
+    kind = text_kind("name")
     pool = lab.scores(lab.pairs())
     strangers, members = np.flatnonzero(lab.stranger), np.flatnonzero(lab.member)
     size = min(asked.list, 2 * len(members))
@@ -60,9 +62,9 @@ def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
                     generator.choice(strangers, size - inside, replace=False),
                 ]
             )
-            shape = ListShape.of([lab.texts[row] for row in rows])
+            shape = ListShape.of([lab.texts[row] for row in rows], kind)
             lists.append((share, rows))
-            drawn.append(draw(shape, DECOYS, seed, lambda _: (), paired=True))
+            drawn.append(draw(shape, kind, DECOYS, seed, lambda _: (), paired=True))
     lab.scores(list(dict.fromkeys(text for decoys in drawn for text in decoys)))
     for share in SHARES:
         told: dict[float, list[tuple[float, int, int]]] = {0.05: [], 0.1: []}

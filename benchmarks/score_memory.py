@@ -27,7 +27,8 @@ from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json
 from tuni.lists.writing import write_table
 from tuni.model.load import load_target
-from tuni.texts.names import NeighbourParts, reference_parts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.reference_parts import reference_parts
 
 MODEL = {
     "embed_dim": 32,

@@ -24,7 +24,7 @@ from tuni.features.spec import FeatureSpec
 from tuni.model.checkpoint import Checkpoint
 from tuni.model.open_clip import OpenClipTarget
 from tuni.texts.name_lists import part_list
-from tuni.texts.names import all_reference_parts
+from tuni.texts.reference_parts import all_reference_parts
 
 # A text tower alone is measured beside a small image tower, which costs nothing to build.
 _SMALL_VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 1}

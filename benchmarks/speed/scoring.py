@@ -29,7 +29,7 @@ from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import open_subjects
 from tuni.lists.rows import read_list
 from tuni.model.target import Target
-from tuni.texts.names import all_reference_parts
+from tuni.texts.reference_parts import all_reference_parts
 
 LENGTHS = (1_000, 10_000, 100_000)
 WARM_UP = 100

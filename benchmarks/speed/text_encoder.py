@@ -16,7 +16,7 @@ from tuni.features.registry import family_named
 from tuni.features.work import FamilyWork
 from tuni.judging.null import JudgeOptions
 from tuni.progress import SILENT
-from tuni.texts.decoys import recombine_around
+from tuni.texts.decoys import PartPool
 from tuni.texts.text import PROMPTS_8
 
 BATCH = 256
@@ -85,7 +85,7 @@ def _passes(count: int, decoys: int = 0) -> Iterator[Row]:
         decoys: Decoys recombined from it and extracted with it, as `tuni score` does.
     """
     target, spec, listed = target_of("testbed", text_only=True), default_spec(), names(count)
-    listed += recombine_around(listed, decoys, 0, frozenset())
+    listed += PartPool.of(listed).enough_for(decoys).recombine(decoys, 0, frozenset())
     plain = ours = distinct = 0
     for family in ("hidden", "noise", "jacobian"):
         work = FamilyWork(target, spec, family, None, SILENT, family_named(family).neighbours)

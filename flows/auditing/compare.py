@@ -31,7 +31,7 @@ from tuni.lists.shape import ListShape
 from tuni.lists.writing import write_csv
 from tuni.statistics.change import Changes, changes, normal_scores
 from tuni.statistics.p_values import Floats, q_values
-from tuni.texts.names import parse_name
+from tuni.texts.kind import TextKind, text_kind
 
 DECOYS = 2000
 COLUMNS = (
@@ -148,7 +148,7 @@ def compare_audits(
     with open_ledger(settings) as ledger:
         audits = [_ended(ledger, name) for name in (first, second)]
         detectors, differing = _detectors(ledger, settings, audits, gate=gate)
-        numbers, sides = _common(ledger, audits)
+        numbers, sides = _common(ledger, audits, text_kind(detectors[0].bundle.kind))
         if not len(numbers):
             raise TooFewTexts(
                 f"audits {first} and {second}: share no full name that both judged",
@@ -246,7 +246,7 @@ def _ended(ledger: Ledger, name: str) -> Audit:
     return audit
 
 
-def _common(ledger: Ledger, audits: list[Audit]) -> tuple[list[int], list[_Side]]:
+def _common(ledger: Ledger, audits: list[Audit], kind: TextKind) -> tuple[list[int], list[_Side]]:
     """Numbers of the subjects that both judged by full name, and what each said of them."""
     rows = [AuditRows(ledger, one.id) for one in audits]
     for one in rows:
@@ -256,7 +256,7 @@ def _common(ledger: Ledger, audits: list[Audit]) -> tuple[list[int], list[_Side]
     found: list[list[bool]] = [[], []]
     points = [float((one.summary or {})["operating_point"]) for one in audits]
     for block in rows[0].subjects():
-        full = [one.id for one in block if parse_name(one.text).last]
+        full = [one.id for one in block if kind.has_parts(one.text)]
         kept = [one.kept_verdicts(full) for one in rows]
         for number in full:
             pair = [one.get(number) for one in kept]
@@ -287,8 +287,9 @@ def _paired_null(
 
     # Another seed than a list's own decoys have: those were ranked against already.
     seed = derive_seed(derive_seed(0, "paired null"), audits[0].watchlist)
-    decoys = draw(ListShape.of(texts()), DECOYS, seed, on_list, paired=True)
     judges = [detector.judge(EncryptedFeatureCache(ledger)) for detector in detectors]
+    kind = judges[0].kind
+    decoys = draw(ListShape.of(texts(), kind), kind, DECOYS, seed, on_list, paired=True)
     for judge in judges:
         decoys = judge.fitting(decoys)
     if not decoys:

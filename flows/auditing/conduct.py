@@ -100,7 +100,7 @@ def make_null(ledger: Ledger, begun: Audit, detector: Detector, *, fresh: bool =
             )
             yield from (subject.text for row, subject in enumerate(block) if row not in bad)
 
-    shape, options = ListShape.of(scorable()), judge_options(begun)
+    shape, options = ListShape.of(scorable(), judge.kind), judge_options(begun)
     if not shape.size:
         raise TextError(
             f"watch list {begun.watchlist}: nobody on it can be scored by {begun.checkpoint}",

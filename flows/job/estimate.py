@@ -15,8 +15,6 @@ from tuni.features.registry import family_named
 from tuni.features.work import FamilyWork
 from tuni.judging.null import LEAST_DECOYS
 from tuni.progress import SILENT
-from tuni.texts.decoys import recombine_around
-from tuni.texts.names import parse_name
 
 SECONDS_PER_TRIAL = 0.4  # fit, scoring, MLflow: 60 trials of benchmarks/figures.py took 16-30 s
 SECONDS_OVERHEAD = 30.0  # Prefect, MLflow, plots and registration; a guess, not measured
@@ -92,8 +90,9 @@ def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, str, set[str]
     found = [(paired, family, {text for _, rows in plan for text in rows})
              for paired, family, plan in steps]  # fmt: skip
     if job.has_test_labels:  # verdicts about them need decoys of their own, many for few texts
-        pairs = tuple(text for text in job.sets.labelled_test if parse_name(text).last)
-        decoys = set(recombine_around(pairs, LEAST_DECOYS, 0, frozenset())) if pairs else set()
+        pairs = tuple(text for text in job.sets.labelled_test if job.texts.kind.has_parts(text))
+        pool = job.texts.kind.pool(pairs, LEAST_DECOYS)
+        decoys = set(pool.recombine(LEAST_DECOYS, 0, frozenset()))
         found += [(family_named(family).neighbours, family, decoys) for family in sorted(default)]
     return found
 

@@ -236,6 +236,7 @@ def _measure(
         verdicts.by_row(verdicts.p_decoy),
         conformal_p(scores, bundle.pair.decoy_scores),
         bundle.pair.decoy_scores,
+        kind=job.texts.kind,
         operating_point=bundle.operating_point,
         seed=derive_seed(job.request.compute.seed, "evaluation"),
         captions=[job.texts.captions.get(key) for key in keys],

@@ -15,7 +15,7 @@ from tuni.lists.sets import COSTLY_GIBBERISH, TextSets
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import Progress
-from tuni.texts.names import all_reference_parts
+from tuni.texts.kind import text_kind
 
 # Sets whose texts are compared between detectors, so that every family needs all of them.
 WHOLE = (
@@ -39,7 +39,8 @@ def feature_spec(request: Request, bank: Bank | None) -> FeatureSpec:
     asked = Asked(table.model_dump(), request.compute.seed, bank)
     specs = {family.name: family.asked(asked) for family in families()}
     return FeatureSpec(
-        parts=all_reference_parts(),
+        kind=request.subjects.kind,
+        parts=text_kind(request.subjects.kind).reference_parts(),
         precision=table.precision,
         batch=table.batch,
         families={name: spec for name, spec in specs.items() if spec is not None},

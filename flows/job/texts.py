@@ -17,7 +17,7 @@ from tuni.lists.sets import NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
 from tuni.model.target import Target
 from tuni.texts.gibberish import GibberishSpec
-from tuni.texts.names import parse_name
+from tuni.texts.kind import TextKind, text_kind
 from tuni.texts.text import canonical
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class JobTexts:
     """What the files of a request hold.
 
     Attributes:
+        kind: Of all of them.
         labelled: The table of labelled texts, or None.
         listed: The unlabelled list, or None.
         decoys: The user's own decoys, or None.
@@ -40,6 +41,7 @@ class JobTexts:
         digests: Of the files, keyed with the home's key; None where there is no such file.
     """
 
+    kind: TextKind
     labelled: Labelled | None
     listed: Subjects | None
     decoys: Subjects | None
@@ -53,7 +55,9 @@ class JobTexts:
         """Labels of the labelled full names, and how many other full names are listed."""
         # Names of one part are scored by a detector of their own, which nothing is searched for.
         labelled, listed = (
-            {canonical(text) for text in table.texts if parse_name(text).last} if table else set()
+            {canonical(text) for text in table.texts if self.kind.has_parts(text)}
+            if table
+            else set()
             for table in (self.labelled, self.listed)
         )
         return [self.members[key] for key in labelled], len(listed - self.members.keys())
@@ -82,6 +86,7 @@ def read_texts(request: Request, keys: Keys) -> JobTexts:
     table = labelled or Labelled((), (), (), ())
     known = [canonical(text) for text in table.texts]
     return JobTexts(
+        text_kind(request.subjects.kind),
         labelled,
         listed,
         decoys,
@@ -117,7 +122,7 @@ def require_fitting(request: Request, texts: JobTexts, target: Target, spec: Fea
             reasons |= {
                 row: "one part only, decoys are full names"
                 for row, text in enumerate(table.texts)
-                if not parse_name(text).last
+                if not texts.kind.has_parts(text)
             }
         wrong = Wrong(path.name, "mend these lines, or leave them out")
         for row, reason in sorted(reasons.items()):
@@ -172,6 +177,7 @@ def draw_sets(
         source=asked.source,
         own_decoys=texts.decoys.texts if texts.decoys else (),
         token_length=lambda drawn: target.token_counts(drawn).tolist(),
+        kind=texts.kind,
         locale=asked.locale,
         fitting=fitting,
     )

@@ -18,7 +18,6 @@ from tuni.judging.scores import bank_of, families_of, reads_neighbours
 from tuni.judging.whole_list import BLOCK
 from tuni.lists.rows import ListIndex
 from tuni.progress import SILENT
-from tuni.texts.names import has_one_part
 
 # What is done to a person beside the features, in times of looking through the list once (ours).
 PASSES = 4.0
@@ -63,7 +62,7 @@ def estimate_score(
         cache: Knows some of the features already.
     """
     started = time.perf_counter()
-    single = np.array([has_one_part(text) for text in index.texts], dtype=bool)
+    single = np.array([not judge.kind.has_parts(text) for text in index.texts], dtype=bool)
     looking = time.perf_counter() - started
     encoded = 0
     drawn = len(decoys.pair) + len(decoys.single)

@@ -19,7 +19,6 @@ from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile
 from tuni.pictures.embed import embed_pictures
 from tuni.pictures.subjects import SubjectPictures, match_pictures, read_pictures
-from tuni.texts.names import has_one_part
 from tuni.texts.text import canonical
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def judge_pictures(
     }
     cells: dict[int, Cells] = {}
     for paired in (True, False):
-        people = [person for person in asked if has_one_part(texts[person]) != paired]
+        people = [person for person in asked if judge.kind.has_parts(texts[person]) == paired]
         if not people:
             continue
         # Any beginning of the list's decoys is a fair sample of them.

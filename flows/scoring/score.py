@@ -214,7 +214,7 @@ def score_file(
                 "leave --skip-bad out to see why",
             )
         options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
-        decoys = judge.draw_decoys(shape_of(index, options), options, index.on_list)
+        decoys = judge.draw_decoys(shape_of(judge, index, options), options, index.on_list)
         if tell is not None:
             tell(estimate_score(judge, index, decoys, cache))
         verdicts = judge_list(

@@ -24,7 +24,7 @@ from tuni.errors import BundleError, SpecMismatch, TooFewTexts, UnusableScores
 from tuni.features.family import Asked
 from tuni.features.registry import families
 from tuni.features.spec import FeatureSpec
-from tuni.texts.names import NeighbourParts
+from tuni.texts.kind import NeighbourParts
 
 Table = Mapping[str, NDArray[np.float32]]
 

@@ -14,7 +14,7 @@ from tuni.features.families.inversion import InversionSpec
 from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS, Asked
 from tuni.features.registry import extractor_of, families, family_of
 from tuni.features.spec import FeatureSpec
-from tuni.texts.names import all_reference_parts
+from tuni.texts.reference_parts import all_reference_parts
 from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
 ASKED = Asked(FeaturesTable().model_dump(), 7, None)

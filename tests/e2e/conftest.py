@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from tuni.texts.decoys import PartPool, recombine
+from tuni.texts.decoys import PartPool
 from tuni.texts.text import canonical
 
 TUNI = Path(sys.executable).with_name("tuni")
@@ -211,7 +211,7 @@ def _audit(root: Path, bed: Path, truth: Sequence[Mapping[str, str]]) -> None:
     write_list(lists / "watch.csv", watch)
     texts = [row["text"] for row in (*labelled, *listed, *watch)]
     pool = PartPool.of([row["text"] for row in truth]).enough_for(1000)
-    decoys = recombine(pool, 1000, 1, frozenset(canonical(text) for text in texts))
+    decoys = pool.recombine(1000, 1, frozenset(canonical(text) for text in texts))
     write_list(lists / "decoys.csv", [{"text": t} for t in (*decoys, CANARIES["decoys"])])
     twice = [{"text": CANARIES["refused at run"], "member": member} for member in (0, 1)]
     write_list(lists / "both.csv", [*labelled, *twice])

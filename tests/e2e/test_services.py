@@ -31,7 +31,7 @@ from registry.models.store import ModelStore
 from registry.services.databases import mlflow_database
 from registry.services.logins import server_login
 from registry.services.processes import read_note
-from tuni.texts.decoys import PartPool, recombine
+from tuni.texts.decoys import PartPool
 from tuni.texts.text import canonical
 
 LIMIT_S = 600
@@ -231,7 +231,7 @@ def start(request, audit, own_home, tuni, free_port, truth, tmp_path) -> Callabl
 
         texts = [row["text"] for row in truth]
         pool = PartPool.of(texts).enough_for(SUBJECTS)
-        people = recombine(pool, SUBJECTS, 2, frozenset(canonical(text) for text in texts))
+        people = pool.recombine(SUBJECTS, 2, frozenset(canonical(text) for text in texts))
         (tmp_path / "staff.csv").write_text("\n".join(["text", *people, ""]), encoding="utf-8")
         call("watchlist", "import", tmp_path / "staff.csv", "--name", "staff")
         request.addfinalizer(lambda: call("down"))

@@ -15,7 +15,7 @@ from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.spec import FeatureSpec
-from tuni.texts.names import NeighbourParts
+from tuni.texts.kind import NeighbourParts
 
 WIDTH = 4
 VECTORS = ("isolation_forest", "lof", "ocsvm", "mahalanobis", "knn", "autoencoder")

@@ -34,9 +34,10 @@ from tuni.judging.whole_list import judge_list, scorable
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.rows import TextRows, read_list
 from tuni.model.load import load_target
-from tuni.texts.decoys import PartPool, lone_parts, recombine
+from tuni.texts.decoys import PartPool
 from tuni.texts.gibberish import GibberishSpec, gibberish
-from tuni.texts.names import NeighbourParts, reference_parts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.reference_parts import reference_parts
 from tuni.texts.text import canonical
 
 OPTIONS = {"list_decoys": True, "decoy_count": 300, "dependence": "bh"}
@@ -69,8 +70,8 @@ def main(folder: Path) -> None:
     people = [row["text"] for row in truth if row["group"] != "background"]
     known = frozenset(canonical(text) for text in people)
     pool = PartPool.of(people).enough_for(1000)
-    decoys = recombine(pool, 560, 1, known)
-    singles = lone_parts(pool, 300, 2, known)
+    decoys = pool.recombine(560, 1, known)
+    singles = pool.lone_parts(300, 2, known)
     noise = gibberish(300, GibberishSpec(), 3, known)
     lone_noise = gibberish(100, GibberishSpec(parts=1), 4, known)
     parts = reference_parts("latin/*", 12)

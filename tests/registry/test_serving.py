@@ -36,7 +36,8 @@ from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_texts
 from tuni.model.target import Target
-from tuni.texts.names import NeighbourParts, reference_parts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.reference_parts import reference_parts
 
 pytestmark = [
     # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.

@@ -9,7 +9,8 @@ from tuni.features.families.hidden import HiddenSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
 from tuni.model.target import Target
-from tuni.texts.names import NeighbourParts, reference_parts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.reference_parts import reference_parts
 
 
 @pytest.fixture(scope="session")

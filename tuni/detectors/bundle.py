@@ -292,6 +292,8 @@ def _build(body: Mapping[str, Any], arrays: dict[str, NDArray[Any]]) -> Bundle:
         versions=MappingProxyType(_of(body["versions"], dict)),
         bank=_bank(arrays) if _of(body["bank"], bool) else None,
     )
+    if bundle.kind != bundle.feature_spec.kind:
+        _refuse("kind is not that of its feature spec")
     if not 0 < bundle.operating_point < 1:
         _refuse("operating_point is outside (0, 1)")
     if not all(isinstance(value, str) for value in bundle.versions.values()):

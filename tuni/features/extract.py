@@ -23,7 +23,7 @@ from tuni.features.work import Columns, FamilyWork
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import SILENT, Progress
-from tuni.texts.names import parse_name
+from tuni.texts.kind import TextKind, text_kind
 from tuni.texts.text import clean_text, refusal
 
 
@@ -115,7 +115,8 @@ def extract(
             "add the family to the spec, or don't ask for it",
         )
     cleaned = [clean_text(text) for text in texts]
-    _refuse(cleaned, pairs_only=neighbours and any(family_named(f).neighbours for f in asked))
+    pairs_only = neighbours and any(family_named(f).neighbours for f in asked)
+    _refuse(cleaned, text_kind(spec.kind) if pairs_only else None)
     distinct = sorted(set(cleaned))
     position = {text: row for row, text in enumerate(distinct)}
     order = np.array([position[text] for text in cleaned], dtype=np.int64)
@@ -144,12 +145,17 @@ def family_key(target: Target, spec: FeatureSpec, family: str, *, paired: bool) 
     return f"{target.fingerprint}:{spec.family_hash(family)}:{'n' if paired else 'r'}"
 
 
-def _refuse(texts: Sequence[str], *, pairs_only: bool) -> None:
-    """Refuse texts that no model should be asked about, by row."""
+def _refuse(texts: Sequence[str], paired: TextKind | None) -> None:
+    """Refuse texts that no model should be asked about, by row.
+
+    Args:
+        texts: Clean texts.
+        paired: Their kind where each must have two parts, or None.
+    """
     for row, text in enumerate(texts):
         if reason := refusal(text):
             raise TextError(f"texts: row {row}: {reason}", "leave the row out, or correct it")
-        if pairs_only and not parse_name(text).last:
+        if paired is not None and not paired.has_parts(text):
             raise TextError(
                 f"texts: row {row} has one part and therefore no neighbours",
                 "extract one-part texts on their own, with neighbours=False",

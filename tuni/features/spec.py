@@ -16,13 +16,14 @@ from tuni.features.families.jacobian import JacobianSpec
 from tuni.features.families.noise import NoiseSpec
 from tuni.features.registry import Family, by_family, family_named
 from tuni.hashing import canonical_json, digest
-from tuni.texts.names import NeighbourParts
+from tuni.texts.kind import NeighbourParts
 
 S = TypeVar("S")
 
 # These stand in the JSON even where they are absent, as null: every bundle and hash has them so.
 _ALWAYS_WRITTEN = ("hidden", "noise", "jacobian", "geometry", "inversion")
 _OWN_KEYS = ("parts", "precision", "batch")
+NAME = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class FeatureSpec:
         batch: Sequences per forward pass; part of the spec because it moves last bits.
         families: Spec of each family that is extracted, by name, as `by_family` gives them; held
             in the order of `tuni.features.registry.families`.
+        kind: Kind of the texts, which says what their neighbours are.
     """
 
     parts: tuple[NeighbourParts, ...]
@@ -43,6 +45,7 @@ class FeatureSpec:
     families: Mapping[str, Any] = field(  # Any: each family has a spec of its own class
         default_factory=lambda: by_family(HiddenSpec(), NoiseSpec(), JacobianSpec())
     )
+    kind: str = NAME
 
     def __post_init__(self) -> None:
         """Refuse unknown families, and bring the others into one order.
@@ -100,6 +103,7 @@ class FeatureSpec:
                 "precision": self.precision,
                 "batch": self.batch,
                 "revision": family.revision,
+                **self._kind_key(),
             }
         )
 
@@ -114,7 +118,12 @@ class FeatureSpec:
             "batch": self.batch,
             **dict.fromkeys(_ALWAYS_WRITTEN),
             **{name: _written(family_named(name), spec) for name, spec in self.families.items()},
+            **self._kind_key(),
         }
+
+    def _kind_key(self) -> dict[str, str]:
+        # Specs were written for names alone, before there were other kinds.
+        return {} if self.kind == NAME else {"kind": self.kind}
 
     @classmethod
     def from_json(cls, text: str) -> "FeatureSpec":
@@ -128,6 +137,7 @@ class FeatureSpec:
             content = dict(json.loads(text))
             hints = get_type_hints(cls)
             own = {key: _build(hints[key], content.pop(key)) for key in _OWN_KEYS}
+            kind = str(content.pop("kind", NAME))
             named = {name: family_named(name) for name in content}
             read = {
                 name: _read(family, content[name])
@@ -139,7 +149,7 @@ class FeatureSpec:
                 f"feature spec: cannot be read ({type(error).__name__})",
                 "use a bundle written by this version of tuni",
             ) from error
-        return cls(**own, families=read)
+        return cls(**own, families=read, kind=kind)
 
 
 def _written(family: Family, spec: Any) -> dict[str, Any]:  # Any: the family's spec; JSON

@@ -17,8 +17,7 @@ from tuni.features.spec import FeatureSpec
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
 from tuni.progress import Progress
-from tuni.texts.names import parse_name
-from tuni.texts.neighbours import neighbours, parts_for
+from tuni.texts.kind import text_kind
 
 Columns = dict[str, NDArray[np.float32]]
 
@@ -78,9 +77,8 @@ class FamilyWork:
         """Texts with other family parts, and with other given parts."""
         if not self.paired:
             return ()
-        name = parse_name(text)
-        parts = parts_for(name, {entry.stratum: entry for entry in self.spec.parts})
-        return neighbours(name, parts, self.settings.neighbours)
+        parts = {entry.stratum: entry for entry in self.spec.parts}
+        return text_kind(self.spec.kind).neighbours(text, parts, self.settings.neighbours)
 
     def _with_neighbours(self, texts: Sequence[str]) -> Columns:
         """All texts at once, because they share neighbours; sums grow block by block."""

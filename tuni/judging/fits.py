@@ -10,7 +10,7 @@ from tuni.features.spec import FeatureSpec
 from tuni.features.work import FamilyWork
 from tuni.model.target import Target
 from tuni.progress import SILENT
-from tuni.texts.names import parse_name
+from tuni.texts.kind import text_kind
 from tuni.texts.text import clean_text
 
 _LONGEST_PART = 16  # tokens that a neighbour's common name part stays below
@@ -40,7 +40,7 @@ def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[in
 
 
 def _neighbours(target: Target, text: str, spec: FeatureSpec) -> set[str]:
-    if not parse_name(text).last:
+    if not text_kind(spec.kind).has_parts(text):
         return set()
     works = [
         FamilyWork(target, spec, family, None, SILENT, paired=True)

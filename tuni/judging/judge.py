@@ -31,8 +31,7 @@ from tuni.model.target import Target
 from tuni.progress import SILENT, Progress
 from tuni.statistics.p_values import Floats, quantise, smallest_findable
 from tuni.statistics.spelling import decoy_check
-from tuni.texts.decoys import PartPool, lone_parts, recombine_around
-from tuni.texts.names import is_common, parse_name
+from tuni.texts.kind import ParsedText, TextKind, text_kind
 from tuni.texts.text import canonical
 
 SHORT_LIST = 20
@@ -84,6 +83,11 @@ class Judge:
         """
         require_checkpoint(self.bundle, self.target)
 
+    @property
+    def kind(self) -> TextKind:
+        """Kind of the texts that it judges."""
+        return text_kind(self.bundle.kind)
+
     def keeping(self) -> "Judge":
         """The same, with features in memory too: for texts that are asked about twice."""
         return replace(self, cache=KeptFeatures(self.cache))
@@ -95,7 +99,7 @@ class Judge:
             reasons |= {
                 row: "one part only, and this detector was made for full names"
                 for row, text in enumerate(texts)
-                if row not in reasons and not _paired(text)
+                if row not in reasons and not self.kind.has_parts(text)
             }
         return dict(sorted(reasons.items()))
 
@@ -113,7 +117,9 @@ class Judge:
         drawn: dict[bool, tuple[str, ...]] = {}
         for paired, size, scorer in self._kinds(shape):
             if size and scorer and wanted:
-                drawn[paired] = self.fitting(draw(shape, wanted, seed, on_list, paired=paired))
+                drawn[paired] = self.fitting(
+                    draw(shape, self.kind, wanted, seed, on_list, paired=paired)
+                )
         return ListDecoys(drawn.get(True, ()), drawn.get(False, ()))
 
     def fitting(self, texts: Sequence[str]) -> tuple[str, ...]:
@@ -154,8 +160,8 @@ class Judge:
                 own = decoys.of(paired=paired)
                 _require_enough(len(own), bundle.operating_point)
                 if paired:
-                    check = decoy_check(shape.pair_sample, own, check_seed)
-                company = [text for text in beside if _paired(text) == paired]
+                    check = decoy_check(shape.pair_sample, own, self.kind, check_seed)
+                company = [text for text in beside if self.kind.has_parts(text) == paired]
                 scores = self.scores(own, paired=paired, beside=company)
             groups[paired] = GroupNull(size, np.sort(scores))
             calibrated.append(len(scorer.decoy_scores))
@@ -194,7 +200,8 @@ class Judge:
             TextError: A text is refused, or of a kind that the null was made without.
         """
         bundle = self.bundle
-        single = np.array([not _paired(text) for text in texts], dtype=bool)
+        kind = self.kind
+        single = np.array([not kind.has_parts(text) for text in texts], dtype=bool)
         scores = np.empty(len(texts))
         for paired, scorer in ((True, bundle.pair), (False, bundle.single)):
             rows = np.flatnonzero(single != paired).tolist()
@@ -207,7 +214,12 @@ class Judge:
         chosen = frozenset(selected_on)
         numbers = (scores.tolist(), p_decoy.tolist(), p_gibberish.tolist(), single.tolist())
         return tuple(
-            Judged(value, p, p_noise, _flags(shared[alone], texts[row], selected=row in chosen))
+            Judged(
+                value,
+                p,
+                p_noise,
+                _flags(shared[alone], kind.parse(texts[row]), selected=row in chosen),
+            )
             for row, (value, p, p_noise, alone) in enumerate(zip(*numbers, strict=True))
         )
 
@@ -265,25 +277,20 @@ def require_checkpoint(bundle: Bundle, target: Target) -> None:
 
 
 def draw(
-    shape: ListShape, wanted: int, seed: int, on_list: OnList, *, paired: bool
+    shape: ListShape, kind: TextKind, wanted: int, seed: int, on_list: OnList, *, paired: bool
 ) -> tuple[str, ...]:
-    """At most ``wanted`` decoys of a kind, none of them on the list."""
+    """At most ``wanted`` decoys of two parts, or of one, none of them on the list."""
     forbidden = frozenset(canonical(text) for text in shape.pair_sample + shape.lone_sample)
     count = wanted if shape.whole else SPARE * wanted
     if paired:
-        drawn = recombine_around(shape.pair_sample, count, seed, forbidden)
+        drawn = kind.pool(shape.pair_sample, count).recombine(count, seed, forbidden)
     else:
-        drawn = lone_parts(PartPool.of(shape.lone_sample), count, seed, forbidden)
+        drawn = kind.pool(shape.lone_sample, 0).lone_parts(count, seed, forbidden)
     if shape.whole:
         return drawn
     listed = frozenset(on_list(drawn))
     # Any beginning of a draw is a fair sample of it.
     return tuple(text for row, text in enumerate(drawn) if row not in listed)[:wanted]
-
-
-def _paired(text: str) -> bool:
-    """Whether a text has two parts, and so neighbours."""
-    return bool(parse_name(text).last)
 
 
 def _require_enough(count: int, operating_point: float) -> None:
@@ -309,8 +316,8 @@ def _shared_flags(bundle: Bundle, null: ListNull, *, single: bool) -> tuple[str,
     return tuple(flag for flag in holds if holds[flag])
 
 
-def _flags(shared: tuple[str, ...], text: str, *, selected: bool) -> tuple[str, ...]:
+def _flags(shared: tuple[str, ...], text: ParsedText, *, selected: bool) -> tuple[str, ...]:
     """What a reader must know of a text, sorted."""
-    holds = {"common_name": is_common(parse_name(text)), "selected_on": selected}
+    holds = {"common_name": text.common, "selected_on": selected}
     own = [flag for flag in holds if holds[flag]]
     return tuple(sorted((*shared, *own))) if own else shared

@@ -105,9 +105,9 @@ def scorable(judge: Judge, index: ListIndex, wrong: Wrong) -> ListIndex:
     return index.without(reasons, wrong)
 
 
-def shape_of(index: ListIndex, options: JudgeOptions) -> ListShape:
+def shape_of(judge: Judge, index: ListIndex, options: JudgeOptions) -> ListShape:
     """What a list's decoys need to know of it."""
-    return ListShape.of(index.texts, SAMPLE if options.list_decoys else 0)
+    return ListShape.of(index.texts, judge.kind, SAMPLE if options.list_decoys else 0)
 
 
 def judge_list(
@@ -134,7 +134,7 @@ def judge_list(
     Raises:
         TooFewTexts: The list's decoys are too few for the bundle's operating point.
     """
-    shape = shape_of(index, options)
+    shape = shape_of(judge, index, options)
     if decoys is None:
         decoys = judge.draw_decoys(shape, options, index.on_list)
     # The first block, of most lists the only one, is extracted together with the decoys.

@@ -11,9 +11,8 @@ from tuni.errors import TooFewTexts
 from tuni.hashing import derive_seed
 from tuni.lists.labelled import Labelled
 from tuni.lists.split import Split, disjoint
-from tuni.texts.decoys import PartPool, across_strata, faker_decoys, lone_parts, recombine
 from tuni.texts.gibberish import GibberishSpec, gibberish
-from tuni.texts.names import parse_name, reference_parts
+from tuni.texts.kind import TextKind
 from tuni.texts.text import canonical, clean_text
 
 COSTLY_GIBBERISH = 300  # gibberish that also gets neighbours and Jacobians (ours)
@@ -94,6 +93,7 @@ def make_sets(
     source: str,
     own_decoys: Sequence[str] = (),
     token_length: Callable[[Sequence[str]], Sequence[int]],
+    kind: TextKind,
     locale: str = "en_US",
     fitting: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple,
 ) -> TextSets:
@@ -109,6 +109,7 @@ def make_sets(
         source: ``"recombination"``, ``"faker"`` or ``"file"``.
         own_decoys: The decoys of ``source="file"``.
         token_length: Gives the number of tokens of each text, to match Faker's names on.
+        kind: Of all texts.
         locale: Locale of the reference names where there is no text to recombine.
         fitting: Those of some drawn names that the model can read whole.
 
@@ -122,7 +123,7 @@ def make_sets(
     )
     interest = [text for key, text in unlabelled if key not in labelled_keys]
     forbidden = frozenset(labelled_keys | {key for key, _ in unlabelled})
-    named = [text for text in (*known, *interest) if parse_name(text).last]
+    named = [text for text in (*known, *interest) if kind.has_parts(text)]
     planned = {
         name: getattr(sizes, name)
         for name in (
@@ -134,17 +135,17 @@ def make_sets(
         )
     }
     wanted = sum(planned.values())
-    pool = PartPool.of(named or _reference_names(locale)).enough_for(wanted)
+    like = named or kind.like(locale)
+    pool = kind.pool(like, wanted)
 
     decoy_seed = derive_seed(seed, "decoys")
     if source == "file":
         own = {canonical(text): clean_text(text) for text in own_decoys}
         decoys = tuple(text for key, text in sorted(own.items()) if key not in forbidden)
     elif source == "faker":
-        like = named or _reference_names(locale)
-        decoys = faker_decoys(like, wanted, decoy_seed, forbidden, token_length)
+        decoys = kind.drawn(like, wanted, decoy_seed, forbidden, token_length)
     else:
-        decoys = recombine(pool, wanted, decoy_seed, forbidden)
+        decoys = pool.recombine(wanted, decoy_seed, forbidden)
     decoys = fitting(decoys)
     least = min(LEAST_DECOYS, wanted)
     if len(decoys) < least:
@@ -154,21 +155,20 @@ def make_sets(
         )
     taken = forbidden | {canonical(text) for text in decoys}
     control_seed = derive_seed(seed, "control")
-    control = fitting(across_strata(pool, sizes.control, control_seed, taken))
+    control = fitting(pool.across_strata(sizes.control, control_seed, taken))
     if len(control) < sizes.control:  # names of one culture have no other to be paired with
-        like = named or _reference_names(locale)
-        control = fitting(faker_decoys(like, sizes.control, control_seed, taken, token_length))
+        control = fitting(kind.drawn(like, sizes.control, control_seed, taken, token_length))
     taken |= {canonical(text) for text in control}
-    singles = fitting(lone_parts(pool, 2 * sizes.single, derive_seed(seed, "singles"), taken))
+    singles = fitting(pool.lone_parts(2 * sizes.single, derive_seed(seed, "singles"), taken))
     shares = split.divide(
         decoys, {name: count / wanted for name, count in planned.items()}, "decoys"
     )
     lone = split.divide(singles, {"fit": 0.4, "scale": 0.1, "calibration": 0.5}, "singles")
     labels = split.divide(
-        [text for text in known if parse_name(text).last], {"dev": 0.5, "test": 0.5}, "labelled"
+        [text for text in known if kind.has_parts(text)], {"dev": 0.5, "test": 0.5}, "labelled"
     )
     listing = split.divide(
-        [text for text in interest if parse_name(text).last], {"search": 0.5, "judge": 0.5}, "list"
+        [text for text in interest if kind.has_parts(text)], {"search": 0.5, "judge": 0.5}, "list"
     )
     taken |= {canonical(text) for text in singles}
     noise = _gibberish(sizes, gibberish_spec, seed, frozenset(taken))
@@ -184,13 +184,6 @@ def make_sets(
         single_scale=lone["scale"],
         single_calibration=lone["calibration"],
     )
-
-
-def _reference_names(locale: str) -> list[str]:
-    """Common names of a locale, to recombine where there is no text at all."""
-    parts = reference_parts(f"latin/{locale}", 200)
-    pairs = zip(parts.firsts, parts.lasts, strict=False)
-    return [f"{first} {last}" for first, last in pairs]
 
 
 def _gibberish(

@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tuni.texts.names import has_one_part
+from tuni.texts.kind import TextKind
 from tuni.texts.text import canonical
 
 # Texts of a kind that decoys are recombined from; a longer list gives a sample (ours: as many
@@ -35,7 +35,7 @@ class ListShape:
     lone_sample: tuple[str, ...]
 
     @classmethod
-    def of(cls, texts: Iterable[str], sample: int = SAMPLE) -> "ListShape":
+    def of(cls, texts: Iterable[str], kind: TextKind, sample: int = SAMPLE) -> "ListShape":
         """Gather a shape in one pass.
 
         The sample holds the texts whose canonical forms have the smallest hashes. It is the same
@@ -43,11 +43,12 @@ class ListShape:
 
         Args:
             texts: Texts that are pairwise distinct after `canonical`; the caller sees to it.
+            kind: Theirs.
             sample: Texts of a kind to keep; 0 where no decoys are made of them.
         """
         pairs, lone = _Smallest(sample), _Smallest(sample)
         for text in texts:
-            (lone if has_one_part(text) else pairs).add(text)
+            (pairs if kind.has_parts(text) else lone).add(text)
         return cls(pairs.seen, lone.seen, pairs.texts(), lone.texts())
 
     @property

@@ -23,6 +23,7 @@ from tuni.statistics.null_check import NullCheck, TwoSample, null_check, two_sam
 from tuni.statistics.p_values import Floats, finite
 from tuni.statistics.roc import auc, auc_interval, tpr_at
 from tuni.statistics.spelling import BlindGate, blind_gate
+from tuni.texts.kind import TextKind
 
 NONMEMBER_FPRS = (0.1, 0.05, 0.01, 0.001)
 POWERS = (0.5, 0.8)
@@ -125,6 +126,7 @@ def evaluate(
     p_single: ArrayLike,
     calibration: ArrayLike,
     *,
+    kind: TextKind,
     operating_point: float,
     seed: int,
     captions: Sequence[int | None] = (),
@@ -140,6 +142,7 @@ def evaluate(
         p_decoy: The p-values that verdicts are given by, shape (n,).
         p_single: p-values against the calibration decoys alone, shape (n,).
         calibration: Scores of the calibration decoys, shape (m,).
+        kind: Of the texts.
         operating_point: p at or below which a text gets a finding.
         seed: Seed of bootstrap and folds.
         captions: Training captions by text, None where unknown; or nothing.
@@ -169,7 +172,7 @@ def evaluate(
         kinds[word] = finite(own, f"scores of {word}"), finite(its_p, f"p-values of {word}")
     gate = None
     if min(len(pos), len(neg)) >= LEAST_FOR_GATE:
-        gate = blind_gate(values, texts, labels, derive_seed(seed, "blind gate"))
+        gate = blind_gate(values, texts, labels, kind, derive_seed(seed, "blind gate"))
     return Evaluation(
         operating_point=operating_point,
         members=len(pos),

@@ -23,7 +23,7 @@ from tuni.hashing import derive_seed
 from tuni.statistics.comparison import paired_auc_difference
 from tuni.statistics.p_values import Floats
 from tuni.statistics.roc import auc_interval
-from tuni.texts.names import parse_name
+from tuni.texts.kind import TextKind
 from tuni.texts.text import canonical
 
 FOLDS = 5
@@ -95,16 +95,17 @@ class DecoyCheck:
     decoys: int
 
 
-def blind_scores(texts: Sequence[str], members: ArrayLike, seed: int) -> Floats:
+def blind_scores(texts: Sequence[str], members: ArrayLike, kind: TextKind, seed: int) -> Floats:
     """Cross-validated scores of a classifier that sees the texts' spelling alone.
 
-    Character 1- to 4-grams, words, and the script and culture whose lists know the name (ours);
+    Character 1- to 4-grams, words, and the text's stratum (ours; of a name script and culture);
     TF-IDF, logistic regression; stratified folds, repeated where labels are few. Each text is
     scored only by classifiers that did not see it.
 
     Args:
         texts: Distinct labelled texts, n of them.
         members: Shape (n,), booleans.
+        kind: Of the texts.
         seed: Seed of the folds.
 
     Returns:
@@ -133,18 +134,22 @@ def blind_scores(texts: Sequence[str], members: ArrayLike, seed: int) -> Floats:
     total = np.zeros(len(texts))
     for _ in range(repeats):
         fold = np.empty(len(texts), dtype=np.int64)
-        for kind in (True, False):
-            rows = np.flatnonzero(known == kind)
+        for label in (True, False):
+            rows = np.flatnonzero(known == label)
             fold[generator.permutation(rows)] = np.arange(len(rows)) % FOLDS
         for held in range(FOLDS):
-            total[fold == held] += _fit_and_score(ordered, known, fold != held, fold == held)
+            total[fold == held] += _fit_and_score(ordered, known, fold != held, fold == held, kind)
     scores = np.empty(len(texts))
     scores[order] = total / repeats
     return scores
 
 
 def blind_gate(
-    detector_scores: ArrayLike, texts: Sequence[str], members: ArrayLike, seed: int
+    detector_scores: ArrayLike,
+    texts: Sequence[str],
+    members: ArrayLike,
+    kind: TextKind,
+    seed: int,
 ) -> BlindGate:
     """Compare the detector with a classifier that never saw the model.
 
@@ -158,13 +163,14 @@ def blind_gate(
         detector_scores: Shape (n,); higher is nearer to "trained on".
         texts: Distinct labelled texts, n of them.
         members: Shape (n,), booleans.
+        kind: Of the texts.
         seed: Seed of the folds and of the redraws.
 
     Raises:
         TooFewTexts: Fewer than `FOLDS` members or non-members.
         UnusableScores: Shapes differ or a score is not finite.
     """
-    blind = blind_scores(texts, members, seed)
+    blind = blind_scores(texts, members, kind, seed)
     labels = np.asarray(members, dtype=bool)
     own = auc_interval(blind[labels], blind[~labels], derive_seed(seed, "blind interval"))
     pair = paired_auc_difference(
@@ -190,7 +196,9 @@ def blind_gate(
     )
 
 
-def decoy_check(listed: Sequence[str], decoys: Sequence[str], seed: int) -> DecoyCheck:
+def decoy_check(
+    listed: Sequence[str], decoys: Sequence[str], kind: TextKind, seed: int
+) -> DecoyCheck:
     """One fixed check, before any verdict: do the decoys look like the list?
 
     Recombined decoys share every name part with the list, so that ordinary folds would only
@@ -201,6 +209,7 @@ def decoy_check(listed: Sequence[str], decoys: Sequence[str], seed: int) -> Deco
     Args:
         listed: The list under audit.
         decoys: Its decoys.
+        kind: Of both.
         seed: Seed of the one draw of blocks.
     """
     ours, theirs = _sample(listed, seed), _sample(decoys, seed)
@@ -209,10 +218,10 @@ def decoy_check(listed: Sequence[str], decoys: Sequence[str], seed: int) -> Deco
         return unchecked
     texts = [*ours, *theirs]
     from_list = np.repeat([True, False], [len(ours), len(theirs)])
-    names = [parse_name(text) for text in texts]
+    parts = [kind.parse(text).parts for text in texts]
     generator = np.random.default_rng(derive_seed(seed, "decoy blocks"))
-    first = _blocks([canonical(name.first) for name in names], generator)
-    last = _blocks([canonical(name.last or name.first) for name in names], generator)
+    first = _blocks([canonical(own[0]) for own in parts], generator)
+    last = _blocks([canonical(own[-1]) for own in parts], generator)
     listed_placed: list[Floats] = []
     decoys_placed: list[Floats] = []
     for row in range(BLOCKS):
@@ -221,7 +230,7 @@ def decoy_check(listed: Sequence[str], decoys: Sequence[str], seed: int) -> Deco
             train = (first != row) & (last != column)
             if min(_count(test, from_list), _count(train, from_list)) < 1:
                 continue
-            scores = _fit_and_score(texts, from_list, train, test, whole=False)
+            scores = _fit_and_score(texts, from_list, train, test)
             above = scores[from_list[test]][:, None] - scores[~from_list[test]][None, :]
             wins = (np.sign(above) + 1.0) / 2.0
             listed_placed.append(wins.mean(axis=1))
@@ -248,29 +257,25 @@ def _fit_and_score(
     labels: NDArray[np.bool_],
     train: NDArray[np.bool_],
     test: NDArray[np.bool_],
-    *,
-    whole: bool = True,
+    kind: TextKind | None = None,
 ) -> Floats:
     """Decision values of the rows in ``test`` by a classifier fitted on those in ``train``.
 
-    ``whole`` reads words and cultures beside the grams: what a name is as a whole.
+    With a kind it reads words and strata beside the grams: what a text is as a whole. Thirty labels
+    are too few to learn cultures from letters.
     """
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
     parts = [("grams", grams)]
-    if whole:
+    if kind is not None:
+        parse = kind.parse
         parts.append(("words", TfidfVectorizer(token_pattern=r"\S+", sublinear_tf=True)))
-        parts.append(("culture", TfidfVectorizer(analyzer=_culture)))
+        parts.append(("stratum", TfidfVectorizer(analyzer=lambda text: [parse(text).stratum])))
     union = FeatureUnion(parts)
     matrix: csr_matrix = union.fit_transform(list(compress(texts, train)))
     classifier = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
     classifier.fit(matrix, labels[train])
     held = union.transform(list(compress(texts, test)))
     return np.asarray(classifier.decision_function(held), dtype=np.float64)
-
-
-def _culture(text: str) -> list[str]:
-    """What name lists know of a text: thirty labels are too few to learn cultures from letters."""
-    return [parse_name(text).stratum]
 
 
 def _sample(texts: Sequence[str], seed: int) -> list[str]:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuni.texts.faker_decoys import apportion
-from tuni.texts.faker_decoys import faker_decoys as faker_decoys
 from tuni.texts.name_lists import LOCALES, part_list
-from tuni.texts.names import Name, parse_name, reference_parts
+from tuni.texts.names import Name, parse_name
+from tuni.texts.reference_parts import reference_parts
 from tuni.texts.text import canonical, refusal
 
 # Up to here all pairs of a stratum are listed; beyond, pairs are drawn until enough are new.
@@ -104,105 +104,77 @@ class PartPool:
         }
         return replace(self, strata=strata)
 
+    def recombine(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
+        """Pairs of parts within strata, strata in proportion to their sizes.
 
-def recombine(pool: PartPool, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
-    """Pairs of parts within strata, strata in proportion to their sizes.
+        Parts are drawn as often as they occur, without repeating a pair. What an exhausted stratum
+        cannot give, the others give.
 
-    Parts are drawn as often as they occur, without repeating a pair. What an exhausted stratum
-    cannot give, the others give.
+        Args:
+            n: How many.
+            seed: Same seed, same decoys.
+            forbidden: Canonical forms that must not come out, beside the pool's own texts.
 
-    Args:
-        pool: Parts to pair.
-        n: How many.
-        seed: Same seed, same decoys.
-        forbidden: Canonical forms that must not come out, beside the pool's own texts.
+        Returns:
+            At most ``n``, distinct after canonicalisation; fewer where the pool is exhausted.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+        taken = _Taken(forbidden, self.own)
+        children = rng.spawn(len(self.strata))
+        streams = {
+            key: _pairs(entry, child)
+            for (key, entry), child in zip(self.strata.items(), children, strict=True)
+        }
+        sizes = {key: entry.size for key, entry in self.strata.items()}
+        return _shared_out(n, sizes, streams, taken, rng)
 
-    Returns:
-        At most ``n`` decoys, distinct after canonicalisation; fewer where the pool is exhausted.
-    """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
-    taken = _Taken(forbidden, pool.own)
-    children = rng.spawn(len(pool.strata))
-    streams = {
-        key: _pairs(entry, child)
-        for (key, entry), child in zip(pool.strata.items(), children, strict=True)
-    }
-    sizes = {key: entry.size for key, entry in pool.strata.items()}
-    return _shared_out(n, sizes, streams, taken, rng)
+    def across_strata(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
+        """Pairs whose parts come from different strata of one script: a negative control.
 
+        Args:
+            n: How many.
+            seed: Same seed, same decoys.
+            forbidden: Canonical forms that must not come out, beside the pool's own texts.
 
-def recombine_around(
-    texts: Sequence[str], n: int, seed: int, forbidden: AbstractSet[str]
-) -> tuple[str, ...]:
-    """Recombined decoys for a list of any length, also of one person.
+        Returns:
+            At most ``n`` decoys; none where no script of the pool has two strata.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
+        taken = _Taken(forbidden, self.own)
+        sizes: dict[str, int] = {}
+        streams: dict[str, Iterator[str]] = {}
+        for key, one in self.strata.items():
+            for other_key, other in self.strata.items():
+                same_layout = (one.joiner, one.family_first) == (other.joiner, other.family_first)
+                same_script = one.name.split("/")[0] == other.name.split("/")[0]
+                if key != other_key and same_layout and same_script:
+                    pair = f"{key} {other_key}"
+                    sizes[pair] = one.size * other.size
+                    streams[pair] = _pairs(replace(one, lasts=other.lasts), rng.spawn(1)[0])
+        return _shared_out(n, sizes, streams, taken, rng)
 
-    Where the list's own parts are too few for the decoys asked of a stratum, common parts of its
-    locale join them.
+    def lone_parts(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
+        """Decoys of one part: given and family parts on their own.
 
-    Args:
-        texts: The list; texts of one part are left out (see `lone_parts`).
-        n: How many.
-        seed: Same seed, same decoys.
-        forbidden: Canonical forms that must not come out, beside the texts.
+        They come from the strata of the pool's one-part texts (of all its texts where it has none):
+        the list's own parts first, then the common parts of the locale, then those of the script's
+        other locales as far as they are needed.
 
-    Returns:
-        At most ``n`` decoys, distinct after canonicalisation.
-    """
-    return recombine(PartPool.of(texts).enough_for(n), n, seed, forbidden)
+        Args:
+            n: How many.
+            seed: Same seed, same decoys.
+            forbidden: Canonical forms that must not come out, beside the pool's own texts.
 
-
-def across_strata(
-    pool: PartPool, n: int, seed: int, forbidden: AbstractSet[str]
-) -> tuple[str, ...]:
-    """Pairs whose parts come from different strata of one script: a negative control.
-
-    Args:
-        pool: Parts to pair.
-        n: How many.
-        seed: Same seed, same decoys.
-        forbidden: Canonical forms that must not come out, beside the pool's own texts.
-
-    Returns:
-        At most ``n`` decoys; none where no script of the pool has two strata.
-    """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
-    taken = _Taken(forbidden, pool.own)
-    sizes: dict[str, int] = {}
-    streams: dict[str, Iterator[str]] = {}
-    for key, one in pool.strata.items():
-        for other_key, other in pool.strata.items():
-            same_layout = (one.joiner, one.family_first) == (other.joiner, other.family_first)
-            same_script = one.name.split("/")[0] == other.name.split("/")[0]
-            if key != other_key and same_layout and same_script:
-                pair = f"{key} {other_key}"
-                sizes[pair] = one.size * other.size
-                streams[pair] = _pairs(replace(one, lasts=other.lasts), rng.spawn(1)[0])
-    return _shared_out(n, sizes, streams, taken, rng)
-
-
-def lone_parts(pool: PartPool, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
-    """Decoys of one part: given and family parts on their own.
-
-    They come from the strata of the pool's one-part texts (of all its texts where it has none):
-    the list's own parts first, then the common parts of the locale, then those of the script's
-    other locales as far as they are needed.
-
-    Args:
-        pool: Parts to take.
-        n: How many.
-        seed: Same seed, same decoys.
-        forbidden: Canonical forms that must not come out, beside the pool's own texts.
-
-    Returns:
-        At most ``n`` decoys, distinct after canonicalisation.
-    """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
-    sizes = dict(pool.lone)
-    if not sizes:
-        for entry in pool.strata.values():
-            sizes[entry.name] = sizes.get(entry.name, 0) + entry.size
-    streams = {name: _lone_stream(name, pool, rng.spawn(1)[0]) for name in sizes}
-    return _shared_out(n, sizes, streams, _Taken(forbidden, pool.own, lone=True), rng)
+        Returns:
+            At most ``n`` decoys, distinct after canonicalisation.
+        """
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+        sizes = dict(self.lone)
+        if not sizes:
+            for entry in self.strata.values():
+                sizes[entry.name] = sizes.get(entry.name, 0) + entry.size
+        streams = {name: _lone_stream(name, self, rng.spawn(1)[0]) for name in sizes}
+        return _shared_out(n, sizes, streams, _Taken(forbidden, self.own, lone=True), rng)
 
 
 class _Taken:

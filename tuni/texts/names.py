@@ -36,24 +36,7 @@ from tuni.texts.name_words import (
 from tuni.texts.text import canonical, clean_text, script_of
 
 UNKNOWN = "*"
-REFERENCE_PARTS = 12  # 8 neighbours of each kind and spares
 COMMON_RANK = 300  # ours: the head of a list of 50 to 4,000 parts
-
-
-@dataclass(frozen=True, slots=True)
-class NeighbourParts:
-    """Other name parts of one stratum that calibrate a name (ours).
-
-    Attributes:
-        stratum: Script and locale, as `tuni.texts.names.stratum` says, e.g. ``"latin/de_DE"``.
-        firsts: Given names, most usable first; more than are taken, so that a part equal to
-            the text's own can be skipped.
-        lasts: Family names, likewise.
-    """
-
-    stratum: str
-    firsts: tuple[str, ...]
-    lasts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +68,20 @@ class Name:
     def text(self) -> str:
         """The clean text that was parsed."""
         return self._joined(self.first, self.last)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Given part and family part, or the one part there is."""
+        return (self.first, self.last) if self.last else (self.first,)
+
+    @property
+    def common(self) -> bool:
+        """Whether both parts are among the `COMMON_RANK` most common of the name's locale."""
+        if self.locale == UNKNOWN or not self.last:
+            return False
+        return _in_head(self.script, self.locale, "first", _given(self.first)) and _in_head(
+            self.script, self.locale, "last", _bare(self.last)
+        )
 
     def with_first(self, first: str) -> str:
         """The text with another given part (another text altogether for a one-part name)."""
@@ -124,55 +121,10 @@ def parse_name(text: str) -> Name:
     return Name(first, last, joiner, family_first, locale, script)
 
 
-def has_one_part(text: str) -> bool:
-    """Whether a text has no family part, told without looking for its culture."""
+def has_two_parts(text: str) -> bool:
+    """Whether a text has a family part, told without looking for its culture."""
     text = clean_text(text)
-    return not _split(text, script_of(text))[1]
-
-
-def reference_parts(stratum: str, n: int) -> NeighbourParts:
-    """Common parts of a stratum, the most common first (Faker's lists, our order).
-
-    Args:
-        stratum: As `Name.stratum`. For ``"script/*"`` the script's first locale serves, for
-            anything unknown (also ``"*"``) ``en_US``.
-        n: Parts of each kind wanted; fewer where the list holds fewer.
-
-    Returns:
-        Parts whose ``stratum`` is the one asked for.
-    """
-    script, locale = _served(stratum)
-    firsts, lasts = (part_list(script, locale, kind).parts[:n] for kind in ("first", "last"))
-    return NeighbourParts(stratum, firsts, lasts)
-
-
-def all_reference_parts(n: int = REFERENCE_PARTS) -> tuple[NeighbourParts, ...]:
-    """`reference_parts` of every stratum with lists of its own, and of ``"*"`` for all others.
-
-    Args:
-        n: Parts of each kind per stratum.
-    """
-    strata = ["*"]
-    for script, locales in LOCALES.items():
-        strata += [f"{script}/{locale}" for locale in (UNKNOWN, *locales)]
-    return tuple(reference_parts(stratum, n) for stratum in strata)
-
-
-def is_common(name: Name) -> bool:
-    """Whether both parts are among the `COMMON_RANK` most common of the name's locale."""
-    if name.locale == UNKNOWN or not name.last:
-        return False
-    return _in_head(name.script, name.locale, "first", _given(name.first)) and _in_head(
-        name.script, name.locale, "last", _bare(name.last)
-    )
-
-
-def _served(stratum: str) -> tuple[str, str]:
-    """Script and locale whose lists serve a stratum."""
-    script, _, locale = stratum.partition("/")
-    if script not in LOCALES:
-        return "latin", LOCALES["latin"][0]
-    return script, locale if locale in LOCALES[script] else LOCALES[script][0]
+    return bool(_split(text, script_of(text))[1])
 
 
 @lru_cache(maxsize=1 << 16)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from tuni.errors import SpecMismatch
-from tuni.texts.names import Name, NeighbourParts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.names import Name
 from tuni.texts.text import canonical
 
 

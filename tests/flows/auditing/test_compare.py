@@ -24,7 +24,7 @@ from registry.models.connection import configure
 from registry.models.store import ModelStore
 from tuni.detectors.bundle import write_bundle
 from tuni.errors import RequestError, TooFewTexts
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 
 PARTS = reference_parts("latin/en_US", 1000)
 PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(80)]

@@ -32,7 +32,7 @@ from tests.flows.audits import interrupted
 from tests.flows.conftest import NAME, register_tiny
 from tests.objects import save_tiny, tiny_settings
 from tuni.errors import RowAltered, TuniError, ValueAltered
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 
 PARTS = reference_parts("latin/en_US", 1000)
 PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(60)]

@@ -17,7 +17,7 @@ from flows.machine.settings import Settings
 from flows.pages.evidence import evidence_text
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger.trail import Trail
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 
 PARTS = reference_parts("latin/en_US", 100)
 PEOPLE = [f"{PARTS.firsts[n % 40]} {PARTS.lasts[n % 37]}" for n in range(60)]

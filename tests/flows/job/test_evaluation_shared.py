@@ -5,6 +5,9 @@ import pytest
 
 from flows.job.evaluation import shared_evaluation, told
 from tuni.statistics.evaluation import Evaluation, evaluate
+from tuni.texts.kind import text_kind
+
+NAME = text_kind("name")
 
 
 def measured(members: int, nonmembers: int, hard: int) -> Evaluation:
@@ -22,6 +25,7 @@ def measured(members: int, nonmembers: int, hard: int) -> Evaluation:
         p,
         p,
         generator.normal(size=200),
+        kind=NAME,
         operating_point=0.05,
         seed=1,
         captions=captions,

@@ -20,7 +20,7 @@ from tuni.detectors.score import score
 from tuni.errors import BundleError, HomeError, UnusableScores
 from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json, digest
-from tuni.texts.names import NeighbourParts
+from tuni.texts.kind import NeighbourParts
 
 
 def scorer(shift: float = 0.0) -> Scorer:

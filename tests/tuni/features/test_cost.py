@@ -14,7 +14,7 @@ from tuni.features.spec import FeatureSpec
 from tuni.features.work import FamilyWork
 from tuni.judging.scores import KeptFeatures
 from tuni.progress import SILENT
-from tuni.texts.names import all_reference_parts
+from tuni.texts.reference_parts import all_reference_parts
 from tuni.texts.text import PROMPTS_8
 
 SPEC = FeatureSpec(

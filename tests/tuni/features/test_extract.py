@@ -17,8 +17,9 @@ from tuni.features.families.noise import NoiseSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
 from tuni.model.load import load_target
-from tuni.texts.names import all_reference_parts, parse_name
+from tuni.texts.names import parse_name
 from tuni.texts.neighbours import neighbours, parts_for
+from tuni.texts.reference_parts import all_reference_parts
 from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
 PARTS = all_reference_parts()

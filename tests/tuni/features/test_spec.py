@@ -16,7 +16,7 @@ from tuni.features.families.noise import NoiseSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
 from tuni.hashing import canonical_json, digest
-from tuni.texts.names import NeighbourParts
+from tuni.texts.kind import NeighbourParts
 
 WORDS = st.lists(st.text(min_size=1, max_size=8), max_size=3).map(tuple)
 PROMPTS = st.lists(st.text(max_size=8).map("{{}} {}".format), min_size=1, max_size=3).map(tuple)

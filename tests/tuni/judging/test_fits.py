@@ -4,7 +4,8 @@ from tuni.features.families.hidden import HiddenSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
 from tuni.judging.fits import too_long
-from tuni.texts.names import NeighbourParts, reference_parts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.reference_parts import reference_parts
 
 COMMON = reference_parts("latin/*", 6)
 SPEC = FeatureSpec(

@@ -11,7 +11,10 @@ from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_texts
 from tuni.lists.shape import ListShape
 from tuni.statistics.p_values import q_values
+from tuni.texts.kind import text_kind
 from tuni.texts.text import canonical
+
+NAME = text_kind("name")
 
 NAMES = ["Zoe Quill", "Ada Roe", "Bo Tarn", "Cy Umber", "Di Vance", "Ed Wold", "Flo Yarrow"]
 MIXED = [*NAMES, "Cher"]
@@ -34,7 +37,7 @@ def judge(bundle, tiny_target):
 
 @pytest.fixture(scope="module")
 def null(judge):
-    return null_of(judge, ListShape.of(MIXED))
+    return null_of(judge, ListShape.of(MIXED, NAME))
 
 
 def test_a_list_judged_in_blocks_gets_the_verdicts_of_the_whole_list(judge, null):
@@ -97,7 +100,7 @@ DENSE = [f"Q{first}xx Zz{last}qx" for first in "abcdefgh" for last in "abcdefgh"
 
 def test_decoys_from_a_sample_are_held_against_the_whole_list(judge):
     everybody = {canonical(text) for text in DENSE}
-    shape = ListShape.of(DENSE, sample=20)
+    shape = ListShape.of(DENSE, NAME, sample=20)
 
     def on_list(texts):
         return [row for row, text in enumerate(texts) if canonical(text) in everybody]
@@ -114,12 +117,12 @@ def test_of_a_list_that_is_its_own_sample_nobody_is_asked(judge):
     def on_list(_texts):
         raise AssertionError
 
-    drawn = judge.draw_decoys(ListShape.of(MIXED), FEW, on_list)
+    drawn = judge.draw_decoys(ListShape.of(MIXED, NAME), FEW, on_list)
     assert (len(drawn.pair), len(drawn.single)) == (60, 60)
 
 
 def test_decoys_that_the_model_cannot_read_whole_are_left_out(judge):
-    shape = ListShape.of([f"Ada {LONG}", "Bo Tarn", "Cy Umber"])
+    shape = ListShape.of([f"Ada {LONG}", "Bo Tarn", "Cy Umber"], NAME)
     drawn = judge.draw_decoys(shape, FEW, nothing).pair
     assert drawn
     assert not any(LONG in text for text in drawn)
@@ -127,13 +130,13 @@ def test_decoys_that_the_model_cannot_read_whole_are_left_out(judge):
 
 def test_a_list_without_a_text_to_judge_has_no_null(judge, tiny_target):
     pairs_only = Judge(replace(judge.bundle, single=None), tiny_target)
-    for shape in (ListShape.of([]), ListShape.of(["Cher"])):
+    for shape in (ListShape.of([], NAME), ListShape.of(["Cher"], NAME)):
         with pytest.raises(TextError, match="no text"):
             null_of(pairs_only, shape)
 
 
 def test_too_few_decoys_for_the_operating_point_are_refused(judge):
     with pytest.raises(TooFewTexts, match="10, no p-value"):
-        null_of(judge, ListShape.of(MIXED), JudgeOptions(decoy_count=10))
+        null_of(judge, ListShape.of(MIXED, NAME), JudgeOptions(decoy_count=10))
     with pytest.raises(TooFewTexts, match="0, no p-value"):
-        judge.null_of(ListShape.of(MIXED), ListDecoys(), FEW)
+        judge.null_of(ListShape.of(MIXED, NAME), ListDecoys(), FEW)

@@ -10,7 +10,10 @@ from tuni.errors import BundleError, TextError, UnusableScores
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions, ListNull, decoys_needed, p_values
 from tuni.lists.shape import ListShape
+from tuni.texts.kind import text_kind
 from tuni.texts.names import parse_name
+
+NAME = text_kind("name")
 
 TEXTS = ["Zoe Quill", "Ada Roe", "Bo Tarn", "Cy Umber", "Cher"]
 FEW = JudgeOptions(decoy_count=60)
@@ -18,7 +21,7 @@ FEW = JudgeOptions(decoy_count=60)
 
 @pytest.fixture(scope="module")
 def null(bundle, tiny_target):
-    judge, shape = Judge(bundle, tiny_target), ListShape.of(TEXTS)
+    judge, shape = Judge(bundle, tiny_target), ListShape.of(TEXTS, NAME)
     return judge.null_of(shape, judge.draw_decoys(shape, FEW, lambda _texts: ()), FEW)
 
 

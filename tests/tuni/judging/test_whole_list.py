@@ -18,7 +18,7 @@ from tuni.lists.files import open_subjects
 from tuni.lists.rows import TextRows, read_list
 from tuni.lists.writing import write_table
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE, WITHHELD
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 from tuni.texts.text import canonical
 
 NAMES = ["Zoe Quill", "Ada Roe", "Bo Tarn", "Cy Umber", "Di Vance", "Ed Wold", "Flo Yarrow"]

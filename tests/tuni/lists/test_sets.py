@@ -12,8 +12,12 @@ from tuni.lists.labelled import Labelled
 from tuni.lists.sets import NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
 from tuni.texts.gibberish import GibberishSpec
-from tuni.texts.names import parse_name, reference_parts
+from tuni.texts.kind import text_kind
+from tuni.texts.names import parse_name
+from tuni.texts.reference_parts import reference_parts
 from tuni.texts.text import canonical
+
+NAME = text_kind("name")
 
 SIZES = NullSizes(
     gibberish=40,
@@ -49,6 +53,7 @@ def made(known=(), listed=(), *, seed=0, key=b"k" * 32, source="recombination", 
         split=Split(key),
         seed=seed,
         source=source,
+        kind=NAME,
         token_length=lambda texts: [len(text) for text in texts],
         **more,
     )

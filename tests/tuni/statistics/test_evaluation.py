@@ -9,6 +9,9 @@ from tuni.errors import UnusableScores
 from tuni.statistics.evaluation import Evaluation, evaluate
 from tuni.statistics.intervals import share
 from tuni.statistics.p_values import conformal_p
+from tuni.texts.kind import text_kind
+
+NAME = text_kind("name")
 
 COUNTS = (1, 2, 5, 10, 20)
 
@@ -40,7 +43,7 @@ def labelled(seed: int = 0, n: int = 100) -> dict[str, object]:
 
 
 def measured(data: dict[str, object], **changes: object) -> Evaluation:
-    return evaluate(**{**data, "operating_point": 0.05, "seed": 1, **changes})
+    return evaluate(**{**data, "kind": NAME, "operating_point": 0.05, "seed": 1, **changes})
 
 
 @pytest.fixture(scope="module")

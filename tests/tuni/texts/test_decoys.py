@@ -6,11 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuni.errors import TooFewTexts
-from tuni.texts.decoys import PartPool, across_strata, lone_parts, recombine, recombine_around
+from tuni.texts.decoys import PartPool
 from tuni.texts.faker_decoys import faker_decoys
-from tuni.texts.names import parse_name, reference_parts
+from tuni.texts.kind import text_kind
+from tuni.texts.names import parse_name
+from tuni.texts.reference_parts import reference_parts
 from tuni.texts.text import canonical
 
+NAME = text_kind("name")
 ENGLISH = reference_parts("latin/en_US", 30)
 GERMAN = reference_parts("latin/de_DE", 30)
 
@@ -29,15 +32,15 @@ LIST = [
 ]
 NOTHING: frozenset[str] = frozenset()
 MAKERS = [
-    lambda texts, n, seed, forbidden: recombine(PartPool.of(texts), n, seed, forbidden),
-    recombine_around,
-    lambda texts, n, seed, forbidden: across_strata(PartPool.of(texts), n, seed, forbidden),
-    lambda texts, n, seed, forbidden: lone_parts(PartPool.of(texts), n, seed, forbidden),
+    lambda texts, n, seed, forbidden: PartPool.of(texts).recombine(n, seed, forbidden),
+    lambda texts, n, seed, forbidden: NAME.pool(texts, n).recombine(n, seed, forbidden),
+    lambda texts, n, seed, forbidden: PartPool.of(texts).across_strata(n, seed, forbidden),
+    lambda texts, n, seed, forbidden: PartPool.of(texts).lone_parts(n, seed, forbidden),
     lambda texts, n, seed, forbidden: faker_decoys(
         texts, n, seed, forbidden, lambda some: [len(text) for text in some]
     ),
 ]
-NAMES = ["recombine", "recombine_around", "across_strata", "lone_parts", "faker_decoys"]
+NAMES = ["recombine", "of a topped-up pool", "across_strata", "lone_parts", "faker_decoys"]
 maker = pytest.mark.parametrize("make", MAKERS, ids=NAMES)
 
 
@@ -71,23 +74,20 @@ def test_recombined_parts_stay_within_their_stratum() -> None:
         for first in entry.firsts
         for last in entry.lasts
     }
-    assert set(recombine(pool, 1000, 0, NOTHING)) <= allowed
+    assert set(pool.recombine(1000, 0, NOTHING)) <= allowed
 
 
 def test_recombination_shares_out_by_the_size_of_the_strata() -> None:
-    decoys = recombine(PartPool.of(LIST), 110, 0, NOTHING)
+    decoys = PartPool.of(LIST).recombine(110, 0, NOTHING)
     scripts = Counter(parse_name(text).script for text in decoys)
     assert scripts == {"latin": 100, "han": 10}
 
 
 def test_part_frequency_follows_the_list() -> None:
     firsts = ["Ada"] * 40 + ["Bea"] * 20 + [f"Given{index}" for index in range(140)]
-    decoys = recombine(
-        PartPool.of([f"{first} Family{index}" for index, first in enumerate(firsts)]),
-        400,
-        0,
-        NOTHING,
-    )
+    decoys = PartPool.of(
+        [f"{first} Family{index}" for index, first in enumerate(firsts)]
+    ).recombine(400, 0, NOTHING)
     counts = Counter(text.split(" ")[0] for text in decoys)
     # A little below 40 and 20 of 200: pairs of the list itself are left out.
     assert 0.12 < counts["Ada"] / 400 < 0.22
@@ -96,22 +96,22 @@ def test_part_frequency_follows_the_list() -> None:
 
 def test_many_distinct_parts_are_drawn_without_listing_all_pairs() -> None:
     texts = [f"Given{index} Family{index}" for index in range(1500)]
-    decoys = recombine(PartPool.of(texts), 3000, 0, NOTHING)
+    decoys = PartPool.of(texts).recombine(3000, 0, NOTHING)
     assert len({canonical(text) for text in decoys}) == 3000
 
 
 def test_an_exhausted_pool_gives_what_it_has() -> None:
-    assert set(recombine(PartPool.of(["Ada Byron", "Bea Cole"]), 50, 0, NOTHING)) == {
+    assert set(PartPool.of(["Ada Byron", "Bea Cole"]).recombine(50, 0, NOTHING)) == {
         "Ada Cole",
         "Bea Byron",
     }
-    assert recombine(PartPool.of([]), 50, 0, NOTHING) == ()
-    assert recombine(PartPool.of(["Ada Byron"]), 50, 0, NOTHING) == ()
+    assert PartPool.of([]).recombine(50, 0, NOTHING) == ()
+    assert PartPool.of(["Ada Byron"]).recombine(50, 0, NOTHING) == ()
 
 
 def test_what_an_exhausted_stratum_cannot_give_the_others_give() -> None:
     texts = [*LIST[:25], "王伟", "李娜"]
-    decoys = recombine(PartPool.of(texts), 400, 0, NOTHING)
+    decoys = PartPool.of(texts).recombine(400, 0, NOTHING)
     assert len(decoys) == 400
 
 
@@ -120,7 +120,7 @@ def test_what_an_exhausted_stratum_cannot_give_the_others_give() -> None:
 )
 def test_one_person_gets_decoys_in_the_same_script_and_writing(text: str) -> None:
     name = parse_name(text)
-    decoys = recombine_around([text], 500, 0, NOTHING)
+    decoys = PartPool.of([text]).enough_for(500).recombine(500, 0, NOTHING)
     assert len(decoys) == 500
     parsed = [parse_name(decoy) for decoy in decoys]
     assert {other.script for other in parsed} == {name.script}
@@ -142,7 +142,7 @@ def test_reference_parts_keep_to_the_culture_of_the_stratum() -> None:
 
 
 def test_pairs_across_strata_mix_two_cultures() -> None:
-    decoys = across_strata(PartPool.of(LIST), 200, 0, NOTHING)
+    decoys = PartPool.of(LIST).across_strata(200, 0, NOTHING)
     assert len(decoys) == 200
     english, german = LIST[:25], LIST[25:50]
     for text in decoys:
@@ -153,11 +153,11 @@ def test_pairs_across_strata_mix_two_cultures() -> None:
             for one, other in ((english, german), (german, english))
         ]
         assert any(sides)
-    assert across_strata(PartPool.of(LIST[:25]), 200, 0, NOTHING) == ()
+    assert PartPool.of(LIST[:25]).across_strata(200, 0, NOTHING) == ()
 
 
 def test_lone_decoys_have_one_part_in_the_scripts_of_the_lone_texts() -> None:
-    decoys = lone_parts(PartPool.of(["Madonna", "さくら"]), 200, 0, NOTHING)
+    decoys = PartPool.of(["Madonna", "さくら"]).lone_parts(200, 0, NOTHING)
     assert len(decoys) == 200
     assert all(parse_name(text).last == "" for text in decoys)
     assert Counter(parse_name(text).script for text in decoys) == {"latin": 100, "kana": 100}
@@ -165,7 +165,7 @@ def test_lone_decoys_have_one_part_in_the_scripts_of_the_lone_texts() -> None:
 
 def test_no_lone_decoy_falls_apart_into_two_parts() -> None:
     pool = PartPool.of(["Mary Beth Evans", "Anna Maria de la Cruz", "欧阳娜娜", "Madonna", "王"])
-    decoys = lone_parts(pool, 100, 0, NOTHING)
+    decoys = pool.lone_parts(100, 0, NOTHING)
     assert len(decoys) == 100
     assert not {parse_name(text).last for text in decoys} - {""}
 

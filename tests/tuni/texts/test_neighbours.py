@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuni.errors import SpecMismatch, TextError
-from tuni.texts.names import NeighbourParts, all_reference_parts, parse_name, reference_parts
+from tuni.texts.kind import NeighbourParts
+from tuni.texts.names import parse_name
 from tuni.texts.neighbours import neighbours, parts_for
+from tuni.texts.reference_parts import all_reference_parts, reference_parts
 
 PARTS = NeighbourParts("latin/xx", ("Ada", "Bo", "Cy", "Di"), ("Roe", "Poe", "Lee", "Fox"))
 

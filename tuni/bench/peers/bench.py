@@ -31,9 +31,8 @@ from tuni.hashing import derive_seed
 from tuni.model.target import Target
 from tuni.pictures.embed import embed_pictures
 from tuni.progress import SILENT, Progress
-from tuni.texts.decoys import recombine_around
 from tuni.texts.gibberish import GibberishSpec, gibberish
-from tuni.texts.names import all_reference_parts
+from tuni.texts.kind import text_kind
 from tuni.texts.text import canonical
 
 SetName = Literal[
@@ -127,8 +126,9 @@ class Bench:
         self._kept: dict[str, tuple[Any, float]] = {}  # Any: tables and arrays, by what they are
         forbidden = {canonical(text) for text in (*subjects.texts, *strangers.texts)}
         parts = (sizes.decoy_fit, sizes.decoy_scale, sizes.decoy_calibration, sizes.candidates)
-        drawn = recombine_around(
-            subjects.texts, sum(parts), derive_seed(seed, "bench decoys"), frozenset(forbidden)
+        kind = text_kind("name")
+        drawn = kind.pool(subjects.texts, sum(parts)).recombine(
+            sum(parts), derive_seed(seed, "bench decoys"), forbidden
         )
         if len(drawn) < sum(parts):
             raise TooFewTexts(
@@ -152,7 +152,7 @@ class Bench:
         }
         self._inversion = InversionSpec(restarts=sizes.restarts, steps=sizes.steps, seed=seed)
         self.spec = FeatureSpec(
-            parts=all_reference_parts(),
+            parts=kind.reference_parts(),
             families=by_family(HiddenSpec(), JacobianSpec(), GeometrySpec(), self._inversion),
         )
 

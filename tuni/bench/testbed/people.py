@@ -13,7 +13,7 @@ import numpy as np
 
 from tuni.bench.testbed.settings import TestbedSettings
 from tuni.errors import TooFewTexts
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 
 Group = Literal["member", "background", "stranger", "hard", "namesake"]
 WELL_KNOWN = 10  # captions from which a member lends name parts to hard negatives

@@ -1,0 +1,152 @@
+"""Kinds of text: what the rest of tuni asks about a text, whatever it is the name of.
+
+Nothing outside this folder knows what a first name is. A kind says which parts of a text can be
+exchanged, what stands in for them, and what texts nobody has look like.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+from tuni.errors import RequestError
+
+# Kinds of this package, each in a module of its name; bundles and requests name them.
+BUILT_IN = {"name": "tuni.texts.name_kind"}
+
+
+TokenCounts = Callable[[Sequence[str]], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourParts:
+    """Other parts of one stratum that calibrate a text (ours).
+
+    Attributes:
+        stratum: Texts whose parts may be exchanged for each other; for names script and locale,
+            e.g. ``"latin/de_DE"``.
+        firsts: First parts, most usable first; more than are taken, so that a part equal to the
+            text's own can be skipped.
+        lasts: Last parts, likewise.
+    """
+
+    stratum: str
+    firsts: tuple[str, ...]
+    lasts: tuple[str, ...]
+
+
+class ParsedText(Protocol):
+    """A text taken apart."""
+
+    @property
+    def text(self) -> str:
+        """The clean text."""
+        ...
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Its parts that can be exchanged, first and last; one where it cannot be divided."""
+        ...
+
+    @property
+    def stratum(self) -> str:
+        """Texts of one stratum lend each other parts."""
+        ...
+
+    @property
+    def common(self) -> bool:
+        """Whether all its parts are so common that a stranger may well have the same text."""
+        ...
+
+
+class DecoyPool(Protocol):
+    """Parts of some texts, from which texts are made that nobody is known to have.
+
+    What a method gives is distinct after `canonical`, none of it forbidden or a text that the pool
+    was made of; fewer than ``n`` where the pool is exhausted. Equal seeds give equal texts, and any
+    beginning of a result is a fair sample of it.
+    """
+
+    def recombine(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
+        """Texts of two parts, each pair within a stratum."""
+        ...
+
+    def lone_parts(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
+        """Texts of one part."""
+        ...
+
+    def across_strata(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
+        """Texts of two parts of different strata, a negative control; none where there is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextKind:
+    """One kind of text.
+
+    Attributes:
+        name: Lower-case word; stands in requests, feature specs and bundles.
+        parse: Takes any text apart; never fails, and ``parse(text).text == clean_text(text)``.
+        has_parts: Whether ``parse`` gives two parts, told as cheaply as can be.
+        neighbours: Texts with other last parts, then texts with other first parts, ``count`` of
+            each, for a text of two parts and the parts of its stratum or of ``"*"``. A neighbour
+            never has the text's own part.
+        reference_parts: Parts for neighbours by stratum, ``"*"`` among them.
+        pool: The parts of texts, with common parts added where ``n`` decoys need them; n = 0 adds
+            none.
+        drawn: Plausible texts from lists of our own, like given ones and as long in tokens; the
+            arguments are the given texts, how many, seed, forbidden canonical forms, and what
+            counts tokens.
+        like: Common texts of a locale, to make decoys from where a list lends no parts.
+    """
+
+    name: str
+    parse: Callable[[str], ParsedText]
+    has_parts: Callable[[str], bool]
+    neighbours: Callable[
+        [str, Mapping[str, NeighbourParts], int], tuple[tuple[str, ...], tuple[str, ...]]
+    ]
+    reference_parts: Callable[[], tuple[NeighbourParts, ...]]
+    pool: Callable[[Sequence[str], int], DecoyPool]
+    drawn: Callable[[Sequence[str], int, int, AbstractSet[str], TokenCounts], tuple[str, ...]]
+    like: Callable[[str], Sequence[str]]
+
+
+_registered: dict[str, TextKind] = {}
+
+
+def register_kind(kind: TextKind) -> None:
+    """Make a kind of another package known to this process.
+
+    Raises:
+        RequestError: The name is taken, or no lower-case word.
+    """
+    if kind.name in kind_names() or not kind.name.isidentifier() or not kind.name.islower():
+        raise RequestError(
+            f"kind of text {kind.name[:40]!r}: taken, or not a lower-case word",
+            "choose another name",
+        )
+    _registered[kind.name] = kind
+
+
+def kind_names() -> tuple[str, ...]:
+    """Names of all kinds, built-in ones first."""
+    return (*BUILT_IN, *_registered)
+
+
+def text_kind(name: str) -> TextKind:
+    """The kind of a name.
+
+    Raises:
+        RequestError: There is none.
+    """
+    if name in BUILT_IN:
+        kind: TextKind = import_module(BUILT_IN[name]).KIND
+        return kind
+    if name not in _registered:
+        raise RequestError(
+            f"kind: got {name[:40]!r}, expected one of {', '.join(kind_names())}",
+            "register the kind first, or use the version of tuni that knows it",
+        )
+    return _registered[name]

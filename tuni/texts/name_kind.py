@@ -1,0 +1,42 @@
+"""People's names as a kind of text."""
+
+from collections.abc import Mapping, Sequence
+
+from tuni.texts.decoys import PartPool
+from tuni.texts.faker_decoys import faker_decoys
+from tuni.texts.kind import NeighbourParts, TextKind
+from tuni.texts.names import has_two_parts, parse_name
+from tuni.texts.neighbours import neighbours, parts_for
+from tuni.texts.reference_parts import all_reference_parts, reference_parts
+
+_LIKE = 200  # names that decoys are made from where there is no list
+
+
+def _neighbours(
+    text: str, parts: Mapping[str, NeighbourParts], count: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    name = parse_name(text)
+    return neighbours(name, parts_for(name, parts), count)
+
+
+def _pool(texts: Sequence[str], n: int) -> PartPool:
+    pool = PartPool.of(texts)
+    return pool.enough_for(n) if n else pool
+
+
+def _like(locale: str) -> list[str]:
+    parts = reference_parts(f"latin/{locale}", _LIKE)
+    pairs = zip(parts.firsts, parts.lasts, strict=False)
+    return [f"{first} {last}" for first, last in pairs]
+
+
+KIND = TextKind(
+    name="name",
+    parse=parse_name,
+    has_parts=has_two_parts,
+    neighbours=_neighbours,
+    reference_parts=all_reference_parts,
+    pool=_pool,
+    drawn=faker_decoys,
+    like=_like,
+)
