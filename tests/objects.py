@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.model import ArrayModel
 from tuni.features.spec import FeatureSpec
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 
 TEXT = {"context_length": 24, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "patch_size": 16, "width": 32, "head_width": 16, "layers": 2}

@@ -10,10 +10,19 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tuni.errors import RequestError
+from tuni.texts.kind import kind_names
 
 MAX_REQUEST = 2**20  # bytes
 CHECKPOINT_NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -66,7 +75,7 @@ class CheckpointTable(_Table):
 class SubjectsTable(_Table):
     """Whose texts are searched on and evaluated with."""
 
-    kind: Literal["name"] = Field("name", description="Kind of text that identifies a person.")
+    kind: str = Field("name", description="Kind of text that identifies a person: name.")
     labelled: UserPath | None = Field(
         None, description="CSV with text,member (0/1): people known to be in the data or not."
     )
@@ -75,6 +84,13 @@ class SubjectsTable(_Table):
     )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        if kind not in kind_names():
+            raise ValueError(f"expected one of {', '.join(kind_names())}")
+        return kind
 
 
 class BankTable(_Table):

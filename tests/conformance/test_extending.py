@@ -1,4 +1,4 @@
-"""The kind of detector and the family of features of docs/extending.md pass the suites."""
+"""What docs/extending.md adds passes the suites: kinds of detector and text, a family."""
 
 import os
 import re
@@ -8,16 +8,18 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SECTIONS = ("## A kind of detector", "## A family of features")
+SECTIONS = ("## A kind of detector", "## A family of features", "## A kind of text")
 ENTRIES = """
 [tuni.detectors]
 toymedian = toy_kind:KIND
 [tuni.features]
 toy = toy_family:FAMILY
+[tuni.texts]
+plate = toy_plates:KIND
 """
 
 
-def test_what_the_guide_adds_passes_both_suites(tmp_path: Path) -> None:
+def test_what_the_guide_adds_passes_the_suites(tmp_path: Path) -> None:
     """In a process of their own, in which their package is installed beside ours."""
     guide = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     for section in SECTIONS:
@@ -26,14 +28,14 @@ def test_what_the_guide_adds_passes_both_suites(tmp_path: Path) -> None:
             (tmp_path / block[3:].partition(":")[0]).write_text(block, encoding="utf-8")
     (tmp_path / "toys-1.0.dist-info").mkdir()
     (tmp_path / "toys-1.0.dist-info" / "entry_points.txt").write_text(ENTRIES, encoding="utf-8")
-    suites = [str(HERE / name) for name in ("test_detectors.py", "test_families.py")]
+    suites = [str(HERE / name) for name in ("test_detectors.py", "test_families.py", "test_text_kinds.py")]
     options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-k", "toy or study", *suites],
+        [sys.executable, "-m", "pytest", *options, "-k", "toy or study or plate", *suites],
         capture_output=True, text=True, cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.search(r"(\d+) passed, \d+ deselected", done.stdout)
     assert passed is not None
-    assert int(passed[1]) >= 28
+    assert int(passed[1]) >= 35

@@ -7,13 +7,16 @@ exchanged, what stands in for them, and what texts nobody has look like.
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
 from tuni.errors import RequestError
 
 # Kinds of this package, each in a module of its name; bundles and requests name them.
 BUILT_IN = {"name": "tuni.texts.name_kind"}
+PLUGINS = "tuni.texts"  # entry points of kinds of other packages, each under its name
 
 
 TokenCounts = Callable[[Sequence[str]], Sequence[int]]
@@ -73,7 +76,7 @@ class DecoyPool(Protocol):
         ...
 
     def lone_parts(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
-        """Texts of one part."""
+        """Texts of one part; common ones where the pool's own do not suffice."""
         ...
 
     def across_strata(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
@@ -117,22 +120,19 @@ _registered: dict[str, TextKind] = {}
 
 
 def register_kind(kind: TextKind) -> None:
-    """Make a kind of another package known to this process.
+    """Make a kind known to this process that no installed package names as an entry point.
 
     Raises:
         RequestError: The name is taken, or no lower-case word.
     """
-    if kind.name in kind_names() or not kind.name.isidentifier() or not kind.name.islower():
-        raise RequestError(
-            f"kind of text {kind.name[:40]!r}: taken, or not a lower-case word",
-            "choose another name",
-        )
-    _registered[kind.name] = kind
+    if kind.name in kind_names():
+        raise RequestError(f"kind of text {kind.name!r}: is there already", "rename it")
+    _registered[kind.name] = _well_named(kind, kind.name)
 
 
 def kind_names() -> tuple[str, ...]:
-    """Names of all kinds, built-in ones first."""
-    return (*BUILT_IN, *_registered)
+    """Names of all kinds: built-in ones, then the others by name."""
+    return (*BUILT_IN, *sorted({*_installed(), *_registered}))
 
 
 def text_kind(name: str) -> TextKind:
@@ -144,9 +144,25 @@ def text_kind(name: str) -> TextKind:
     if name in BUILT_IN:
         kind: TextKind = import_module(BUILT_IN[name]).KIND
         return kind
+    if name not in _registered and name in _installed():
+        _registered[name] = _well_named(_installed()[name].load(), name)
     if name not in _registered:
         raise RequestError(
             f"kind: got {name[:40]!r}, expected one of {', '.join(kind_names())}",
-            "register the kind first, or use the version of tuni that knows it",
+            "install or register the kind first, or use the version of tuni that knows it",
         )
     return _registered[name]
+
+
+def _well_named(kind: TextKind, name: str) -> TextKind:
+    if kind.name != name or not (name.isidentifier() and name.islower()):
+        raise RequestError(
+            f"kind of text {name[:40]!r}: calls itself {kind.name[:40]!r}",
+            "give it one name, a lower-case word",
+        )
+    return kind
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=PLUGINS) if entry.name not in BUILT_IN}

@@ -8,7 +8,7 @@ import pytest
 from flows.job.job import Job
 from flows.machine.settings import Request, Settings
 from tuni.errors import TextError
-from tuni.texts.names import reference_parts
+from tuni.texts.reference_parts import reference_parts
 
 PARTS = reference_parts("latin/en_US", 1000)
 # Each first name twice, with another last one.

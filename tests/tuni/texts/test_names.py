@@ -165,7 +165,10 @@ def test_only_pairs_of_common_parts_are_common() -> None:
     assert not parse_name("Madonna").common
 
 
-SHOW = "from tuni.texts.names import *; print(all_reference_parts(), parse_name('Anna Martin'))"
+SHOW = (
+    "from tuni.texts.names import parse_name; from tuni.texts.reference_parts import *; "
+    "print(all_reference_parts(), parse_name('Anna Martin'))"
+)
 
 
 def test_lists_are_the_same_in_every_process() -> None:
