@@ -28,7 +28,9 @@ def test_what_the_guide_adds_passes_the_suites(tmp_path: Path) -> None:
             (tmp_path / block[3:].partition(":")[0]).write_text(block, encoding="utf-8")
     (tmp_path / "toys-1.0.dist-info").mkdir()
     (tmp_path / "toys-1.0.dist-info" / "entry_points.txt").write_text(ENTRIES, encoding="utf-8")
-    suites = [str(HERE / name) for name in ("test_detectors.py", "test_families.py", "test_text_kinds.py")]
+    suites = [
+        str(HERE / name) for name in ("test_detectors.py", "test_families.py", "test_text_kinds.py")
+    ]
     options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-k", "toy or study or plate", *suites],

@@ -165,4 +165,6 @@ def _well_named(kind: TextKind, name: str) -> TextKind:
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=PLUGINS) if entry.name not in BUILT_IN}
+    return {
+        entry.name: entry for entry in entry_points(group=PLUGINS) if entry.name not in BUILT_IN
+    }

@@ -21,5 +21,5 @@ def test_a_kind_that_nobody_registered_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("name", ["name", "Plate", "number plate", ""])
 def test_a_name_that_is_taken_or_malformed_is_refused(name: str) -> None:
-    with pytest.raises(RequestError, match="is there already|calls itself"):
+    with pytest.raises(RequestError, match=r"is there already|calls itself"):
         register_kind(replace(text_kind("name"), name=name))
