@@ -8,10 +8,8 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -21,10 +19,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests.forked import TUNI, run
 from tuni.texts.decoys import PartPool
 from tuni.texts.text import canonical
 
-TUNI = Path(sys.executable).with_name("tuni")
 MODEL = "e2e-clip"
 
 # Last parts that no text holds by chance; a non-ASCII letter so that escapes differ from plain.
@@ -46,25 +44,27 @@ ARTIFACT_LOCATIONS = (
     ("model_versions", "storage_location"),
 )
 
-REQUEST = """
+REQUEST = f"""
 [checkpoint]
-name = "{name}"
-folder = "{bed}/checkpoint"
+name = "{MODEL}"
+folder = "BED/checkpoint"
 [subjects]
-{subjects}
+labelled = "labelled.csv"
+list = "list.csv"
 [nulls]
+source = "file"
+decoys = "decoys.csv"
 gibberish = 500
-decoy_fit = 250
-decoy_search = 150
-decoy_calibration = 300
+decoy_fit = 200
+decoy_search = 100
+decoy_calibration = 200
 decoy_check = 50
-{nulls}
 [features]
-inversion = {inversion}
+stability = false  # a job without labels, in test_without_labels, has it
 inversion_texts = 50
 inversion_steps = 2
 [search]
-trials = {trials}
+trials = 6
 [compute]
 threads = 1
 """
@@ -123,14 +123,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 
 def call(home: Path, *arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run the command `tuni`."""
-    return subprocess.run(
-        [TUNI, *map(str, arguments)],
-        env=environment(home, **more),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    """Run the command `tuni`; variables ``more`` are set for it alone."""
+    return run(TUNI, *arguments, environment=environment(home, **more))
 
 
 def write_list(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
@@ -216,11 +210,7 @@ def _audit(root: Path, bed: Path, truth: Sequence[Mapping[str, str]]) -> None:
     twice = [{"text": CANARIES["refused at run"], "member": member} for member in (0, 1)]
     write_list(lists / "both.csv", [*labelled, *twice])
     write_list(lists / "bad.csv", [*watch, {"text": f"{CANARIES['refused at score']}\u200b"}])
-    subjects = 'labelled = "labelled.csv"\nlist = "list.csv"'
-    nulls = 'source = "file"\ndecoys = "decoys.csv"'
-    asked = REQUEST.format(
-        name=MODEL, bed=bed, subjects=subjects, nulls=nulls, inversion="true", trials=6
-    )
+    asked = REQUEST.replace("BED", str(bed))
     (lists / "request.toml").write_text(asked, encoding="utf-8")
     (lists / "both.toml").write_text(asked.replace("labelled.csv", "both.csv"), encoding="utf-8")
     steps = {
@@ -325,18 +315,6 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    """Gives a port of loopback that was free a moment ago."""
-
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from registry.home import Home
 from registry.services.logins import server_login
 from registry.services.processes import read_note
 from tests.e2e.accounts import Served, as_nobody, begin_as_nobody
+from tests.objects import free_port
 
 THREATS = Path(__file__).parents[2] / "docs" / "threat-model.md"
 
@@ -38,7 +39,7 @@ needs_root = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def served(tuni, free_port) -> Iterator[Served]:
+def served(tuni) -> Iterator[Served]:
     """A new home with `tuni up`, in a folder that others may enter, as pytest's own may not be."""
     folder = Path(tempfile.mkdtemp(prefix="tuni-served-"))
     folder.chmod(0o711)

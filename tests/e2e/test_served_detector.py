@@ -1,16 +1,9 @@
 """`mlflow.pyfunc` gives the verdicts of `tuni score`, in whatever order the rows come."""
 
 import pandas as pd
-import pytest
 
 from registry.home import Home
 from registry.models.store import ModelStore
-
-pytestmark = [
-    # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.
-    pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning"),
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
-]
 
 NUMBERS = ("score", "p_decoy", "p_gibberish", "q_value", "operating_point")
 WORDS = ("text", "verdict", "flags", "model_version", "fingerprint")

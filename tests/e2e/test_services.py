@@ -31,6 +31,7 @@ from registry.models.store import ModelStore
 from registry.services.databases import mlflow_database
 from registry.services.logins import server_login
 from registry.services.processes import read_note
+from tests.objects import free_port
 from tuni.texts.decoys import PartPool
 from tuni.texts.text import canonical
 
@@ -213,7 +214,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def start(request, audit, own_home, tuni, free_port, truth, tmp_path) -> Callable[..., Running]:
+def start(request, audit, own_home, tuni, truth, tmp_path) -> Callable[..., Running]:
     """Starts the services of a home that has a registered detector and a watch list."""
 
     def begin(**more: str) -> Running:

@@ -39,12 +39,6 @@ from tuni.model.target import Target
 from tuni.texts.kind import NeighbourParts
 from tuni.texts.reference_parts import reference_parts
 
-pytestmark = [
-    # MLflow 3.17 warns about its own type hints while mlflow.pyfunc is imported.
-    pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning"),
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
-]
-
 TEXTS = ["Ada Lovelace", "Grace Hopper", "Alan Turing", "Ada Lovelace"]
 NAME = "served"
 QUICK = {"list_decoys": False}
