@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where the environment forbids bytecode, every command would compile 5,000 modules anew (8 s).
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu pins clean
+.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu house pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
 
 bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (35 minutes); writes .venv/speed.json
 	@$(BIN)/python benchmarks/speed --out .venv/speed.json
+
+house: $(STAMP) ## how large the house is, and how many files a name passes on its way (3 minutes)
+	@$(BIN)/python benchmarks/house.py --walk
 
 bench-smoke: $(STAMP) ## the same in tiny sizes: whether it runs, not how fast
 	@$(BIN)/python benchmarks/speed --smoke

@@ -13,9 +13,11 @@ from flows.job.evaluation import Evaluated, evaluate_job, judge_labelled_test, s
 from flows.job.folder import CHOICE
 from flows.job.job import Job
 from flows.job.search.choose import choose
+from flows.machine.home import open_ledger
 from flows.machine.settings import Request, Settings
 from tests.objects import latin_names
 from tuni.judging.null import JudgeOptions
+from tuni.lists.split import Split
 
 NAMES = latin_names(120)
 Measure = Callable[[int, int], tuple[Job, Evaluated]]
@@ -27,16 +29,21 @@ def measure(
 ) -> Iterator[Measure]:
     """Evaluates the default detector on so many members and non-members; one home for all."""
     root = tmp_path_factory.mktemp("evaluate")
+    settings = Settings(home=root / "home")
     opened: list[Job] = []
+    # In turn for the search and for the evaluation, whatever the home's key is.
+    with open_ledger(settings) as ledger:
+        sides = Split(ledger.keys.split_key).divide(NAMES, {"dev": 0.5, "test": 0.5}, "labels")
+    names = [name for pair in zip(sides["dev"], sides["test"], strict=False) for name in pair]
 
     @cache
     def run(members: int, nonmembers: int) -> tuple[Job, Evaluated]:
         path = root / f"{members}-{nonmembers}.csv"
         marks = [1] * members + [0] * nonmembers
-        rows = (f"{name},{mark}" for name, mark in zip(NAMES, marks, strict=False))
+        rows = (f"{name},{mark}" for name, mark in zip(names, marks, strict=False))
         path.write_text("\n".join(["text,member", *rows]) + "\n", encoding="utf-8")
         asked = registered.request.model_dump() | {"subjects": {"labelled": path}}
-        job = Job.open(Request.model_validate(asked), Settings(home=root / "home"))
+        job = Job.open(Request.model_validate(asked), settings)
         opened.append(job)
         job.folder.keep(CHOICE, choose(job))
         return job, evaluate_job(job, make_bundle(job, job.chosen_detector()))

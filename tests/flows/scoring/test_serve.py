@@ -131,7 +131,11 @@ def test_health_and_version_are_told_to_everybody(served):
     ("body", "status", "words"),
     [
         (b"{", 400, "request: "),
-        (b'{"dataframe_records": [{"text": "Zebulon\\u0007"}]}', 400, "row 1: holds a control"),
+        (
+            b'{"dataframe_records": [{"text": "Zebulon\\u0007"}]}',
+            400,
+            "row 1: text holds a control",
+        ),
         (json.dumps({"dataframe_records": [{"text": "Zebulon"}] * 8}).encode(), 413, "texts: 8"),
         (b" " * (8 * 2**20 + 1), 400, "larger than"),
     ],
