@@ -89,6 +89,11 @@ def test_served_verdicts_are_those_of_tuni_score_and_stand_in_the_trail(
     before = queries(served.home)
     answer, told = served.score(NAMES)
     assert answer.status == 200
+    # The server's own limit is a minute's worth: what is left of it is less than another one.
+    refused, reason = served.score([*NAMES, *NAMES][:RATE])
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert f"more than {RATE} a minute" in reason["error"]
     out = tmp_path / "v.csv"
     subjects = csv_file("list.csv", "text\n" + "\n".join(NAMES) + "\n")
     asked = ("score", "--checkpoint", "tiny", "--subjects", subjects, "--out", out)
@@ -99,11 +104,6 @@ def test_served_verdicts_are_those_of_tuni_score_and_stand_in_the_trail(
         assert {name: str(value) for name, value in row.items()} == {
             name: wanted[name] for name in row
         }
-    # The server's own limit is a minute's worth: what is left of it is less than another list.
-    answer, told = served.score(NAMES)
-    assert answer.status == 429
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert f"more than {RATE} a minute" in told["error"]
     new = queries(served.home)[len(before) :]
     assert new == [{"checkpoint": "tiny", "version": 1, "texts": 4}]
     _no_text_stands_in_a_log(served)
