@@ -93,7 +93,8 @@ def main() -> None:
         _, status, usage = os.wait4(process.pid, 0)
         print(  # noqa: T201
             f"{length:>9,} rows: peak {usage.ru_maxrss / 1024:.0f} MiB, "
-            f"{time.monotonic() - started:.0f} s, processor {usage.ru_utime + usage.ru_stime:.1f} s, "
+            f"{time.monotonic() - started:.0f} s, "
+            f"of a processor {usage.ru_utime + usage.ru_stime:.1f} s, "
             f"exit {os.waitstatus_to_exitcode(status)}",
             flush=True,
         )
