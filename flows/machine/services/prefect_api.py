@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from typing import Any
 from tuni.errors import EnvironmentFault
 
 TIMEOUT_S = 30
+# What the server says while SQLite is locked by another request; Prefect's own client waits, too.
+BUSY = 503
+WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,18 @@ class PrefectApi:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Authorization": f"Basic {credentials}"},
         )
-        try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-                content = answer.read()
-                return json.loads(content) if content else None
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            code = getattr(error, "code", None) or type(error).__name__
-            raise EnvironmentFault(
-                f"Prefect's server {self.address} cannot be asked for {path} ({code})",
-                "see `tuni status` and its log, then repeat `tuni up`",
-            ) from error
+        waits = iter(WAITS_S)
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+                    content = answer.read()
+                    return json.loads(content) if content else None
+            except (urllib.error.URLError, OSError, ValueError) as error:
+                code = getattr(error, "code", None) or type(error).__name__
+                wait_s = next(waits, None) if code == BUSY else None
+                if wait_s is None:
+                    raise EnvironmentFault(
+                        f"Prefect's server {self.address} cannot be asked for {path} ({code})",
+                        "see `tuni status` and its log, then repeat `tuni up`",
+                    ) from error
+            time.sleep(wait_s)

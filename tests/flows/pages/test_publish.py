@@ -19,7 +19,8 @@ GUIDE = Path(__file__).parents[3] / "docs" / "extending.md"
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Evidence]:
     """A report of the kind that the guide makes, its package installed beside ours."""
-    _, *blocks = GUIDE.read_text(encoding="utf-8").split("## A report page")[1].split("```python\n")
+    section = GUIDE.read_text(encoding="utf-8").split("## A report page")[1].split("\n## ")[0]
+    _, *blocks = section.split("```python\n")
     folder = tmp_path / "site"
     (folder / "drift-1.0.dist-info").mkdir(parents=True)
     (folder / "drift-1.0.dist-info" / "entry_points.txt").write_text(

@@ -91,7 +91,7 @@ def test_rows_may_come_in_any_order():
         blind_scores(texts, members, NAME, 7)[rows], blind_scores(moved, members[rows], NAME, 7)
     )
     assert blind_gate(scores, texts, members, NAME, 7) == blind_gate(
-        scores[rows], moved, members[rows], 7
+        scores[rows], moved, members[rows], NAME, 7
     )
 
 
