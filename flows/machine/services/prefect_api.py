@@ -50,7 +50,10 @@ class PrefectApi:
                     content = answer.read()
                     return json.loads(content) if content else None
             except (urllib.error.URLError, OSError, ValueError) as error:
-                code = getattr(error, "code", None) or type(error).__name__
+                code: int | str = type(error).__name__
+                if isinstance(error, urllib.error.HTTPError):
+                    code = error.code
+                    error.close()
                 wait_s = next(waits, None) if code == BUSY else None
                 if wait_s is None:
                     raise EnvironmentFault(
