@@ -106,7 +106,7 @@ def make_null(ledger: Ledger, begun: Audit, detector: Detector, *, fresh: bool =
             f"watch list {begun.watchlist}: nobody on it can be scored by {begun.checkpoint}",
             f"tuni audits show {begun.id} tells why; or import other spellings",
         )
-    return judge.null_of(shape, judge.draw_decoys(shape, options, rows.on_list), options)
+    return judge.null_of(judge.draw_decoys(shape, options, rows.on_list), options)
 
 
 def judge_options(begun: Audit) -> JudgeOptions:

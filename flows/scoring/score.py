@@ -20,7 +20,7 @@ from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
 from tuni.judging.null import JudgeOptions, evidence_of_list
 from tuni.judging.record import COLUMNS, NUMBERS, Record
-from tuni.judging.whole_list import ListVerdicts, judge_list, scorable, shape_of
+from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, scorable
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile, open_subjects
 from tuni.lists.rows import ListIndex, read_list
@@ -214,7 +214,7 @@ def score_file(
                 "leave --skip-bad out to see why",
             )
         options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
-        decoys = judge.draw_decoys(shape_of(judge, index, options), options, index.on_list)
+        decoys = decoys_of(judge, index, options)
         if tell is not None:
             tell(estimate_score(judge, index, decoys, cache))
         verdicts = judge_list(

@@ -94,7 +94,7 @@ def test_a_list_of_it_gets_verdicts_by_a_bundle_of_it(kind, texts, tiny_target, 
     assert verdicts.null.decoys > 60
     assert verdicts.null.check is not None
     shape = ListShape.of(dict.fromkeys(mixed), kind)
-    null = judge.null_of(shape, judge.draw_decoys(shape, options, lambda _: ()), options)
+    null = judge.null_of(judge.draw_decoys(shape, options, lambda _: ()), options)
     assert null.to_json() == verdicts.null.to_json()
     flags = [record["flags"].split() for record in verdicts.records()]
     assert ["one_part" in own for own in flags] == [not kind.has_parts(text) for text in mixed]

@@ -47,10 +47,12 @@ class ListDecoys:
     """Decoys recombined from a list, all of which the model reads whole and none of which is on it.
 
     Attributes:
+        shape: Of the list.
         pair: Of two parts and more.
         single: Of one part.
     """
 
+    shape: ListShape
     pair: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
 
@@ -120,7 +122,7 @@ class Judge:
                 drawn[paired] = self.fitting(
                     draw(shape, self.kind, wanted, seed, on_list, paired=paired)
                 )
-        return ListDecoys(drawn.get(True, ()), drawn.get(False, ()))
+        return ListDecoys(shape, drawn.get(True, ()), drawn.get(False, ()))
 
     def fitting(self, texts: Sequence[str]) -> tuple[str, ...]:
         """Those of some texts that the model reads whole, with their neighbours."""
@@ -129,7 +131,6 @@ class Judge:
 
     def null_of(
         self,
-        shape: ListShape,
         decoys: ListDecoys,
         options: JudgeOptions,
         beside: Sequence[str] = (),
@@ -137,8 +138,7 @@ class Judge:
         """Make a list's null: check its decoys and score them.
 
         Args:
-            shape: Of the list.
-            decoys: From `draw_decoys`, for this shape and these options.
+            decoys: From `draw_decoys`, for these options.
             options: How the list is judged.
             beside: Texts of the list to extract together with the decoys, for the cache (see
                 `scores`).
@@ -147,7 +147,7 @@ class Judge:
             TextError: The list holds no text that the detector judges.
             TooFewTexts: The list's decoys are too few for the bundle's operating point.
         """
-        bundle = self.bundle
+        bundle, shape = self.bundle, decoys.shape
         check_seed = derive_seed(bundle.seed, "decoy check")
         groups: dict[bool, GroupNull] = {}
         check = None

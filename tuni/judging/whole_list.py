@@ -105,9 +105,10 @@ def scorable(judge: Judge, index: ListIndex, wrong: Wrong) -> ListIndex:
     return index.without(reasons, wrong)
 
 
-def shape_of(judge: Judge, index: ListIndex, options: JudgeOptions) -> ListShape:
-    """What a list's decoys need to know of it."""
-    return ListShape.of(index.texts, judge.kind, SAMPLE if options.list_decoys else 0)
+def decoys_of(judge: Judge, index: ListIndex, options: JudgeOptions) -> ListDecoys:
+    """Recombine a list's decoys; see `Judge.draw_decoys`."""
+    shape = ListShape.of(index.texts, judge.kind, SAMPLE if options.list_decoys else 0)
+    return judge.draw_decoys(shape, options, index.on_list)
 
 
 def judge_list(
@@ -134,12 +135,11 @@ def judge_list(
     Raises:
         TooFewTexts: The list's decoys are too few for the bundle's operating point.
     """
-    shape = shape_of(judge, index, options)
     if decoys is None:
-        decoys = judge.draw_decoys(shape, options, index.on_list)
+        decoys = decoys_of(judge, index, options)
     # The first block, of most lists the only one, is extracted together with the decoys.
     keeping = judge.keeping()
-    null = keeping.null_of(shape, decoys, options, beside=index.texts[:block])
+    null = keeping.null_of(decoys, options, beside=index.texts[:block])
     numbers = np.empty((3, len(index.texts)))
     flags = np.empty(len(index.texts), dtype=np.int32)
     flag_words: dict[Sequence[str], int] = {}

@@ -27,7 +27,7 @@ def nothing(_texts):
 
 
 def null_of(judge: Judge, shape: ListShape, options=FEW, on_list=nothing):
-    return judge.null_of(shape, judge.draw_decoys(shape, options, on_list), options)
+    return judge.null_of(judge.draw_decoys(shape, options, on_list), options)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_decoys_from_a_sample_are_held_against_the_whole_list(judge):
     assert {canonical(text) for text in careless.pair} & everybody
     assert not {canonical(text) for text in careful.pair} & everybody
     assert len(careful.pair) == 60
-    assert judge.null_of(shape, careful, FEW).size == len(DENSE)
+    assert judge.null_of(careful, FEW).size == len(DENSE)
 
 
 def test_of_a_list_that_is_its_own_sample_nobody_is_asked(judge):
@@ -139,4 +139,4 @@ def test_too_few_decoys_for_the_operating_point_are_refused(judge):
     with pytest.raises(TooFewTexts, match="10, no p-value"):
         null_of(judge, ListShape.of(MIXED, NAME), JudgeOptions(decoy_count=10))
     with pytest.raises(TooFewTexts, match="0, no p-value"):
-        judge.null_of(ListShape.of(MIXED, NAME), ListDecoys(), FEW)
+        judge.null_of(ListDecoys(ListShape.of(MIXED, NAME)), FEW)

@@ -22,7 +22,7 @@ FEW = JudgeOptions(decoy_count=60)
 @pytest.fixture(scope="module")
 def null(bundle, tiny_target):
     judge, shape = Judge(bundle, tiny_target), ListShape.of(TEXTS, NAME)
-    return judge.null_of(shape, judge.draw_decoys(shape, FEW, lambda _texts: ()), FEW)
+    return judge.null_of(judge.draw_decoys(shape, FEW, lambda _texts: ()), FEW)
 
 
 def test_a_null_holds_no_text_and_comes_back_from_json_to_the_last_bit(null):
