@@ -149,10 +149,10 @@ def write_testbed(asked: TestbedRequest, settings: Settings) -> TestbedOutcome:
     return TestbedOutcome(asked.out, asked.size, asked.seed)
 
 
-def run_demo(settings: Settings) -> DemoOutcome:
-    """Train a small testbed, run the job on it and score its watch list."""
+def run_demo(settings: Settings, size: Size) -> DemoOutcome:
+    """Train a testbed of a size, run the job on it and score its watch list."""
     say("1/3 a small CLIP whose training set is known (about a minute, then cached)")
-    bed = _testbed(TestbedSettings.of_size("demo", DEMO_SEED), settings)
+    bed = _testbed(TestbedSettings.of_size(size, DEMO_SEED), settings)
     say("2/3 tuni run: search, calibrate, evaluate, register")
     request = demo_request(bed)
     with shared_jobs():

@@ -2,10 +2,14 @@
 
 import hashlib
 import itertools
+import json
+import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
+import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -123,6 +127,33 @@ def test_the_wheel_holds_nothing_else(wheel):
         "flows",
         f"tuni_audit-{metadata.version('tuni-audit')}.dist-info",
     }
+
+
+@pytest.mark.slow
+def test_the_wheel_alone_runs_the_demonstration(built, tmp_path):
+    """In an environment that holds it and its libraries, and in an empty home and folder."""
+    environment, home, nothing = (tmp_path / name for name in ("environment", "home", "nothing"))
+    venv.create(environment, with_pip=False)
+    place = Path(sysconfig.get_path("purelib", vars={"base": str(environment)}))
+    # The libraries' folder, without what its own .pth files add: the tree of an editable install.
+    (place / "libraries.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    install = [sys.executable, "-m", "pip", "--python", environment, "install", "--no-index"]
+    subprocess.run([*install, "--no-deps", "--ignore-installed", built], check=True)
+    home.mkdir()
+    nothing.mkdir()
+    done = subprocess.run(
+        [environment / "bin" / "tuni", "demo", "--size", "test", "--json"],
+        cwd=nothing,
+        env={"HOME": str(home), "PATH": os.defpath, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode in (0, 3), done.stderr
+    result = json.loads(done.stdout)
+    assert result["watch_members_found"]["n"] == 24
+    assert not list(nothing.iterdir())
+    where = [environment / "bin" / "python", "-c", "import flows; print(flows.__file__)"]
+    assert str(place) in subprocess.run(where, cwd=nothing, capture_output=True, text=True).stdout
 
 
 def test_deployments_name_flows_that_exist():

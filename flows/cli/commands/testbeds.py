@@ -84,7 +84,7 @@ def make_testbed(
 
 
 @verb("tuni demo")
-def demo(as_json: Json = False) -> None:
+def demo(size: Size = "demo", as_json: Json = False) -> None:
     """Do the whole job on a small testbed and compare the verdicts with the truth."""
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
@@ -94,5 +94,5 @@ def demo(as_json: Json = False) -> None:
 
     from flows.benchmark.demo import run_demo
 
-    outcome = run_demo(settings)
+    outcome = run_demo(settings, size)
     answer(outcome, as_json=as_json)
