@@ -1,10 +1,19 @@
 """The served application alone: what a request may be, and how many."""
 
+import hashlib
 import json
 
+import mlflow
 import pytest
+from mlflow.pyfunc.scoring_server import init
+from starlette.testclient import TestClient
 
-from flows.scoring.serve_app import RateLimit, parse_texts
+from flows.machine.settings import Settings
+from flows.scoring.serve import ServeRequest, load_served
+from flows.scoring.serve_app import RateLimit, Token, make_app, parse_texts
+from flows.scoring.serve_connections import ConnectionLimits, OpenConnections
+from registry.home import Home
+from registry.models.store import ModelStore
 from tuni.errors import RequestError
 
 
@@ -49,3 +58,24 @@ def test_a_minutes_worth_of_texts_is_answered_and_then_as_many_as_time_allows():
     now = 1e6
     assert limit.wait_s(60) == 0
     assert limit.wait_s(1) == 1
+
+
+def test_mlflows_server_of_the_same_model_gives_the_same_answers(registered):
+    """One way to ask and one to answer; ours adds the token, the limit and the trail."""
+    mlflow.set_tracking_uri(ModelStore(Home.open(registered.home)).tracking.uri)
+    config = {"home": str(registered.home), "checkpoint": str(registered.checkpoint)}
+    theirs = init(mlflow.pyfunc.load_model("models:/tiny@champion", model_config=config))
+    detector, _ = load_served(ServeRequest("tiny"), Settings(home=registered.home))
+    token = Token(hashlib.sha256(b"token").digest())
+    ours = make_app(detector, token, RateLimit(60), OpenConnections(ConnectionLimits(8, 4), bool))
+    requests = (
+        {"dataframe_records": [{"text": "Ada"}, {"text": "Boris Brown"}]},
+        {"dataframe_split": {"columns": ["id", "text"], "data": [[1, "Ada"], [2, "Boris Brown"]]}},
+    )
+    answers = []
+    for app in (theirs, ours):
+        client = TestClient(app, headers={"Authorization": "Bearer token"})
+        told = [client.post("/invocations", json=content).json() for content in requests]
+        answers.append((told, client.get("/ping").text, client.get("/health").text))
+    assert answers[0] == answers[1]
+    assert len(answers[0][0][0]["predictions"]) == 2
