@@ -5,7 +5,6 @@ another format, is refused. Like the page it holds no text of a subject, and in 
 count of fewer than five people.
 """
 
-import importlib
 import importlib.metadata
 import json
 import platform
@@ -22,34 +21,21 @@ from flows.pages.blocks import ReportKind
 from tuni import __version__
 from tuni.errors import RequestError
 from tuni.hashing import digest
+from tuni.texts.kinds_by_name import KindsByName
 
 FORMAT = 2
 MAX_BYTES = 16 * 2**20
 LIBRARIES = ("torch", "open_clip_torch", "scikit-learn", "numpy", "scipy", "mlflow", "optuna")
-PLUGINS = "tuni.reports"  # entry points of kinds of report outside this package
-_PAGES = Path(__file__).parent / "kinds"
+OWN_KINDS = ("audit", "benchmark", "comparison", "job")
+_KINDS = KindsByName[ReportKind](
+    "kind of report",
+    group="tuni.reports",
+    built_in={name: f"flows.pages.kinds.{name}_page:REPORT" for name in OWN_KINDS},
+    lacks=lambda _name, kind: () if isinstance(kind, ReportKind) else ["a ReportKind"],
+)
+report_kind = _KINDS.named
 _AGAIN = "take it again from where it was written, or from the run's artifacts in MLflow"
 _NAME = "name an evidence file, such as evidence.json of a job"
-
-
-def report_kind(name: str) -> ReportKind:
-    """``REPORT`` of ``flows/pages/kinds/NAME_page.py``, or else an entry point of `PLUGINS`.
-
-    Raises:
-        RequestError: There is no such kind.
-    """
-    if name in own_kinds():
-        kind: ReportKind = importlib.import_module(f"flows.pages.kinds.{name}_page").REPORT
-        return kind
-    for entry in importlib.metadata.entry_points(group=PLUGINS, name=name):
-        kind = entry.load()
-        return kind
-    raise RequestError(f"report {name!r}: no such kind", "install the package that wrote it")
-
-
-def own_kinds() -> list[str]:
-    """Names of this package's kinds."""
-    return sorted(path.stem.removesuffix("_page") for path in _PAGES.glob("*_page.py"))
 
 
 def library_versions() -> dict[str, str]:
@@ -128,7 +114,7 @@ def evidence_schema() -> dict[str, Any]:  # Any: JSON Schema
     """JSON Schema of an evidence file; docs/evidence.schema.json is this."""
     body = _ADAPTER.json_schema(mode="serialization")
     # Any, here and above: types that are made while the program runs.
-    classes: Any = reduce(or_, (report_kind(name).facts for name in own_kinds()))
+    classes: Any = reduce(or_, (report_kind(name).facts for name in OWN_KINDS))
     union: Any = Annotated[classes, Field(discriminator="kind")]
     facts = TypeAdapter(union).json_schema(mode="serialization")
     defs = facts.pop("$defs") | body.pop("$defs", {})

@@ -4,20 +4,12 @@ Nothing outside this folder knows what a first name is. A kind says which parts 
 exchanged, what stands in for them, and what texts nobody has look like.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
-from tuni.errors import RequestError
-
-# Kinds of this package, each in a module of its name; bundles and requests name them.
-BUILT_IN = {"name": "tuni.texts.name_kind"}
-PLUGINS = "tuni.texts"  # entry points of kinds of other packages, each under its name
-
+from tuni.texts.kinds_by_name import KindsByName
 
 TokenCounts = Callable[[Sequence[str]], Sequence[int]]
 
@@ -116,55 +108,25 @@ class TextKind:
     like: Callable[[str], Sequence[str]]
 
 
-_registered: dict[str, TextKind] = {}
-
-
 def register_kind(kind: TextKind) -> None:
     """Make a kind known to this process that no installed package names as an entry point.
 
     Raises:
         RequestError: The name is taken, or no lower-case word.
     """
-    if kind.name in kind_names():
-        raise RequestError(f"kind of text {kind.name!r}: is there already", "rename it")
-    _registered[kind.name] = _well_named(kind, kind.name)
+    _KINDS.register(kind.name, kind)
 
 
-def kind_names() -> tuple[str, ...]:
-    """Names of all kinds: built-in ones, then the others by name."""
-    return (*BUILT_IN, *sorted({*_installed(), *_registered}))
+def _lacks(name: str, kind: TextKind) -> Iterator[str]:
+    if not isinstance(kind, TextKind) or kind.name != name:
+        yield "a TextKind of that name"
 
 
-def text_kind(name: str) -> TextKind:
-    """The kind of a name.
-
-    Raises:
-        RequestError: There is none.
-    """
-    if name in BUILT_IN:
-        kind: TextKind = import_module(BUILT_IN[name]).KIND
-        return kind
-    if name not in _registered and name in _installed():
-        _registered[name] = _well_named(_installed()[name].load(), name)
-    if name not in _registered:
-        raise RequestError(
-            f"kind: got {name[:40]!r}, expected one of {', '.join(kind_names())}",
-            "install or register the kind first, or use the version of tuni that knows it",
-        )
-    return _registered[name]
-
-
-def _well_named(kind: TextKind, name: str) -> TextKind:
-    if kind.name != name or not (name.isidentifier() and name.islower()):
-        raise RequestError(
-            f"kind of text {name[:40]!r}: calls itself {kind.name[:40]!r}",
-            "give it one name, a lower-case word",
-        )
-    return kind
-
-
-@cache
-def _installed() -> dict[str, EntryPoint]:
-    return {
-        entry.name: entry for entry in entry_points(group=PLUGINS) if entry.name not in BUILT_IN
-    }
+# Bundles and requests name them.
+_KINDS = KindsByName(
+    "kind of text",
+    group="tuni.texts",
+    built_in={"name": "tuni.texts.name_kind:KIND"},
+    lacks=_lacks,
+)
+text_kind, kind_names = _KINDS.named, _KINDS.names

@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from flows.pages.evidence import FORMAT, Evidence, evidence_schema, evidence_text, read_evidence
+from flows.pages import kinds
+from flows.pages.evidence import (
+    FORMAT,
+    OWN_KINDS,
+    Evidence,
+    evidence_schema,
+    evidence_text,
+    read_evidence,
+    report_kind,
+)
 from flows.pages.model_card import model_card
 from flows.pages.publish import render_evidence
 from tuni.errors import RequestError
@@ -23,6 +32,13 @@ def file(tmp_path: Path, job_evidence: Evidence) -> Path:
     path = tmp_path / "evidence.json"
     path.write_text(evidence_text(job_evidence), encoding="utf-8")
     return path
+
+
+def test_every_page_of_the_room_is_a_kind() -> None:
+    pages = Path(str(kinds.__file__)).parent.glob("*_page.py")
+    assert {f"{name}_page" for name in OWN_KINDS} == {page.stem for page in pages}
+    for name in OWN_KINDS:
+        assert report_kind(name).facts.__dataclass_fields__["kind"].default == name
 
 
 @pytest.mark.parametrize("kind", KINDS)

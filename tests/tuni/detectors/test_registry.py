@@ -1,10 +1,7 @@
 """Kinds are found by name; a second one of a name, and a half one, are refused when they come."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,6 +30,7 @@ def test_any_other_name_is_refused(name: str) -> None:
         (kind_named("knn"), "is there already"),
         (replace(TOY, name="Toy kind"), "name of lower-case"),
         (replace(TOY, words=""), "words"),
+        (SimpleNamespace(name="toy"), "a DetectorKind of that name"),
         (replace(TOY, check=None), "check"),
         (replace(TOY, score=None), "score"),
         (replace(TOY, reads="rows"), "reads"),
@@ -51,30 +49,3 @@ def test_a_second_or_half_kind_is_refused(kind: DetectorKind, why: str) -> None:
 def test_a_kind_whose_module_has_no_fit_is_an_error_at_the_first_fit() -> None:
     with pytest.raises(RequestError, match="no function fit"):
         fit_of(replace(TOY, fits="tuni.detectors.fits.standard"))
-
-
-def test_an_installed_package_names_its_kinds_and_no_other_ones(tmp_path: Path) -> None:
-    (tmp_path / "toys-1.0.dist-info").mkdir()
-    entries = tmp_path / "toys-1.0.dist-info" / "entry_points.txt"
-    ask = "from tuni.detectors.registry import kind_named; print(kind_named('mine').words)"
-
-    def told(entry: str) -> str:
-        entries.write_text(f"[tuni.detectors]\n{entry}\n", encoding="utf-8")
-        path = f"{tmp_path}:{Path(__file__).parents[3]}"
-        done = subprocess.run(
-            [sys.executable, "-c", ask], capture_output=True, text=True,
-            env={**os.environ, "PYTHONPATH": path},
-        )  # fmt: skip
-        return done.stdout + done.stderr
-
-    (tmp_path / "mine.py").write_text(
-        "from dataclasses import replace\n"
-        "from tuni.detectors.registry import kind_named\n"
-        "KIND = replace(kind_named('knn'), name='mine', words='my own')\n"
-        "HALF = replace(KIND, fits='no.such.module')\n",
-        encoding="utf-8",
-    )
-    assert told("mine = mine:KIND") == "my own\n"
-    assert "lacks module no.such.module" in told("mine = mine:HALF")
-    assert "holds no kind of that name" in told("mine = mine:kind_named")
-    assert "another package names one too, mine:KIND" in told("knn = mine:KIND")

@@ -50,7 +50,7 @@ def _asked(asked: Asked) -> GeometrySpec | None:
     return GeometrySpec(bank_digest=asked.bank.digest, bank_ranks=ranks)
 
 
-GEOMETRY = FeatureFamily(
+FAMILY = FeatureFamily(
     name="geometry",
     spec=GeometrySpec,
     extractor="tuni.features.extractors.geometry",

@@ -30,7 +30,7 @@ def _inputs(spec: HiddenSpec) -> tuple[Inputs, ...]:
     return (Inputs("hidden", layers, asks="hidden.layer"),)
 
 
-HIDDEN = FeatureFamily(
+FAMILY = FeatureFamily(
     name="hidden",
     spec=HiddenSpec,
     extractor="tuni.features.extractors.hidden",

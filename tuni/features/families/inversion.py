@@ -56,7 +56,7 @@ def _asked(asked: Asked) -> InversionSpec | None:
 
 _SPREADS = ("D_rms", "D_std", "D_cos")
 
-INVERSION = FeatureFamily(
+FAMILY = FeatureFamily(
     name="inversion",
     spec=InversionSpec,
     extractor="tuni.features.extractors.inversion",

@@ -22,7 +22,7 @@ class JacobianSpec:
     neighbours: int = 4
 
 
-JACOBIAN = FeatureFamily(
+FAMILY = FeatureFamily(
     name="jacobian",
     spec=JacobianSpec,
     extractor="tuni.features.extractors.jacobian",

@@ -24,7 +24,7 @@ class NoiseSpec:
     neighbours: int = 4
 
 
-NOISE = FeatureFamily(
+FAMILY = FeatureFamily(
     name="noise",
     spec=NoiseSpec,
     extractor="tuni.features.extractors.noise",
