@@ -27,7 +27,7 @@ from flows.pages.search_plots import (
     search_table,
 )
 from tuni.detectors.kind import Floats
-from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.evaluation import Evaluation, FewestCaptions
 from tuni.statistics.p_values import conformal_p
 
 
@@ -98,14 +98,14 @@ def _of_scores(
         render(draw_groups, histogram_table(groups)),
     )
     if measured is not None and measured.by_captions:
-        rows = [(str(row.captions), row.found.hits, row.found.n) for row in measured.by_captions]
+        rows = [(str(row.captions), row.found) for row in measured.by_captions]
         draw_found = partial(draw_power, operating_point=point)
         yield _named(
             "power",
             "power",
             "Found, by number of captions",
             "Members of the labelled test texts by captions in the training data. "
-            + " ".join(_from_on(*entry) for entry in measured.captions_for_power),
+            + " ".join(map(_from_on, measured.captions_for_power)),
             "Share of members found by number of training captions, with intervals",
             render(draw_found, power_table(rows)),
         )
@@ -147,11 +147,15 @@ def _named(
     return name, Chart(section, title, caption, alt, svg)
 
 
-def _from_on(power: float, captions: int | None) -> str:
-    """From how many captions on so many members are found; a fit that never falls says so."""
-    if captions is None:
-        return f"No number of captions with enough members reaches {power:.0%}."
-    return f"{power:.0%} are found from {captions} captions on."
+def _from_on(fewest: FewestCaptions) -> str:
+    """From how many captions on so many members are found, with its interval."""
+    if fewest.captions is None:
+        found = f"No number of captions with enough members reaches {fewest.power:.0%}"
+    else:
+        found = f"{fewest.power:.0%} are found from {fewest.captions} captions on"
+    if fewest.low is None:
+        return f"{found}."
+    return f"{found} (95 % interval: {fewest.low} to {fewest.high or 'more than were seen'})."
 
 
 def _threshold(decoys: Floats, operating_point: float) -> float | None:

@@ -241,6 +241,7 @@ def _measure(
         seed=derive_seed(job.request.compute.seed, "evaluation"),
         captions=[job.texts.captions.get(key) for key in keys],
         groups=[job.texts.groups.get(key, "") for key in keys],
+        list_decoys=verdicts.null.pair.decoy_scores if verdicts.null.pair else (),
         others=others,
     )
 
@@ -272,9 +273,10 @@ def _headline(measured: Evaluation) -> dict[str, float]:
         figures[f"test_auc_against_{word}"] = group.auc
         if group.name in measured.labelled:
             figures[f"nonmember_fpr_{word}"] = group.accused.value
-    for power, captions in measured.captions_for_power:
-        if captions is not None:
-            figures[f"captions_for_{power * 100:.0f}pct_power"] = captions
+    for fewest in measured.captions_for_power:
+        name = f"captions_for_{fewest.power * 100:.0f}pct_power"
+        ends = {name: fewest.captions, f"{name}_low": fewest.low, f"{name}_high": fewest.high}
+        figures |= {end: count for end, count in ends.items() if count is not None}
     if measured.blind is not None:
         figures["blind_auc"] = measured.blind.blind_auc
     return figures

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 from flows.pages.figures import BLUE, GREEN, GREY, INK, PURPLE, VERMILLION, Floats, frozen, percent
-from tuni.statistics.intervals import clopper_pearson
+from tuni.statistics.intervals import Rate
 from tuni.statistics.roc import roc
 
 _COLOURS = (BLUE, VERMILLION, GREEN, GREY, PURPLE)
@@ -26,7 +26,7 @@ class RocTable:
     Attributes:
         nonmember_fpr: Share of non-members accused, shape (k,), rising, first 1 / nonmembers.
         tpr: Share of members found, shape (k,).
-        low: Lower end of the pointwise 95 % Clopper-Pearson interval of ``tpr``.
+        low: Lower end of the pointwise 95 % interval of ``tpr``.
         high: Upper end.
         members: Number of members.
         nonmembers: Number of non-members.
@@ -175,7 +175,7 @@ class PowerTable:
         captions: Labels of the groups, fewest captions first.
         members: Members per group.
         found: Shares found, in [0, 1].
-        low: Lower ends of the 95 % Clopper-Pearson intervals.
+        low: Lower ends of the 95 % intervals.
         high: Upper ends.
     """
 
@@ -186,20 +186,15 @@ class PowerTable:
     high: tuple[float, ...]
 
 
-def power_table(groups: Sequence[tuple[str, int, int]]) -> PowerTable:
-    """Shares with intervals.
-
-    Args:
-        groups: Label, members found, members in all; groups without members are left out.
-    """
-    kept = [group for group in groups if group[2]]
-    intervals = [clopper_pearson(found, members) for _, found, members in kept]
+def power_table(groups: Sequence[tuple[str, Rate]]) -> PowerTable:
+    """Members found, with intervals, by label of a group."""
+    labels, rates = [label for label, _ in groups], [rate for _, rate in groups]
     return PowerTable(
-        tuple(label for label, _, _ in kept),
-        tuple(members for _, _, members in kept),
-        tuple(found / members for _, found, members in kept),
-        tuple(interval.low for interval in intervals),
-        tuple(interval.high for interval in intervals),
+        tuple(labels),
+        tuple(rate.n for rate in rates),
+        tuple(rate.value for rate in rates),
+        tuple(rate.low for rate in rates),
+        tuple(rate.high for rate in rates),
     )
 
 

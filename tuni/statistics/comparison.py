@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm, t
 
 from tuni.errors import UnusableScores
 from tuni.statistics.intervals import LEVEL
@@ -31,7 +32,7 @@ class PairedDifference:
         first: Figure of the first score.
         second: Figure of the second.
         difference: first - second.
-        low: Lower end of the percentile interval of the paired bootstrap.
+        low: Lower end of the interval of the paired bootstrap.
         high: Upper end.
         members: Texts known to be in the training set.
         nonmembers: Texts known not to be.
@@ -56,8 +57,8 @@ class NonInferiority:
         champion_auc: AUC of the champion.
         challenger_auc: AUC of the challenger.
         difference: challenger - champion.
-        low: Lower end of the 98 % interval, i.e. one-sided 99 %: the percentile bootstrap is too
-            narrow for few texts.
+        low: Lower end of the 98 % interval, i.e. one-sided 99 %: a bootstrap near the ceiling is
+            too narrow.
         high: Upper end.
         margin: Loss of AUC that counts as none.
         members: Texts known to be in the training set.
@@ -86,7 +87,10 @@ def paired_auc_difference(
     max_nonmember_fpr: float = 1.0,
     floor: float = 0.0,
 ) -> PairedDifference:
-    """Difference of two AUCs with the interval of a paired bootstrap.
+    """Difference of two AUCs with the interval of a paired bootstrap (see `_ends`).
+
+    With 30 + 30 texts its 95 % interval covers the true difference in .94 to .97 of simulations
+    where the AUCs are below .95, in .85 to .91 where both are above: hardly any redraw differs.
 
     Args:
         first: Scores, shape (n,); higher is nearer to "trained on".
@@ -105,14 +109,13 @@ def paired_auc_difference(
     values = [partial_auc(s[labels], s[~labels], max_nonmember_fpr) for s in scores]
     redrawn = bootstrap_auc(scores, labels, seed, draws, max_nonmember_fpr)
     spread = redrawn[0] - np.maximum(redrawn[1], floor)
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(spread, [tail, 1.0 - tail])
+    low, high = _ends(spread, labels, level)
     return PairedDifference(
         first=values[0],
         second=values[1],
         difference=values[0] - max(values[1], floor),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         members=int(labels.sum()),
         nonmembers=int((~labels).sum()),
     )
@@ -161,11 +164,8 @@ def paired_tpr_difference(
         pos, neg = array[labels], array[~labels]
         found.append(float(found_at(pos, neg, allowed)) / n_pos)
         redrawn.append(found_at(pos[pos_rows], neg[neg_rows], allowed) / n_pos)
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(redrawn[0] - redrawn[1], [tail, 1.0 - tail])
-    return PairedDifference(
-        found[0], found[1], found[0] - found[1], float(low), float(high), n_pos, n_neg
-    )
+    low, high = _ends(redrawn[0] - redrawn[1], labels, level)
+    return PairedDifference(found[0], found[1], found[0] - found[1], low, high, n_pos, n_neg)
 
 
 def non_inferiority(
@@ -205,6 +205,18 @@ def non_inferiority(
         members=pair.members,
         nonmembers=pair.nonmembers,
     )
+
+
+def _ends(redrawn: Floats, labels: NDArray[np.bool_], level: float) -> tuple[float, float]:
+    """Ends of the expanded percentile interval (Hesterberg 2015) for n of the rarer kind.
+
+    A percentile bootstrap of few texts is too narrow by sqrt((n - 1) / n) and by the normal law in
+    the place of Student's; so its percentiles lie further out.
+    """
+    fewest = max(2, min(int(labels.sum()), int((~labels).sum())))
+    reach = np.sqrt(fewest / (fewest - 1)) * t.isf((1.0 - level) / 2.0, fewest - 1)
+    low, high = np.quantile(redrawn, norm.cdf([-reach, reach]))
+    return float(low), float(high)
 
 
 def paired(

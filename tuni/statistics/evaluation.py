@@ -5,8 +5,9 @@ supports.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,7 +18,7 @@ from scipy.optimize import isotonic_regression
 from tuni.errors import UnusableScores
 from tuni.hashing import derive_seed
 from tuni.statistics.comparison import paired
-from tuni.statistics.intervals import Interval, Rate, share
+from tuni.statistics.intervals import Interval, Ranks, Rate, redrawn_share, share
 from tuni.statistics.list_evidence import ListEvidence, list_evidence
 from tuni.statistics.null_check import NullCheck, TwoSample, null_check, two_sample
 from tuni.statistics.p_values import Floats, finite
@@ -28,6 +29,7 @@ from tuni.texts.kind import TextKind
 NONMEMBER_FPRS = (0.1, 0.05, 0.01, 0.001)
 POWERS = (0.5, 0.8)
 LEAST_PER_COUNT = 10  # members with one number of captions, below which it decides nothing (ours)
+CAPTION_DRAWS = 1000  # of the members of each count
 LEAST_FOR_GATE = 5  # of each kind: the blind classifier is cross-validated in five folds
 
 
@@ -42,6 +44,25 @@ class CaptionPower:
 
     captions: int
     found: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class FewestCaptions:
+    """From how many training captions on so many members are found.
+
+    Attributes:
+        power: The share of members.
+        captions: Fewest captions at which a fit that never falls as captions rise reaches it; None
+            where no count with enough members does, as in the ends.
+        low: Lower end of the 95 % interval, among the counts that occur: the members of each count
+            are redrawn (Jeffreys' beta law, ours) and the fit repeated.
+        high: Upper end; None where it is not excluded that no count reaches the power.
+    """
+
+    power: float
+    captions: int | None
+    low: int | None
+    high: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +102,7 @@ class Evaluation:
         precision: Share of members among the findings; None without findings.
         accuracy: Share of texts judged rightly.
         by_captions: Power by training captions, fewest first.
-        captions_for_power: (power, fewest captions with that power, by a fit that never falls
-            as captions rise); None where no count reaches it or counts are unknown.
+        captions_for_power: From how many captions on a share is found, by share.
         groups: Members against named groups of non-members, then against texts that nobody
             labelled, such as decoys and gibberish.
         labelled: Names of the former.
@@ -105,7 +125,7 @@ class Evaluation:
     precision: Rate | None
     accuracy: Rate
     by_captions: tuple[CaptionPower, ...]
-    captions_for_power: tuple[tuple[float, int | None], ...]
+    captions_for_power: tuple[FewestCaptions, ...]
     groups: tuple[GroupFigures, ...]
     labelled: tuple[str, ...]
     null: NullCheck
@@ -131,6 +151,7 @@ def evaluate(
     seed: int,
     captions: Sequence[int | None] = (),
     groups: Sequence[str] = (),
+    list_decoys: ArrayLike = (),
     others: Mapping[str, tuple[ArrayLike, ArrayLike]] = MappingProxyType({}),
 ) -> Evaluation:
     """Measure a detector on labelled texts.
@@ -147,6 +168,7 @@ def evaluate(
         seed: Seed of bootstrap and folds.
         captions: Training captions by text, None where unknown; or nothing.
         groups: A word by text, "" for none; or nothing.
+        list_decoys: Scores of the list's own decoys behind ``p_decoy``, shape (k,); or nothing.
         others: Scores and p-values of unlabelled texts that were not trained on, by kind.
 
     Raises:
@@ -161,7 +183,10 @@ def evaluate(
     found = p <= operating_point
     decoys = finite(calibration, "calibration scores", minimum=1)
     pos, neg = values[labels], values[~labels]
-    counts = _caption_power(captions, labels, found)
+    own_decoys = finite(list_decoys, "scores of the list's decoys")
+    nulls = [null for null in (decoys, own_decoys) if len(null)]
+    counted = partial(_counted, nulls, operating_point)
+    counts = _caption_power(captions, labels, found, values, counted)
     words = np.array(groups if groups else [""] * len(labels))
     kinds: dict[str, tuple[Floats, Floats]] = {}
     named = tuple(sorted({word for word in words[~labels].tolist() if word}))
@@ -180,16 +205,16 @@ def evaluate(
         auc=auc(pos, neg),
         auc_interval=auc_interval(pos, neg, derive_seed(seed, "auc")),
         tpr_at_nonmember_fpr=tuple((at, tpr_at(pos, neg, at)) for at in NONMEMBER_FPRS),
-        found=share(found[labels]),
-        nonmember_fpr=share(found[~labels]),
+        found=counted(found[labels], pos),
+        nonmember_fpr=counted(found[~labels], neg),
         precision=share(labels[found]) if found.any() else None,
         accuracy=share(found == labels),
         by_captions=counts,
-        captions_for_power=tuple((power, _fewest(counts, power)) for power in POWERS),
+        captions_for_power=tuple(_fewest(counts, power, seed) for power in POWERS),
         groups=tuple(
             GroupFigures(
                 name=word,
-                accused=share(its_p <= operating_point),
+                accused=counted(its_p <= operating_point, own),
                 auc=auc(pos, own),
                 auc_interval=auc_interval(pos, own, derive_seed(seed, f"auc {word}")),
                 tpr_at_fpr=tuple((at, tpr_at(pos, own, at)) for at in NONMEMBER_FPRS),
@@ -204,25 +229,42 @@ def evaluate(
     )
 
 
+def _counted(
+    nulls: Sequence[Floats], operating_point: float, marks: NDArray[np.bool_], scores: Floats
+) -> Rate:
+    """How many texts have a finding; the interval holds the draw of the decoys behind it."""
+    return redrawn_share(marks, [Ranks.of(scores, null) for null in nulls], operating_point)
+
+
 def _caption_power(
-    captions: Sequence[int | None], labels: NDArray[np.bool_], found: NDArray[np.bool_]
+    captions: Sequence[int | None],
+    labels: NDArray[np.bool_],
+    found: NDArray[np.bool_],
+    scores: Floats,
+    counted: Callable[[NDArray[np.bool_], Floats], Rate],
 ) -> tuple[CaptionPower, ...]:
-    rows: Mapping[int, list[bool]] = {
-        count: [] for count in sorted({count for count in captions if count})
-    }
-    for row, count in enumerate(captions):
-        if count and labels[row]:
-            rows[count].append(bool(found[row]))
-    return tuple(CaptionPower(count, share(marks)) for count, marks in rows.items() if marks)
+    known = np.array([count or 0 for count in captions] or np.zeros(len(labels))) * labels
+    return tuple(
+        CaptionPower(count, counted(found[known == count], scores[known == count]))
+        for count in np.unique(known[known > 0]).tolist()
+    )
 
 
-def _fewest(counts: Sequence[CaptionPower], power: float) -> int | None:
-    """Fewest captions at which the isotonic fit of the power reaches ``power`` (ours)."""
+def _fewest(counts: Sequence[CaptionPower], power: float, seed: int) -> FewestCaptions:
     counts = [entry for entry in counts if entry.found.n >= LEAST_PER_COUNT]
     if not counts:
-        return None
-    fit = isotonic_regression(
-        [entry.found.value for entry in counts], weights=[entry.found.n for entry in counts]
-    ).x
-    reached = np.flatnonzero(fit >= power - 1e-9)
-    return counts[reached[0]].captions if len(reached) else None
+        return FewestCaptions(power, None, None, None)
+    hits, n = (np.array([getattr(entry.found, name) for entry in counts]) for name in ("hits", "n"))
+    generator = np.random.default_rng(derive_seed(seed, f"captions for {power:g}"))
+    redrawn = generator.beta(hits + 0.5, n - hits + 0.5, (CAPTION_DRAWS, len(n)))
+    firsts = [_first_to_reach(power, shares, n) for shares in (hits / n, *redrawn)]
+    ends = np.quantile(firsts[1:], [0.025, 0.975], method="nearest").tolist()
+    reached = [*(entry.captions for entry in counts), None]
+    low, high = min(ends[0], firsts[0]), max(ends[1], firsts[0])
+    return FewestCaptions(power, reached[firsts[0]], reached[low], reached[high])
+
+
+def _first_to_reach(power: float, shares: Floats, weights: NDArray[np.int64]) -> int:
+    """First place at which the isotonic fit of shares reaches a power, or their number (ours)."""
+    fit = isotonic_regression(shares, weights=weights).x
+    return int(np.append(fit >= power - 1e-9, True).argmax())

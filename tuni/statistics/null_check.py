@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import betabinom, ks_2samp
 
 from tuni.errors import UnusableScores
-from tuni.statistics.intervals import Rate, share
+from tuni.statistics.intervals import Ranks, Rate, redrawn_share
 from tuni.statistics.p_values import finite
 
 REFUTED = 0.01  # a validity p at or below this refutes the nominal rate (ours)
@@ -33,7 +33,8 @@ class NullCheck:
         nominal: Rate that p <= nominal promises.
         attained: The rate that m calibration scores can attain, a / (m + 1) <= nominal.
         n_calibration: Calibration scores m, shared by all texts.
-        rejected: Share of non-members with p <= nominal, with its Clopper-Pearson interval.
+        rejected: Share of non-members with p <= nominal; its interval holds the draw of the
+            calibration scores.
         validity_p: P(at least as many rejections) if the p-values are valid: small refutes them.
         conservatism_p: P(at most as many rejections): small says that power is given away.
         valid: ``validity_p`` is above `REFUTED`.
@@ -86,7 +87,7 @@ def null_check(p_nonmembers: ArrayLike, n_calibration: int, nominal: float) -> N
         raise UnusableScores("p-values of non-members: outside 0 to 1", "pass p-values, not scores")
     if n_calibration < 1:
         raise UnusableScores("calibration scores: none", "calibrate with decoys first")
-    rejected = share(p <= nominal)
+    rejected = redrawn_share(p <= nominal, [Ranks.of_p(p, n_calibration)], nominal)
     beyond = math.floor(nominal * (n_calibration + 1) + 1e-9)
     if beyond == 0:  # no p-value can be that small
         validity, conservatism = (1.0 if rejected.hits == 0 else 0.0), 1.0

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, norm
+from scipy.stats import norm
 
-from tuni.statistics.intervals import LEVEL, Interval, Rate, rate
+from tuni.statistics.intervals import LEVEL, Interval, Ranks, Rate, rate, redrawn_interval
 from tuni.statistics.p_values import Floats, finite
 
 DRAWS = 2000
+_INTERVALS = 200  # of the ROC, dense at low rates; straight between them
 _BLOCK = 2_000_000  # weights held at once, so that memory stays flat
 
 
@@ -25,7 +26,7 @@ class RocCurve:
     Attributes:
         nonmember_fpr: Share of non-members above the threshold, shape (k,), rising.
         tpr: Share of members above it, shape (k,).
-        low: Lower end of the 95 % Clopper-Pearson interval of ``tpr``, pointwise.
+        low: Lower end of the pointwise 95 % interval of ``tpr`` (`redrawn_interval`).
         high: Upper end.
         finest: Smallest rate above 0 that the non-members support, 1 / n.
     """
@@ -113,8 +114,8 @@ def tpr_at(members: ArrayLike, nonmembers: ArrayLike, nonmember_fpr: float) -> R
 
     The threshold is a non-member's score. Where several non-members tie with it, as votes do, that
     part of the tie is accused that the rate leaves room for, drawn by lot: the point on the ROC's
-    segment. The interval is that of the members at this threshold, of the whole numbers around
-    the count, and leaves the threshold's own spread out.
+    segment. The interval draws members and threshold (`redrawn_interval`): with few non-members its
+    lower end is 0, since they cannot say where so strict a threshold lies.
 
     Args:
         members: Scores, shape (n,), n >= 1.
@@ -135,8 +136,8 @@ def tpr_at(members: ArrayLike, nonmembers: ArrayLike, nonmember_fpr: float) -> R
     if allowed >= len(neg):
         return rate(len(pos), len(pos))
     found = float(found_at(pos, neg, allowed))
-    low, high = (rate(end(found), len(pos)) for end in (math.floor, math.ceil))
-    return Rate(low.hits, len(pos), found / len(pos), low.low, high.high)
+    value, drawn = found / len(pos), redrawn_interval([Ranks.of(pos, neg)], nonmember_fpr)
+    return Rate(math.floor(found), len(pos), value, min(drawn.low, value), max(drawn.high, value))
 
 
 def found_at(members: Floats, nonmembers: Floats, allowed: int) -> Floats:
@@ -172,11 +173,14 @@ def roc(members: ArrayLike, nonmembers: ArrayLike) -> RocCurve:
     thresholds = np.unique(np.concatenate([pos, neg]))[::-1]
     hits = np.concatenate([[0], len(pos) - np.searchsorted(pos, thresholds, "left")])
     accused = np.concatenate([[0], len(neg) - np.searchsorted(neg, thresholds, "left")])
-    tail = (1.0 - LEVEL) / 2.0
-    low = np.where(hits == 0, 0.0, beta.ppf(tail, np.maximum(hits, 1), len(pos) - hits + 1))
-    missed = np.maximum(len(pos) - hits, 1)
-    high = np.where(hits == len(pos), 1.0, beta.ppf(1.0 - tail, hits + 1, missed))
-    columns = (accused / len(neg), hits / len(pos), low, high)
+    nonmember_fpr, tpr = accused / len(neg), hits / len(pos)
+    rates = np.unique(nonmember_fpr)
+    some = np.unique(np.geomspace(1, len(rates), _INTERVALS).round().astype(int)) - 1
+    ranks = [Ranks.of(pos, neg)]
+    drawn = [redrawn_interval(ranks, at) for at in rates[some].tolist()]
+    low = np.interp(nonmember_fpr, rates[some], [interval.low for interval in drawn])
+    high = np.interp(nonmember_fpr, rates[some], [interval.high for interval in drawn])
+    columns = (nonmember_fpr, tpr, np.minimum(low, tpr), np.maximum(high, tpr))
     for column in columns:
         column.setflags(write=False)
     return RocCurve(*columns, finest=1.0 / len(neg))

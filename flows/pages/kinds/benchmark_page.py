@@ -169,6 +169,11 @@ def _testbed(seed: int, captions: str, rows: Sequence[Figures]) -> PageSection:
                 quiet=True,
             ),
             Subheading("By its own rule, and what it needs"),
+            Paragraph(
+                "Intervals in this table are of the people alone: the thresholds are those that "
+                "were drawn once.",
+                quiet=True,
+            ),
             Table(
                 f"Own rules and needs of the methods, seed {seed}, {captions} captions",
                 (

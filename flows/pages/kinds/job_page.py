@@ -103,7 +103,9 @@ def _power(facts: ReportFacts) -> tuple[Block, ...]:
         Paragraph(
             f"Measured on {power.members:,} texts known to be in the training data (members) and "
             f"{power.nonmembers:,} known not to be (non-members), none of which took part in "
-            "fitting or choosing the detector. Intervals are 95\u00a0%."
+            "fitting or choosing the detector. Intervals are 95\u00a0% and hold the draw of the "
+            "made-up names or of the non-members that a threshold comes from, but not the draw of "
+            "those that the detector was fitted on."
         )
     ]
     if power.by_captions:
@@ -139,7 +141,8 @@ def _power(facts: ReportFacts) -> tuple[Block, ...]:
         ),
         _thresholds(power),
         Paragraph(
-            "These thresholds are set on the non-members themselves, to compare detectors. "
+            "These thresholds are set on the non-members themselves, to compare detectors; where "
+            "they are too few to say how strict a threshold is, the interval begins at 0. "
             f"Verdicts use the threshold from made-up names: it finds {percent(power.found.value)} "
             f"of the members (interval {_interval(power.found)}).",
             quiet=True,

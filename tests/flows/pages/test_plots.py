@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from flows.pages import null_plots, plots, search_plots
 from flows.pages.figures import MAX_BYTES, image_address, percent, render
 from tuni.errors import RequestError, UnusableScores
+from tuni.statistics.intervals import rate
 
 scores = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=30)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -65,12 +66,12 @@ def test_histograms_leave_out_groups_without_texts():
     assert plots.histogram_table({"members": [1.0], "decoys": []}).groups == ("members",)
 
 
-def test_power_carries_exact_intervals_and_leaves_out_empty_groups():
-    table = plots.power_table([("1", 0, 10), ("2", 0, 0), ("20", 10, 10)])
+def test_power_carries_the_intervals_of_its_rates():
+    table = plots.power_table([("1", rate(0, 10)), ("20", rate(10, 10))])
     assert table.captions == ("1", "20")
     assert table.found == (0.0, 1.0)
-    assert table.high[0] == pytest.approx(0.3085, abs=1e-4)  # Clopper-Pearson for 0 of 10
-    assert table.low[1] == pytest.approx(1 - 0.3085, abs=1e-4)
+    assert table.high[0] == rate(0, 10).high
+    assert table.low[1] == rate(10, 10).low
 
 
 def test_search_keeps_the_order_of_trials_and_the_best_so_far():
@@ -104,7 +105,7 @@ DRAWINGS = {
         plots.histogram_table({"members": MEMBERS, "<non-members> & co": NONMEMBERS}),
     ),
     "no histogram": (plots.draw_histograms, plots.histogram_table({})),
-    "power": (plots.draw_power, plots.power_table([("1", 2, 20), ("5 to 9", 15, 20)])),
+    "power": (plots.draw_power, plots.power_table([("1", rate(2, 20)), ("5 to 9", rate(15, 20))])),
     "no power": (plots.draw_power, plots.power_table([])),
     "search": (
         search_plots.draw_search,

@@ -38,15 +38,30 @@ def test_pairing_narrows_the_interval():
     assert near.high - near.low < 0.5 * (far.high - far.low)
 
 
+@pytest.mark.parametrize("n", [30, 60])
 @pytest.mark.parametrize(
-    ("samples", "least"), [(20, 16), pytest.param(200, 182, marks=pytest.mark.slow)]
+    ("samples", "least"), [(20, 16), pytest.param(1000, 930, marks=pytest.mark.slow)]
 )
-def test_the_interval_covers_a_true_difference(samples, least):
+def test_the_interval_covers_a_true_difference(n, samples, least):
     covered = 0
     for seed in range(samples):
-        (first, second), members = texts(seed, 60, 0.9, 0.8)
+        (first, second), members = texts(seed, n, 0.9, 0.8)
         result = paired_auc_difference(first, second, members, seed, draws=300)
         covered += result.low <= 0.1 <= result.high
+    assert covered >= least
+
+
+@pytest.mark.parametrize(
+    ("samples", "least"), [(20, 16), pytest.param(1000, 930, marks=pytest.mark.slow)]
+)
+def test_the_interval_covers_a_true_difference_in_members_found(samples, least):
+    """30 + 30 texts, both thresholds drawn."""
+    first, second = (norm.sf(norm.isf(0.05) - norm.ppf(a) * np.sqrt(2)) for a in (0.95, 0.8))
+    covered = 0
+    for seed in range(samples):
+        scores, members = texts(seed, 30, 0.95, 0.8)
+        result = paired_tpr_difference(*scores, members, 0.05, seed, draws=300)
+        covered += result.low <= first - second <= result.high
     assert covered >= least
 
 

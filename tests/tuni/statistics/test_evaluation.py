@@ -6,8 +6,8 @@ from faker import Faker
 from scipy.stats import norm
 
 from tuni.errors import UnusableScores
-from tuni.statistics.evaluation import Evaluation, evaluate
-from tuni.statistics.intervals import share
+from tuni.statistics.evaluation import CaptionPower, Evaluation, _fewest, evaluate
+from tuni.statistics.intervals import rate, share
 from tuni.statistics.p_values import conformal_p
 from tuni.texts.kind import text_kind
 
@@ -58,8 +58,10 @@ def result(data) -> Evaluation:
 
 def test_the_counts_are_those_of_the_verdicts(data, result):
     found, members = data["p_decoy"] <= 0.05, data["members"]
-    assert result.found == share(found[members])
-    assert result.nonmember_fpr == share(found[~members])
+    for told, marks in ((result.found, found[members]), (result.nonmember_fpr, found[~members])):
+        fixed = share(marks)
+        assert (told.hits, told.n) == (fixed.hits, fixed.n)
+        assert told.high - told.low > fixed.high - fixed.low  # the threshold was drawn, too
     assert result.precision == share(members[found])
     assert result.accuracy == share(found == members)
     assert (result.members, result.nonmembers) == (100, 100)
@@ -75,8 +77,11 @@ def test_every_rate_has_its_interval_and_none_is_finer_than_the_sample(result):
 def test_power_rises_with_captions_and_the_fewest_that_do_are_named(result):
     assert [entry.captions for entry in result.by_captions] == list(COUNTS)
     assert sum(entry.found.n for entry in result.by_captions) == 100
-    fewest = dict(result.captions_for_power)
-    assert 1 <= fewest[0.5] <= fewest[0.8] <= 5
+    half, most = result.captions_for_power
+    assert (half.power, most.power) == (0.5, 0.8)
+    assert 1 <= half.captions <= most.captions <= 5
+    for fewest in (half, most):
+        assert fewest.low <= fewest.captions <= fewest.high
 
 
 def test_one_unlucky_count_does_not_hide_the_power_beside_it(data):
@@ -84,14 +89,38 @@ def test_one_unlucky_count_does_not_hide_the_power_beside_it(data):
     ten = [row for row, count in enumerate(data["captions"]) if count == 10]
     one = [row for row, count in enumerate(data["captions"]) if count == 1]
     p[ten[:6]] = p[one] = 1.0  # 0, 20, 20, 14 and 20 of 20 at 1, 2, 5, 10 and 20 captions
-    fewest = dict(measured(data, p_decoy=p).captions_for_power)
-    assert fewest == {0.5: 2, 0.8: 2}
+    fewest = measured(data, p_decoy=p).captions_for_power
+    assert [entry.captions for entry in fewest] == [2, 2]
+
+
+def test_where_power_is_out_of_reach_the_interval_says_so(data):
+    found = np.zeros(200)
+    found[[row for row, count in enumerate(data["captions"]) if count == 20][:15]] = 1
+    fewest = measured(data, p_decoy=1.0 - 0.99 * found).captions_for_power[1]
+    assert (fewest.captions, fewest.low, fewest.high) == (None, 20, None)
+
+
+@pytest.mark.parametrize(
+    ("samples", "least"), [(20, 17), pytest.param(500, 465, marks=pytest.mark.slow)]
+)
+def test_the_interval_of_the_fewest_captions_covers_the_truth(samples, least):
+    captions = (1, 2, 5, 10, 20, 50)
+    power = norm.cdf(1.2 * np.log(np.array(captions) / 4))
+    rng = np.random.default_rng(0)
+    covered = 0
+    for seed in range(samples):
+        hits = rng.binomial(20, power).tolist()
+        seen = [CaptionPower(c, rate(k, 20)) for c, k in zip(captions, hits, strict=True)]
+        told = _fewest(seen, 0.8, seed)
+        covered += told.low <= 10 <= (told.high or 99)
+    assert covered >= least
 
 
 def test_unknown_captions_and_groups_leave_their_tables_empty(data):
     bare = measured(data, captions=(), groups=())
     assert (bare.by_captions, bare.groups) == ((), ())
-    assert dict(bare.captions_for_power) == {0.5: None, 0.8: None}
+    for entry in bare.captions_for_power:
+        assert (entry.captions, entry.low, entry.high) == (None, None, None)
 
 
 def test_named_groups_of_non_members_are_reported_on_their_own(data, result):
@@ -114,6 +143,15 @@ def test_texts_that_nobody_labelled_stand_beside_the_groups_and_move_nothing_els
 
 def test_said_of_a_list_without_labels_the_members_are_never_overstated(result):
     assert 0 < result.as_list.at_least <= result.members
+
+
+def test_decoys_of_the_list_widen_the_interval_and_move_no_count(data, result):
+    few = np.random.default_rng(4).normal(size=80)
+    wider = measured(data, list_decoys=few)
+    assert (wider.found.hits, wider.found.n) == (result.found.hits, result.found.n)
+    assert wider.found.low < result.found.low
+    for entry, beside in zip(wider.by_captions, result.by_captions, strict=True):
+        assert entry.found.low <= beside.found.low
 
 
 def test_the_null_check_uses_the_single_source_p_values(data, result):
