@@ -13,7 +13,7 @@ from tuni.judging.fits import too_long
 from tuni.judging.null import decoys_needed
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.labelled import Labelled, Subjects, read_content, read_labelled, read_subjects
-from tuni.lists.sets import NullSizes, TextSets, make_sets
+from tuni.lists.sets import NullDraw, NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
 from tuni.model.target import Target
 from tuni.texts.gibberish import GibberishSpec
@@ -161,9 +161,7 @@ def draw_sets(
         over = too_long(target, drawn, spec)
         return tuple(text for row, text in enumerate(drawn) if row not in over)
 
-    sets = make_sets(
-        texts.labelled,
-        texts.listed.texts if texts.listed else (),
+    draw = NullDraw(
         sizes=NullSizes(
             gibberish=asked.gibberish,
             decoy_fit=asked.decoy_fit,
@@ -172,15 +170,15 @@ def draw_sets(
             decoy_check=asked.decoy_check,
         ),
         gibberish_spec=gibberish,
-        split=split,
         seed=request.compute.seed,
         source=asked.source,
-        own_decoys=texts.decoys.texts if texts.decoys else (),
-        token_length=lambda drawn: target.token_counts(drawn).tolist(),
         kind=texts.kind,
+        token_length=lambda drawn: target.token_counts(drawn).tolist(),
+        own_decoys=texts.decoys.texts if texts.decoys else (),
         locale=asked.locale,
         fitting=fitting,
     )
+    sets = make_sets(texts.labelled, texts.listed.texts if texts.listed else (), split, draw)
     require_reachable(request.operating_point, len(sets.decoy_calibration))
     return sets
 

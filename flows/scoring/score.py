@@ -229,17 +229,7 @@ def score_file(
         Trail(ledger).append(
             "list scored", checkpoint=request.checkpoint, version=version, texts=index.scored
         )
-        columns = _passed_columns(file, request.columns)
-        if request.pseudonymous:
-            rows = (_named(row, ledger) for _, row in _rows(verdicts, pictured))
-            write_table(request.out, [PSEUDONYM, *request.columns[1:]], rows, _types(file, {}))
-        else:
-            rows = (
-                {**{new: cells.get(old) for old, new in columns.items()}, **row}
-                for cells, row in _rows(verdicts, pictured)
-            )
-            ours = ["text", *columns.values(), *request.columns[1:]]
-            write_table(request.out, ours, rows, _types(file, columns))
+        left_out = _write(request, file, _rows(verdicts, pictured), ledger)
     return ScoreOutcome(
         out=request.out,
         model=request.checkpoint,
@@ -251,7 +241,7 @@ def score_file(
         smallest_findable=verdicts.null.smallest_findable,
         withheld=verdicts.null.withheld,
         refused=len(index.reasons),
-        left_out=len(columns) if request.pseudonymous else 0,
+        left_out=left_out,
         power=verdicts.grounds.measured_power,
         evidence=evidence_of_list(judge.bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())),
         pictured=len(pictured) if pictures else None,
@@ -277,6 +267,26 @@ def _check_out(request: ScoreRequest) -> None:
     check_outputs(out=request.out)
     if request.out.resolve() == request.subjects.resolve():
         raise RequestError("--out: is the file of --subjects", "name another file")
+
+
+def _write(
+    request: ScoreRequest,
+    file: SubjectFile,
+    rows: Iterator[tuple[Mapping[str, Any], Record]],  # Any: cells
+    ledger: Ledger,
+) -> int:
+    """Write the verdicts; how many columns of the input a pseudonymous output leaves out."""
+    columns = _passed_columns(file, request.columns)
+    if request.pseudonymous:
+        named = (_named(row, ledger) for _, row in rows)
+        write_table(request.out, [PSEUDONYM, *request.columns[1:]], named, _types(file, {}))
+        return len(columns)
+    whole = (
+        {**{new: cells.get(old) for old, new in columns.items()}, **row} for cells, row in rows
+    )
+    ours = ["text", *columns.values(), *request.columns[1:]]
+    write_table(request.out, ours, whole, _types(file, columns))
+    return 0
 
 
 def _passed_columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:

@@ -66,7 +66,7 @@ def test_nothing_is_loaded_from_a_format_that_can_run_code():
 
 
 # Of rooms that are still being rebuilt; a name leaves this list and never joins it.
-LARGE = {"make_sets", "cross_fitted_choice", "evaluate", "score_file"}
+LARGE = {"evaluate"}
 CATCHES_ALL = {"flows/machine/guard.py"}
 
 

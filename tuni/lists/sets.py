@@ -4,15 +4,16 @@ The one law: no text stands in two sets, after canonicalisation; the same key an
 same sets, whatever order the texts came in.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, dataclass, fields, replace
 
 from tuni.errors import TooFewTexts
 from tuni.hashing import derive_seed
 from tuni.lists.labelled import Labelled
 from tuni.lists.split import Split, disjoint
 from tuni.texts.gibberish import GibberishSpec, gibberish
-from tuni.texts.kind import TextKind
+from tuni.texts.kind import DecoyPool, TextKind
 from tuni.texts.text import canonical, clean_text
 
 COSTLY_GIBBERISH = 300  # gibberish that also gets neighbours and Jacobians (ours)
@@ -33,6 +34,11 @@ class NullSizes:
     decoy_check: int = 300
     control: int = 300
     single: int = 600
+
+    @property
+    def decoys(self) -> dict[str, int]:
+        """Those of decoys by the set's name."""
+        return {name: size for name, size in asdict(self).items() if name.startswith("decoy_")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,99 +88,128 @@ class TextSets:
         disjoint({field.name: getattr(self, field.name) for field in fields(self)})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NullDraw:
+    """How the nulls of a job are drawn.
+
+    Attributes:
+        sizes: How many texts of each null; fewer are taken where fewer exist.
+        gibberish_spec: Alphabet and lengths.
+        seed: Seed of the draws.
+        source: ``"recombination"``, ``"faker"`` or ``"file"``.
+        kind: Of all texts.
+        token_length: Gives the number of tokens of each text, to match Faker's names on.
+        own_decoys: The decoys of ``source="file"``.
+        locale: Locale of the reference names where there is no text to recombine.
+        fitting: Those of some drawn names that the model can read whole.
+    """
+
+    sizes: NullSizes
+    gibberish_spec: GibberishSpec
+    seed: int
+    source: str
+    kind: TextKind
+    token_length: Callable[[Sequence[str]], Sequence[int]]
+    own_decoys: Sequence[str] = ()
+    locale: str = "en_US"
+    fitting: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple
+
+    def decoys(
+        self, like: Sequence[str], pool: DecoyPool, forbidden: AbstractSet[str]
+    ) -> tuple[str, ...]:
+        """Decoys of all sets together.
+
+        Raises:
+            TooFewTexts: Fewer than 800 distinct ones can be made (or than asked, if that is less).
+        """
+        wanted, seed = sum(self.sizes.decoys.values()), derive_seed(self.seed, "decoys")
+        if self.source == "file":
+            own = {canonical(text): clean_text(text) for text in self.own_decoys}
+            decoys = tuple(text for key, text in sorted(own.items()) if key not in forbidden)
+        elif self.source == "faker":
+            decoys = self.kind.drawn(like, wanted, seed, forbidden, self.token_length)
+        else:
+            decoys = pool.recombine(wanted, seed, forbidden)
+        decoys = self.fitting(decoys)
+        if len(decoys) < (least := min(LEAST_DECOYS, wanted)):
+            raise TooFewTexts(
+                f"decoys: {len(decoys)} distinct ones, at least {least} are needed",
+                "give more names in `list`, more lines in `decoys`, or take source = 'faker'",
+            )
+        return decoys
+
+    def control(
+        self, like: Sequence[str], pool: DecoyPool, taken: AbstractSet[str]
+    ) -> tuple[str, ...]:
+        """Decoys of another pairing, or of another source where there is one culture alone."""
+        count, seed = self.sizes.control, derive_seed(self.seed, "control")
+        control = self.fitting(pool.across_strata(count, seed, taken))
+        if len(control) < count:
+            control = self.fitting(self.kind.drawn(like, count, seed, taken, self.token_length))
+        return control
+
+    def singles(self, pool: DecoyPool, taken: AbstractSet[str]) -> tuple[str, ...]:
+        """Decoys of one part."""
+        seed = derive_seed(self.seed, "singles")
+        return self.fitting(pool.lone_parts(2 * self.sizes.single, seed, taken))
+
+    def gibberish(self, taken: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        """The sets of gibberish, one after the other, each avoiding all before it."""
+        costly = min(COSTLY_GIBBERISH, self.sizes.gibberish)
+        draws = (
+            ("gibberish_fit", costly, self.gibberish_spec),
+            ("rest", self.sizes.gibberish - costly, self.gibberish_spec),
+            ("gibberish_scale", self.sizes.gibberish_scale, self.gibberish_spec),
+            ("gibberish_calibration", self.sizes.gibberish_calibration, self.gibberish_spec),
+            ("single_gibberish", self.sizes.single, replace(self.gibberish_spec, parts=1)),
+        )
+        made: dict[str, tuple[str, ...]] = {}
+        for name, count, how in draws:
+            made[name] = gibberish(count, how, derive_seed(self.seed, name), taken)
+            taken |= _keys(made[name])
+        rest = made.pop("rest")
+        return made | {"gibberish_fit": made["gibberish_fit"] + rest}
+
+
 def make_sets(
-    labelled: Labelled | None,
-    listed: Sequence[str],
-    *,
-    sizes: NullSizes,
-    gibberish_spec: GibberishSpec,
-    split: Split,
-    seed: int,
-    source: str,
-    own_decoys: Sequence[str] = (),
-    token_length: Callable[[Sequence[str]], Sequence[int]],
-    kind: TextKind,
-    locale: str = "en_US",
-    fitting: Callable[[tuple[str, ...]], tuple[str, ...]] = tuple,
+    labelled: Labelled | None, listed: Sequence[str], split: Split, draw: NullDraw
 ) -> TextSets:
     """Draw the nulls for the given texts and divide everything into disjoint sets.
 
     Args:
         labelled: People known to be in the training set or not, or None.
         listed: Unlabelled people of interest; those that are also labelled stay labelled only.
-        sizes: How many texts of each null; fewer are taken where fewer exist.
-        gibberish_spec: Alphabet and lengths.
         split: Keyed split; the same person falls on the same side with the same key.
-        seed: Seed of the draws.
-        source: ``"recombination"``, ``"faker"`` or ``"file"``.
-        own_decoys: The decoys of ``source="file"``.
-        token_length: Gives the number of tokens of each text, to match Faker's names on.
-        kind: Of all texts.
-        locale: Locale of the reference names where there is no text to recombine.
-        fitting: Those of some drawn names that the model can read whole.
+        draw: How the nulls are drawn.
 
     Raises:
         TooFewTexts: Fewer than 800 distinct decoys can be made (or than asked, if that is less).
     """
     known = labelled.texts if labelled else ()
-    labelled_keys = {canonical(text) for text in known}
+    labelled_keys = _keys(known)
     unlabelled = sorted(
         {canonical(text): clean_text(text) for text in sorted(listed, reverse=True)}.items()
     )
     interest = [text for key, text in unlabelled if key not in labelled_keys]
-    forbidden = frozenset(labelled_keys | {key for key, _ in unlabelled})
-    named = [text for text in (*known, *interest) if kind.has_parts(text)]
-    planned = {
-        name: getattr(sizes, name)
-        for name in (
-            "decoy_fit",
-            "decoy_scale",
-            "decoy_search",
-            "decoy_calibration",
-            "decoy_check",
-        )
-    }
-    wanted = sum(planned.values())
-    like = named or kind.like(locale)
-    pool = kind.pool(like, wanted)
-
-    decoy_seed = derive_seed(seed, "decoys")
-    if source == "file":
-        own = {canonical(text): clean_text(text) for text in own_decoys}
-        decoys = tuple(text for key, text in sorted(own.items()) if key not in forbidden)
-    elif source == "faker":
-        decoys = kind.drawn(like, wanted, decoy_seed, forbidden, token_length)
-    else:
-        decoys = pool.recombine(wanted, decoy_seed, forbidden)
-    decoys = fitting(decoys)
-    least = min(LEAST_DECOYS, wanted)
-    if len(decoys) < least:
-        raise TooFewTexts(
-            f"decoys: {len(decoys)} distinct ones, at least {least} are needed",
-            "give more names in `list`, more lines in `decoys`, or take source = 'faker'",
-        )
-    taken = forbidden | {canonical(text) for text in decoys}
-    control_seed = derive_seed(seed, "control")
-    control = fitting(pool.across_strata(sizes.control, control_seed, taken))
-    if len(control) < sizes.control:  # names of one culture have no other to be paired with
-        control = fitting(kind.drawn(like, sizes.control, control_seed, taken, token_length))
-    taken |= {canonical(text) for text in control}
-    singles = fitting(pool.lone_parts(2 * sizes.single, derive_seed(seed, "singles"), taken))
-    shares = split.divide(
-        decoys, {name: count / wanted for name, count in planned.items()}, "decoys"
+    forbidden = labelled_keys | {key for key, _ in unlabelled}
+    named, interest = (
+        [text for text in texts if draw.kind.has_parts(text)] for texts in (known, interest)
     )
+    like = [*named, *interest] or draw.kind.like(draw.locale)
+    wanted = draw.sizes.decoys
+    pool = draw.kind.pool(like, sum(wanted.values()))
+    decoys = draw.decoys(like, pool, forbidden)
+    taken = forbidden | _keys(decoys)
+    control = draw.control(like, pool, taken)
+    taken |= _keys(control)
+    singles = draw.singles(pool, taken)
+    shares = {name: count / sum(wanted.values()) for name, count in wanted.items()}
+    labels = split.divide(named, {"dev": 0.5, "test": 0.5}, "labelled")
+    listing = split.divide(interest, {"search": 0.5, "judge": 0.5}, "list")
     lone = split.divide(singles, {"fit": 0.4, "scale": 0.1, "calibration": 0.5}, "singles")
-    labels = split.divide(
-        [text for text in known if kind.has_parts(text)], {"dev": 0.5, "test": 0.5}, "labelled"
-    )
-    listing = split.divide(
-        [text for text in interest if kind.has_parts(text)], {"search": 0.5, "judge": 0.5}, "list"
-    )
-    taken |= {canonical(text) for text in singles}
-    noise = _gibberish(sizes, gibberish_spec, seed, frozenset(taken))
     return TextSets(
-        **noise,
-        **shares,
+        **draw.gibberish(taken | _keys(singles)),
+        **split.divide(decoys, shares, "decoys"),
         control=control,
         labelled_dev=labels["dev"],
         labelled_test=labels["test"],
@@ -186,21 +221,5 @@ def make_sets(
     )
 
 
-def _gibberish(
-    sizes: NullSizes, spec: GibberishSpec, seed: int, taken: frozenset[str]
-) -> dict[str, tuple[str, ...]]:
-    """Draw the gibberish sets one after the other, each avoiding all before it."""
-    costly = min(COSTLY_GIBBERISH, sizes.gibberish)
-    draws = (
-        ("gibberish_fit", costly, spec),
-        ("rest", sizes.gibberish - costly, spec),
-        ("gibberish_scale", sizes.gibberish_scale, spec),
-        ("gibberish_calibration", sizes.gibberish_calibration, spec),
-        ("single_gibberish", sizes.single, replace(spec, parts=1)),
-    )
-    made: dict[str, tuple[str, ...]] = {}
-    for name, count, how in draws:
-        made[name] = gibberish(count, how, derive_seed(seed, name), taken)
-        taken |= {canonical(text) for text in made[name]}
-    rest = made.pop("rest")
-    return made | {"gibberish_fit": made["gibberish_fit"] + rest}
+def _keys(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(canonical(text) for text in texts)

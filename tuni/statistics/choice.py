@@ -5,7 +5,7 @@ With 30 non-members the winner of 60 trials is mostly lucky; what is judged is t
 whole act of searching (take the best on some texts, look at it on the others), not the winner.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,40 +107,31 @@ def cross_fitted_choice(
     """
     require_default(trials, default)
     names = [default, *(name for name in trials if name != default)]  # ties go to the default
-    arrays, labels = paired(tuple(trials[name] for name in names), members)
-    place = finite(fractions, "fractions")
-    if place.shape != labels.shape:
-        raise UnusableScores("fractions: not one per text", "pass one keyed fraction per text")
-    order = np.lexsort((place, labels))
-    labels = labels[order]
-    scores = [array[order] for array in arrays]
+    scores, labels = _ordered([trials[name] for name in names], members, fractions)
     counts = (int(labels.sum()), int((~labels).sum()))
     few = min(counts) < LEAST_LABELS
 
-    def values(array: Floats, weights: Floats) -> Floats:
-        return weighted_auc(array, labels, weights, max_nonmember_fpr)
+    def values(weights: Floats) -> Floats:
+        return np.array([weighted_auc(one, labels, weights, max_nonmember_fpr) for one in scores])
 
     everything = np.ones((1, len(labels)))
-    overall = np.array([values(array, everything)[0] for array in scores])
+    overall = values(everything)[:, 0]
     best = int(np.argmax(overall))
     held = everything if few else _held_out(labels, seed)
-    others = everything if few else 1.0 - held
-    searched = np.argmax([values(array, others) for array in scores], axis=0)
-    inside = np.array([values(array, held) for array in scores])
-    by_default = inside[0]
-    by_search = inside[searched, np.arange(len(held))]
+    searched = np.argmax(values(everything if few else 1.0 - held), axis=0)
+    inside = values(held)
+    by_default, by_search = inside[0], inside[searched, np.arange(len(held))]
     gain = float((by_search - by_default).mean())
     spread = 0.0 if few else _gain_spread(scores, labels, held, seed, max_nonmember_fpr)
     # Only the highest non-members move a partial AUC: the spread is known from about that many.
     freedom = max(1.0, max_nonmember_fpr * counts[1])
     low = gain - float(student.ppf(ONE_SIDED, freedom)) * spread
     reason = reason_for(best == 0, few, gain, low, margin)
-    replaced = reason == REPLACES
     return Choice(
-        chosen=names[best] if replaced else default,
+        chosen=names[best] if reason == REPLACES else default,
         default=default,
         best=names[best],
-        replaced=replaced,
+        replaced=reason == REPLACES,
         reason=reason,
         gain=gain,
         low=low,
@@ -153,6 +144,18 @@ def cross_fitted_choice(
         members=counts[0],
         nonmembers=counts[1],
     )
+
+
+def _ordered(
+    trials: Sequence[ArrayLike], members: ArrayLike, fractions: ArrayLike
+) -> tuple[list[Floats], NDArray[np.bool_]]:
+    """Scores and labels, non-members first, each kind in the order of its texts' fractions."""
+    arrays, labels = paired(tuple(trials), members)
+    place = finite(fractions, "fractions")
+    if place.shape != labels.shape:
+        raise UnusableScores("fractions: not one per text", "pass one keyed fraction per text")
+    order = np.lexsort((place, labels))
+    return [array[order] for array in arrays], labels[order]
 
 
 def split_ranks(n: int, folds: int, generator: np.random.Generator) -> NDArray[np.int64]:

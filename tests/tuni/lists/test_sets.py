@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tuni.errors import TextError, TooFewTexts
 from tuni.lists.labelled import Labelled
-from tuni.lists.sets import NullSizes, TextSets, make_sets
+from tuni.lists.sets import NullDraw, NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
 from tuni.texts.gibberish import GibberishSpec
 from tuni.texts.kind import text_kind
@@ -45,18 +45,16 @@ def labelled(texts) -> Labelled:
 
 
 def made(known=(), listed=(), *, seed=0, key=b"k" * 32, source="recombination", **more):
-    return make_sets(
-        labelled(known) if known else None,
-        listed,
+    draw = NullDraw(
         sizes=more.pop("sizes", SIZES),
         gibberish_spec=GibberishSpec(),
-        split=Split(key),
         seed=seed,
         source=source,
         kind=NAME,
         token_length=lambda texts: [len(text) for text in texts],
         **more,
     )
+    return make_sets(labelled(known) if known else None, listed, Split(key), draw)
 
 
 def by_name(sets: TextSets) -> dict[str, tuple[str, ...]]:
