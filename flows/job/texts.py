@@ -9,7 +9,7 @@ from flows.machine.settings import Request
 from registry.keys.pseudonyms import Keys
 from tuni.errors import RequestError, TooFewTexts
 from tuni.features.spec import FeatureSpec
-from tuni.judging.fits import too_long
+from tuni.judging.fits import too_long, unfit
 from tuni.judging.null import decoys_needed
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.labelled import Labelled, Subjects, read_content, read_labelled, read_subjects
@@ -98,7 +98,7 @@ def read_texts(request: Request, keys: Keys) -> JobTexts:
 
 
 def require_fitting(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) -> None:
-    """Refuse texts that the model cannot read whole, and decoys of one part, by line.
+    """Refuse texts of another kind or too long for the model, and decoys of one part, by line.
 
     Args:
         request: Names the files.
@@ -117,7 +117,7 @@ def require_fitting(request: Request, texts: JobTexts, target: Target, spec: Fea
     for path, table in tables:
         if path is None or table is None:
             continue
-        reasons = too_long(target, table.texts, spec)
+        reasons = unfit(target, table.texts, spec)
         if table is texts.decoys:
             reasons |= {
                 row: "one part only, decoys are full names"

@@ -1,4 +1,4 @@
-"""Which texts a checkpoint reads whole, told before any work."""
+"""Which texts can be scored, and which a checkpoint reads whole, told before any work."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,15 @@ from tuni.texts.kind import text_kind
 from tuni.texts.text import clean_text
 
 _LONGEST_PART = 16  # tokens that a neighbour's common name part stays below
+
+
+def unfit(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, str]:
+    """Rows of texts of another kind than the spec's, or too long for the model, and why."""
+    kind = text_kind(spec.kind)
+    reasons = too_long(target, texts, spec)
+    return reasons | {
+        row: reason for row, text in enumerate(texts) if (reason := kind.refusal(text)) is not None
+    }
 
 
 def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, str]:

@@ -15,7 +15,7 @@ from tuni.detectors.score import score
 from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
 from tuni.features.extract import FeatureCache, extract
 from tuni.hashing import derive_seed
-from tuni.judging.fits import too_long
+from tuni.judging.fits import too_long, unfit
 from tuni.judging.null import (
     GroupNull,
     JudgeOptions,
@@ -96,7 +96,7 @@ class Judge:
 
     def unscorable(self, texts: Sequence[str]) -> dict[int, str]:
         """Rows of clean texts that cannot be scored, and why; the reason never quotes the text."""
-        reasons = too_long(self.target, texts, self.bundle.feature_spec)
+        reasons = unfit(self.target, texts, self.bundle.feature_spec)
         if self.bundle.single is None:
             reasons |= {
                 row: "one part only, and this detector was made for full names"

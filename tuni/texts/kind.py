@@ -76,6 +76,10 @@ class DecoyPool(Protocol):
         ...
 
 
+def _of_any_kind(_text: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextKind:
     """One kind of text.
@@ -94,6 +98,7 @@ class TextKind:
             arguments are the given texts, how many, seed, forbidden canonical forms, and what
             counts tokens.
         like: Common texts of a locale, to make decoys from where a list lends no parts.
+        refusal: Why a text is plainly of another kind, or None; the reason never quotes the text.
     """
 
     name: str
@@ -106,6 +111,7 @@ class TextKind:
     pool: Callable[[Sequence[str], int], DecoyPool]
     drawn: Callable[[Sequence[str], int, int, AbstractSet[str], TokenCounts], tuple[str, ...]]
     like: Callable[[str], Sequence[str]]
+    refusal: Callable[[str], str | None] = _of_any_kind
 
 
 def register_kind(kind: TextKind) -> None:

@@ -30,6 +30,15 @@ def _like(locale: str) -> list[str]:
     return [f"{first} {last}" for first, last in pairs]
 
 
+def _refusal(text: str) -> str | None:
+    if "@" in text:
+        return "is an e-mail address or a handle, not a person's name"
+    digits = 0 if text.isalpha() else sum(sign.isdecimal() for sign in text)
+    if digits > sum(sign.isalpha() for sign in text):
+        return "is a number, not a person's name"
+    return None
+
+
 KIND = TextKind(
     name="name",
     parse=parse_name,
@@ -39,4 +48,5 @@ KIND = TextKind(
     pool=_pool,
     drawn=faker_decoys,
     like=_like,
+    refusal=_refusal,
 )

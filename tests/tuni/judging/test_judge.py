@@ -85,13 +85,14 @@ def test_names_of_ordinary_length_are_scorable(judge):
 
 
 def test_each_unscorable_row_has_its_reason_in_order_and_unquoted(judge, tiny_target):
-    texts = ["Ada Roe", "Zebulon", f"Zebulon {LONG}"]
+    texts = ["Ada Roe", "Zebulon", f"Zebulon {LONG}", "Zebulon@mail.example"]
     reasons = Judge(replace(judge.bundle, single=None), tiny_target).unscorable(texts)
-    assert list(reasons) == [1, 2]
+    assert list(reasons) == [1, 2, 3]
     assert "one part" in reasons[1]
     assert "tokens" in reasons[2]
+    assert "e-mail" in reasons[3]
     assert not any("Zebulon" in why or LONG in why for why in reasons.values())
-    assert list(judge.unscorable(texts)) == [2]
+    assert list(judge.unscorable(texts)) == [2, 3]
 
 
 # Every pair of these parts is on the list, and a recombined pair therefore mostly is, too.
