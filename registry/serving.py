@@ -39,6 +39,7 @@ DEFAULTS: Mapping[str, str | int | bool | None] = {
     "checkpoint": None,
     "architecture": None,
     "weights": None,
+    "preprocess": None,
     "home": None,
     "device": "cpu",
     "list_decoys": True,
@@ -163,10 +164,8 @@ class ServedDetector:
         )
 
     def _load(self, ledger: Ledger) -> "Target":
-        names = ("checkpoint", "architecture", "weights")
-        folder, architecture, weights = (self._config[name] for name in names)
-        folder = folder or os.environ.get("TUNI_CHECKPOINT")
-        given = {"folder": folder, "architecture": architecture, "weights": weights}
+        given = {name: self._config[name] for name in ("architecture", "weights", "preprocess")}
+        given["folder"] = self._config["checkpoint"] or os.environ.get("TUNI_CHECKPOINT")
         return load_audited(
             ledger,
             self.bundle,
@@ -184,8 +183,8 @@ def load_audited(
     Args:
         ledger: Knows where it lay when the detector was made.
         bundle: The detector.
-        given: Where it lies, by ``folder``, ``architecture`` and ``weights``; the ledger is asked
-            where all are None or empty.
+        given: Where it lies, by ``folder``, ``architecture``, ``weights`` and ``preprocess``; the
+            ledger is asked where all are None or empty.
         device: Torch device.
         fix: How to name its folder.
 
@@ -205,6 +204,7 @@ def load_audited(
         Path(folder) if folder else None,
         architecture=source.get("architecture"),
         weights=Path(weights) if weights else None,
+        preprocess=source.get("preprocess"),
         device=device,
         precision=bundle.feature_spec.precision,
     )

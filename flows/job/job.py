@@ -212,6 +212,7 @@ def _load(request: Request, ledger: Ledger) -> Target:
         table.folder,
         architecture=table.architecture,
         weights=table.weights,
+        preprocess=table.preprocess,
         device=request.compute.device,
         precision=request.features.precision,
     )

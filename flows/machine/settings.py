@@ -61,14 +61,24 @@ class CheckpointTable(_Table):
         None, description="open_clip architecture name, together with `weights`."
     )
     weights: UserPath | None = Field(
-        None, description="Weights file for `architecture` (safetensors, or a weights-only .pt)."
+        None,
+        description="Weights file for `architecture`, or in the place of the folder's "
+        "(safetensors, an index of shards, a weights-only .pt).",
+    )
+    preprocess: str | None = Field(
+        None,
+        description="Tag of open_clip's weights of the `architecture` whose pictures were prepared "
+        "as for yours; needed where its weights differ in that.",
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        named = (self.folder is not None, self.architecture is not None, self.weights is not None)
-        if named not in ((True, False, False), (False, True, True)):
+        if (self.folder is None) == (self.architecture is None) or (
+            self.folder is None and self.weights is None
+        ):
             raise ValueError("give either `folder`, or `architecture` together with `weights`")
+        if self.preprocess is not None and self.architecture is None:
+            raise ValueError("`preprocess` belongs to `architecture`; a folder's config says it")
         return self
 
 

@@ -17,7 +17,13 @@ from registry.keys.signing import sign_bundle
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from registry.models.store import ModelStore
-from registry.serving import DEFAULTS, SERVED_COLUMNS, ServedDetector, _load_pyfunc
+from registry.serving import (
+    DEFAULTS,
+    SERVED_COLUMNS,
+    ServedDetector,
+    _load_pyfunc,
+    load_audited,
+)
 from tests.objects import free_port, make_bundle, one_column_scorer
 from tests.serving import serving
 from tuni.detectors.bundle import read_bundle, write_bundle
@@ -225,6 +231,21 @@ def test_checkpoint_that_nobody_knows_is_asked_for(bundle: Path, home: Home) -> 
     model = _load_pyfunc(str(bundle), {"home": str(home.root), **QUICK})
     with pytest.raises(CheckpointError, match="TUNI_CHECKPOINT"):
         model.predict(pd.DataFrame({"text": TEXTS}))
+
+
+def test_how_pictures_are_prepared_is_told_to_the_loader(
+    bundle: Path, tiny_folder: Path, home: Home
+) -> None:
+    given = {
+        "architecture": "ViT-L-14",
+        "weights": str(tiny_folder / "open_clip_model.safetensors"),
+        "preprocess": "webli",
+    }
+    with (
+        Ledger.open(home) as ledger,
+        pytest.raises(CheckpointError, match="no weights 'webli'"),
+    ):
+        load_audited(ledger, read_bundle(bundle), given, device="cpu", fix="")
 
 
 def test_other_weights_are_refused(

@@ -14,6 +14,7 @@ def load_target(
     *,
     architecture: str | None = None,
     weights: Path | None = None,
+    preprocess: str | None = None,
     device: str = "cpu",
     precision: Literal["fp32", "bf16"] = "fp32",
 ) -> Target:
@@ -22,7 +23,9 @@ def load_target(
     Args:
         folder: A folder as open_clip saves it; or else give the next two.
         architecture: open_clip's name of an architecture.
-        weights: Its weights file.
+        weights: Its weights file; beside a folder, one that stands in for the folder's.
+        preprocess: Tag of open_clip's weights of the architecture whose pictures were prepared as
+            for these, where its weights differ in that.
         device: Where to compute, as torch names it.
         precision: Type of the forward passes; bf16 keeps norms and results in float32.
 
@@ -32,14 +35,14 @@ def load_target(
     from tuni.model.checkpoint import read_folder, read_weights  # open_clip takes seconds to import
     from tuni.model.open_clip import OpenClipTarget
 
-    if folder is not None and architecture is None and weights is None:
-        checkpoint = read_folder(folder)
+    if folder is not None and architecture is None and preprocess is None:
+        checkpoint = read_folder(folder, weights)
     elif folder is None and architecture is not None and weights is not None:
-        checkpoint = read_weights(architecture, weights)
+        checkpoint = read_weights(architecture, weights, preprocess)
     else:
         raise CheckpointError(
             "checkpoint: expected a folder, or an architecture with a weights file",
-            "set checkpoint.folder alone, or checkpoint.architecture and checkpoint.weights",
+            "set checkpoint.folder, or checkpoint.architecture and checkpoint.weights",
         )
     return OpenClipTarget(checkpoint, device=device, precision=precision)
 

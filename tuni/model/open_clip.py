@@ -204,11 +204,14 @@ class OpenClipTarget:
         return read
 
     def _ends(self, ids: Tensor) -> Tensor:
-        """Position whose state is the text's: the end token, or the last one of a full context."""
+        """Position whose state is the text's, by the tower's own rule."""
         if self._pool == "argmax":
             return ids.argmax(dim=-1)
-        if self._pool == "last":
-            return torch.full((len(ids),), ids.shape[1] - 1, device=ids.device)
+        if self._pool == "eos":
+            return torch.eq(ids, self._text.eos_id).int().argmax(dim=-1)
+        if self._pool in ("first", "last"):
+            position = 0 if self._pool == "first" else ids.shape[1] - 1
+            return torch.full((len(ids),), position, device=ids.device)
         raise _unsupported_tower()
 
     def _check_text_tower(self) -> bool:
@@ -216,6 +219,12 @@ class OpenClipTarget:
         full = self._tokenizer(list(_SELF_CHECK), context_length=self.context_length)
         with torch.no_grad():
             expected = functional.normalize(self._model.encode_text(full), dim=-1)
+            if torch.allclose(expected, expected[:1].expand_as(expected), atol=1e-5):
+                raise CheckpointError(
+                    "model_cfg.text_cfg: every text has the same embedding, as where a causal "
+                    "tower is read at its first position",
+                    "use the settings that the model was trained with (pool_type, eos_id)",
+                )
             short = full[:, : int((full != 0).sum(dim=1).max())]
             for ids, trimmed in ((short, True), (full, False)):
                 found = self.forward_text(self.token_embeddings(ids), ids).embedding
@@ -270,14 +279,12 @@ def _build(checkpoint: Checkpoint, precision: str) -> nn.Module:
             f"model_cfg: open_clip cannot build it ({type(error).__name__})",
             "use the settings that the model was trained with",
         ) from error
-    shapes_match(model.state_dict(), checkpoint.tensors)
-    model.load_state_dict(
-        {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in checkpoint.tensors.items()
-        },
-        assign=True,
-    )
+    expected, tensors = model.state_dict(), dict(checkpoint.tensors)
+    for name in {"logit_scale", "logit_bias"} & expected.keys() & tensors.keys():
+        if tensors[name].numel() == 1:  # a number, or a list of one: other loaders write it so
+            tensors[name] = tensors[name].reshape(expected[name].shape)
+    shapes_match(expected, tensors)
+    model.load_state_dict(tensors, assign=True)
     for tower in {model, getattr(model, "text", model)}:
         if getattr(tower, "attn_mask", None) is not None:
             size = tower.attn_mask.shape

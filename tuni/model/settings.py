@@ -5,15 +5,14 @@ something else than plain embeddings.
 """
 
 import math
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
-from open_clip.transform import PreprocessCfg
 
 from tuni.errors import CheckpointError
+from tuni.model.preprocessing import complete_preprocessing, known_keys
 
 MODEL_KEYS = frozenset(
     {
@@ -73,10 +72,8 @@ def check_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
             f"{SIMPLE_VOCABULARY}",
             "only open_clip's own tokenizer is supported",
         )
-    given = config.get("preprocess_cfg") or {}
-    if not isinstance(given, dict):
-        raise CheckpointError("preprocess_cfg: not a table", "save the checkpoint again")
-    return model_cfg, _preprocessing(given, vision.get("image_size", CLIPVisionCfg.image_size))
+    image_size = vision.get("image_size", CLIPVisionCfg.image_size)
+    return model_cfg, complete_preprocessing(config.get("preprocess_cfg") or {}, image_size)
 
 
 def _refuse_network(vision: Mapping[str, Any], text: Mapping[str, Any]) -> None:
@@ -156,52 +153,3 @@ _TABLES: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
     "act_kwargs": {"approximate": ("none", "tanh")},
 }
 _SIZES = ("image_size", "patch_size")
-
-
-def _preprocessing(given: Mapping[str, Any], image_size: object) -> dict[str, Any]:
-    """Complete settings of the evaluation transform; the tower decides the size."""
-    known_keys(given, {field.name for field in fields(PreprocessCfg)}, "preprocess_cfg")
-    complete = asdict(PreprocessCfg()) | {k: v for k, v in given.items() if v is not None}
-    complete["size"] = image_size[0] if isinstance(image_size, list) else image_size
-    words = {
-        "mode": ("RGB",),
-        "interpolation": ("bicubic", "bilinear"),
-        "resize_mode": ("shortest", "longest", "squash"),
-    }
-    for key, allowed in words.items():
-        if complete[key] not in allowed:
-            raise CheckpointError(
-                f"preprocess_cfg.{key}: expected one of {', '.join(allowed)}",
-                "use the settings that the model was trained with",
-            )
-    for key in ("mean", "std"):
-        values = complete[key]
-        if not (
-            isinstance(values, (list, tuple))
-            and len(values) == 3
-            and all(isinstance(v, (int, float)) and abs(v) <= 10 for v in values)
-            and (key == "mean" or all(v > 0 for v in values))
-        ):
-            raise CheckpointError(
-                f"preprocess_cfg.{key}: expected three numbers",
-                "use the settings that the model was trained with",
-            )
-        complete[key] = [float(v) for v in values]
-    if type(complete["fill_color"]) is not int or not 0 <= complete["fill_color"] <= 255:
-        raise CheckpointError("preprocess_cfg.fill_color: expected 0 to 255", "use 0")
-    return complete
-
-
-def known_keys(given: Mapping[str, Any], known: Collection[str], where: str) -> None:
-    """Refuse the first key that is not known, with the nearest one that is.
-
-    Raises:
-        CheckpointError: There is such a key.
-    """
-    for key in given:
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1)
-            raise CheckpointError(
-                f"{where}: unknown key {str(key)[:40]!r}",
-                f"did you mean {near[0]!r}?" if near else "remove it",
-            )

@@ -72,6 +72,7 @@ def test_a_request_survives_json_as_prefect_stores_it(read):
         (LEAST.replace("ours", "Our Model"), ["checkpoint.name"]),
         (LEAST + 'architecture = "ViT-B-32"\n', ["checkpoint: give either `folder`, or"]),
         (LEAST.replace("folder", "weights"), ["`architecture` together with `weights`"]),
+        (LEAST + 'preprocess = "openai"\n', ["`preprocess` belongs to `architecture`"]),
         (LEAST + '[nulls]\nsource = "file"\n', ["`decoys` goes with source = 'file'"]),
         (LEAST + '[nulls]\ndecoys = "own.csv"\n', ["`decoys` goes with source = 'file'"]),
         (LEAST + "[nulls]\ngibberish_length = [5, 3]\n", ["shortest <= longest"]),

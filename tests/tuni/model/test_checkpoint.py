@@ -156,13 +156,6 @@ def test_weights_of_other_settings_are_refused(folder, change, reason):
         load_target(rewrite(folder, change))
 
 
-def test_torchscript_archive_is_refused(folder):
-    with pytest.warns(FutureWarning, match="deprecated"):
-        torch.jit.script(torch.nn.Linear(2, 2)).save(str(folder / SAFE))
-    with pytest.raises(CheckpointError, match="TorchScript archive, which is a program"):
-        read_folder(folder)
-
-
 @pytest.mark.parametrize("legacy", [False, True])
 def test_pickled_code_is_refused_and_does_not_run(folder, tmp_path, legacy):
     trap = tmp_path / "ran"
@@ -253,7 +246,7 @@ def test_any_settings_are_accepted_or_refused_but_never_crash(tiny_folder, data)
 )
 def test_papers_architectures_are_known_and_take_their_own_weights_only(tiny_folder, architecture):
     with pytest.raises(CheckpointError, match=r"weights: .* (missing|unknown|has shape)"):
-        load_target(architecture=architecture, weights=tiny_folder / SAFE)
+        load_target(architecture=architecture, weights=tiny_folder / SAFE, preprocess="openai")
 
 
 @pytest.mark.parametrize(
@@ -270,6 +263,11 @@ def test_weights_file_that_is_not_there_is_refused(tmp_path):
 
 
 def test_half_a_source_is_refused(tiny_folder):
-    for given_ in ({}, {"architecture": "RN50"}, {"folder": tiny_folder, "weights": tiny_folder}):
+    for given_ in (
+        {},
+        {"architecture": "RN50"},
+        {"folder": tiny_folder, "architecture": "RN50"},
+        {"folder": tiny_folder, "preprocess": "openai"},
+    ):
         with pytest.raises(CheckpointError, match="a folder, or an architecture with a weights"):
             load_target(**given_)

@@ -23,6 +23,11 @@ KINDS = {
     "custom text": {"custom_text": True},
     "other blocks": {"text_cfg": {"qk_norm": True, "scale_heads": True}},
     "not causal": {"text_cfg": {"no_causal_mask": True}, "custom_text": True},
+    "first position": {
+        "text_cfg": {"no_causal_mask": True, "pool_type": "first"},
+        "custom_text": True,
+    },
+    "end by its id": {"text_cfg": {"pool_type": "eos", "eos_id": 49407}, "custom_text": True},
     "last position": {
         "text_cfg": {"no_causal_mask": True, "pool_type": "last"},
         "custom_text": True,
@@ -61,7 +66,7 @@ def test_texts_and_images_are_open_clips(kind, folder):
     images = functional.normalize(model.encode_image(pixels), dim=-1)
     assert torch.allclose(embed(target, TEXTS).embedding, texts, atol=1e-5)
     assert torch.allclose(target.encode_images(pixels), images, atol=1e-5)
-    assert target.trimmed == (kind not in ("not causal", "last position"))
+    assert target.trimmed == (kind not in ("not causal", "first position", "last position"))
 
 
 def test_hidden_states_are_the_residual_stream_before_the_final_norm(kind, folder):
@@ -73,7 +78,9 @@ def test_hidden_states_are_the_residual_stream_before_the_final_norm(kind, folde
         block.register_forward_hook(lambda _block, _args, output: seen.append(output))
     ids = tokenize(TEXTS)
     model.encode_text(ids)
-    ends = ids.argmax(dim=1) if kind != "last position" else torch.full((len(ids),), 23)
+    ends = ids.argmax(dim=1)
+    if kind in ("first position", "last position"):
+        ends = torch.full((len(ids),), 0 if kind == "first position" else 23)
     found = embed(target, TEXTS, layers=1).hidden
     assert len(found) == 2
     for state, block in zip(found, reversed(seen), strict=True):
@@ -152,10 +159,13 @@ def test_special_token_inside_a_text_is_refused_by_row(tiny_target, mark):
         tiny_target.tokenize(["Ada Roe", f"Ada {mark} Roe"])
 
 
-@pytest.mark.parametrize("pool", ["first", "none", "eos"])
-def test_tower_whose_states_mean_something_else_is_refused(make_folder, pool):
-    folder = make_folder(text_cfg={"pool_type": pool}, custom_text=True)
-    with pytest.raises(CheckpointError, match="not a plain CLIP transformer"):
+@pytest.mark.parametrize(
+    ("pool", "reason"),
+    [("none", "not a plain CLIP transformer"), ("first", "same embed"), ("eos", "same embed")],
+)
+def test_tower_whose_states_mean_something_else_is_refused(make_folder, pool, reason):
+    folder = make_folder(text_cfg={"pool_type": pool}, custom_text=True)  # eos_id is not the mark's
+    with pytest.raises(CheckpointError, match=reason):
         load_target(folder)
 
 
