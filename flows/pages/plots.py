@@ -13,34 +13,13 @@ from numpy.typing import ArrayLike
 
 from flows.pages.figures import BLUE, GREEN, GREY, INK, PURPLE, VERMILLION, Floats, frozen, percent
 from tuni.statistics.intervals import Rate
-from tuni.statistics.roc import roc
+from tuni.statistics.roc import RocCurve, roc
 
 _COLOURS = (BLUE, VERMILLION, GREEN, GREY, PURPLE)
 _HATCHES = (None, "////", "....", None, "\\\\\\\\")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RocTable:
-    """The ROC from the finest rate that the non-members support to 1.
-
-    Attributes:
-        nonmember_fpr: Share of non-members accused, shape (k,), rising, first 1 / nonmembers.
-        tpr: Share of members found, shape (k,).
-        low: Lower end of the pointwise 95 % interval of ``tpr``.
-        high: Upper end.
-        members: Number of members.
-        nonmembers: Number of non-members.
-    """
-
-    nonmember_fpr: Floats
-    tpr: Floats
-    low: Floats
-    high: Floats
-    members: int
-    nonmembers: int
-
-
-def roc_table(members: ArrayLike, nonmembers: ArrayLike) -> RocTable:
+def roc_table(members: ArrayLike, nonmembers: ArrayLike) -> RocCurve:
     """The part of the ROC that can be shown: no rate below one non-member.
 
     Args:
@@ -51,22 +30,16 @@ def roc_table(members: ArrayLike, nonmembers: ArrayLike) -> RocTable:
         UnusableScores: An array is empty or not finite.
     """
     curve = roc(members, nonmembers)
-    n, m = np.size(members), np.size(nonmembers)
     # At each step of the rate the curve is worth its highest point there.
-    accused = np.rint(curve.nonmember_fpr * m).astype(int)
+    accused = np.rint(curve.nonmember_fpr * curve.nonmembers).astype(int)
     last = np.flatnonzero(np.append(np.diff(accused) > 0, True))
     shown = last[accused[last] >= 1]
-    return RocTable(
-        nonmember_fpr=frozen(curve.nonmember_fpr[shown]),
-        tpr=frozen(curve.tpr[shown]),
-        low=frozen(curve.low[shown]),
-        high=frozen(curve.high[shown]),
-        members=n,
-        nonmembers=m,
-    )
+    columns = (curve.nonmember_fpr, curve.tpr, curve.low, curve.high)
+    nonmember_fpr, tpr, low, high = (frozen(column[shown]) for column in columns)
+    return RocCurve(nonmember_fpr, tpr, low, high, curve.members, curve.nonmembers)
 
 
-def draw_roc(table: RocTable, axes: Axes, operating_point: float = 0.05) -> None:
+def draw_roc(table: RocCurve, axes: Axes, operating_point: float = 0.05) -> None:
     """Draw the ROC on logarithmic axes with its interval, chance and the operating point."""
     left = min(table.nonmember_fpr[0], 0.5)
     floor = min(1.0 / table.members, left)

@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Literal
@@ -108,16 +108,12 @@ class Audits:
         """Begin an audit of a list as it is now."""
         name = secrets.token_hex(6)
         values = {
+            **asdict(plan),
             "id": name,
             "watchlist": watchlist.name,
-            "checkpoint": plan.checkpoint,
-            "fingerprint": plan.fingerprint,
-            "version": plan.version,
-            "digest": plan.digest,
             "options": canonical_json(dict(plan.options)),
             "state": "running",
             "subjects": 0,
-            "shard_size": plan.shard_size,
             "created_at": datetime.now(UTC),
             "listed": 0,
         }
@@ -180,15 +176,8 @@ class Audits:
         A list that has changed since makes another audit.
         """
         for audit in reversed(self.list(watchlist.name)):
-            same = Plan(
-                audit.checkpoint,
-                audit.fingerprint,
-                audit.version,
-                audit.digest,
-                audit.options,
-                audit.shard_size,
-            )
-            if audit.state == "running" and same == plan and self._same_list(audit, watchlist):
+            same = all(getattr(audit, name) == value for name, value in asdict(plan).items())
+            if audit.state == "running" and same and self._same_list(audit, watchlist):
                 return audit
         return None
 
@@ -280,19 +269,9 @@ class Audits:
 
 
 def _audit(row: Row[tuple[Any, ...]]) -> Audit:  # Any: columns of several types
-    return Audit(
-        id=row.id,
-        watchlist=row.watchlist,
-        checkpoint=row.checkpoint,
-        fingerprint=row.fingerprint,
-        version=row.version,
-        digest=row.digest,
-        options=json.loads(row.options),
-        state=row.state,
-        subjects=row.subjects,
-        shard_size=row.shard_size,
-        summary=row.summary and json.loads(row.summary),
-        run_id=row.run_id,
-        created_at=moment(row.created_at),
-        ended_at=row.ended_at and moment(row.ended_at),
-    )
+    values = {field.name: getattr(row, field.name) for field in fields(Audit)}
+    values["options"] = json.loads(row.options)
+    values["summary"] = row.summary and json.loads(row.summary)
+    values["created_at"] = moment(row.created_at)
+    values["ended_at"] = row.ended_at and moment(row.ended_at)
+    return Audit(**values)

@@ -28,14 +28,16 @@ class RocCurve:
         tpr: Share of members above it, shape (k,).
         low: Lower end of the pointwise 95 % interval of ``tpr`` (`redrawn_interval`).
         high: Upper end.
-        finest: Smallest rate above 0 that the non-members support, 1 / n.
+        members: Number of members.
+        nonmembers: Number of non-members; no rate finer than one of them means anything.
     """
 
     nonmember_fpr: Floats
     tpr: Floats
     low: Floats
     high: Floats
-    finest: float
+    members: int
+    nonmembers: int
 
 
 def auc(members: ArrayLike, nonmembers: ArrayLike) -> float:
@@ -183,7 +185,7 @@ def roc(members: ArrayLike, nonmembers: ArrayLike) -> RocCurve:
     columns = (nonmember_fpr, tpr, np.minimum(low, tpr), np.maximum(high, tpr))
     for column in columns:
         column.setflags(write=False)
-    return RocCurve(*columns, finest=1.0 / len(neg))
+    return RocCurve(*columns, len(pos), len(neg))
 
 
 def bootstrap_auc(

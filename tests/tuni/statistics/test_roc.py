@@ -65,7 +65,7 @@ def test_roc_agrees_with_scikit_learn_at_every_score(pos, neg):
     np.testing.assert_allclose(curve.tpr, tpr)
     assert (curve.low <= curve.tpr).all()
     assert (curve.tpr <= curve.high).all()
-    assert curve.finest == 1.0 / len(neg)
+    assert (curve.members, curve.nonmembers) == (len(pos), len(neg))
 
 
 @given(scores, scores, st.sampled_from([0.1, 0.25, 0.5]))
