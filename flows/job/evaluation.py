@@ -22,7 +22,7 @@ from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.scores import families_of
 from tuni.judging.whole_list import ListVerdicts, judge_texts
-from tuni.statistics.evaluation import Evaluation
+from tuni.statistics.evaluation import Evaluation, JudgedTexts
 from tuni.statistics.evaluation import evaluate as measure
 from tuni.statistics.intervals import share
 from tuni.statistics.null_check import null_check
@@ -229,18 +229,21 @@ def _measure(
 ) -> Evaluation:
     keys = [canonical(text) for text in job.sets.labelled_test]
     scores = verdicts.by_row(verdicts.score)
+    judged = JudgedTexts(
+        texts=job.sets.labelled_test,
+        members=job.test_members,
+        scores=scores,
+        p_decoy=verdicts.by_row(verdicts.p_decoy),
+        p_single=conformal_p(scores, bundle.pair.decoy_scores),
+        captions=[job.texts.captions.get(key) for key in keys],
+        groups=[job.texts.groups.get(key, "") for key in keys],
+    )
     return measure(
-        job.sets.labelled_test,
-        job.test_members,
-        scores,
-        verdicts.by_row(verdicts.p_decoy),
-        conformal_p(scores, bundle.pair.decoy_scores),
+        judged,
         bundle.pair.decoy_scores,
         kind=job.texts.kind,
         operating_point=bundle.operating_point,
         seed=derive_seed(job.request.compute.seed, "evaluation"),
-        captions=[job.texts.captions.get(key) for key in keys],
-        groups=[job.texts.groups.get(key, "") for key in keys],
         list_decoys=verdicts.null.pair.decoy_scores if verdicts.null.pair else (),
         others=others,
     )

@@ -138,66 +138,79 @@ class Evaluation:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedTexts:
+    """Labelled texts as a detector judged them.
+
+    Attributes:
+        texts: n distinct labelled texts.
+        members: Shape (n,), booleans; both kinds must occur.
+        scores: Shape (n,); higher is nearer to "trained on".
+        p_decoy: The p-values that verdicts are given by, shape (n,).
+        p_single: p-values against the calibration decoys alone, shape (n,).
+        captions: Training captions by text, None where unknown; or nothing.
+        groups: A word by text, "" for none; or nothing.
+    """
+
+    texts: Sequence[str]
+    members: ArrayLike
+    scores: ArrayLike
+    p_decoy: ArrayLike
+    p_single: ArrayLike
+    captions: Sequence[int | None] = ()
+    groups: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse words that are not one for each text."""
+        for name, column in (("captions", self.captions), ("groups", self.groups)):
+            if len(column) not in (0, len(self.texts)):
+                raise UnusableScores(
+                    f"{name}: {len(column)} for {len(self.texts)} texts",
+                    "give one per text, or none",
+                )
+
+
 def evaluate(
-    texts: Sequence[str],
-    members: ArrayLike,
-    scores: ArrayLike,
-    p_decoy: ArrayLike,
-    p_single: ArrayLike,
+    judged: JudgedTexts,
     calibration: ArrayLike,
     *,
     kind: TextKind,
     operating_point: float,
     seed: int,
-    captions: Sequence[int | None] = (),
-    groups: Sequence[str] = (),
     list_decoys: ArrayLike = (),
     others: Mapping[str, tuple[ArrayLike, ArrayLike]] = MappingProxyType({}),
 ) -> Evaluation:
     """Measure a detector on labelled texts.
 
     Args:
-        texts: n distinct labelled texts.
-        members: Shape (n,), booleans; both kinds must occur.
-        scores: Shape (n,); higher is nearer to "trained on".
-        p_decoy: The p-values that verdicts are given by, shape (n,).
-        p_single: p-values against the calibration decoys alone, shape (n,).
+        judged: The texts, and what the detector says of them.
         calibration: Scores of the calibration decoys, shape (m,).
         kind: Of the texts.
         operating_point: p at or below which a text gets a finding.
         seed: Seed of bootstrap and folds.
-        captions: Training captions by text, None where unknown; or nothing.
-        groups: A word by text, "" for none; or nothing.
         list_decoys: Scores of the list's own decoys behind ``p_decoy``, shape (k,); or nothing.
         others: Scores and p-values of unlabelled texts that were not trained on, by kind.
 
     Raises:
         UnusableScores: Shapes differ, a score is not finite, or one kind does not occur.
     """
-    (values, p, single), labels = paired((scores, p_decoy, p_single), members)
-    for name, column in (("captions", captions), ("groups", groups)):
-        if len(column) not in (0, len(labels)):
-            raise UnusableScores(
-                f"{name}: {len(column)} for {len(labels)} texts", "give one per text, or none"
-            )
+    columns = (judged.scores, judged.p_decoy, judged.p_single)
+    (values, p, single), labels = paired(columns, judged.members)
     found = p <= operating_point
     decoys = finite(calibration, "calibration scores", minimum=1)
     pos, neg = values[labels], values[~labels]
     own_decoys = finite(list_decoys, "scores of the list's decoys")
     nulls = [null for null in (decoys, own_decoys) if len(null)]
     counted = partial(_counted, nulls, operating_point)
-    counts = _caption_power(captions, labels, found, values, counted)
-    words = np.array(groups if groups else [""] * len(labels))
-    kinds: dict[str, tuple[Floats, Floats]] = {}
-    named = tuple(sorted({word for word in words[~labels].tolist() if word}))
-    for word in named:
-        rows = ~labels & (words == word)
-        kinds[word] = values[rows], p[rows]
-    for word, (own, its_p) in others.items():
-        kinds[word] = finite(own, f"scores of {word}"), finite(its_p, f"p-values of {word}")
+    counts = _caption_power(judged.captions, labels, found, values, counted)
+    named = _groups(judged.groups, values, p, labels)
+    strangers = named | {
+        word: (finite(scores, f"scores of {word}"), finite(its_p, f"p-values of {word}"))
+        for word, (scores, its_p) in others.items()
+    }
     gate = None
     if min(len(pos), len(neg)) >= LEAST_FOR_GATE:
-        gate = blind_gate(values, texts, labels, kind, derive_seed(seed, "blind gate"))
+        gate = blind_gate(values, judged.texts, labels, kind, derive_seed(seed, "blind gate"))
     return Evaluation(
         operating_point=operating_point,
         members=len(pos),
@@ -214,19 +227,28 @@ def evaluate(
         groups=tuple(
             GroupFigures(
                 name=word,
-                accused=counted(its_p <= operating_point, own),
-                auc=auc(pos, own),
-                auc_interval=auc_interval(pos, own, derive_seed(seed, f"auc {word}")),
-                tpr_at_fpr=tuple((at, tpr_at(pos, own, at)) for at in NONMEMBER_FPRS),
+                accused=counted(its_p <= operating_point, scores),
+                auc=auc(pos, scores),
+                auc_interval=auc_interval(pos, scores, derive_seed(seed, f"auc {word}")),
+                tpr_at_fpr=tuple((at, tpr_at(pos, scores, at)) for at in NONMEMBER_FPRS),
             )
-            for word, (own, its_p) in kinds.items()
+            for word, (scores, its_p) in strangers.items()
         ),
-        labelled=named,
+        labelled=tuple(named),
         null=null_check(single[~labels], len(decoys), operating_point),
         shape=two_sample(neg, decoys),
         blind=gate,
         as_list=list_evidence(Counter(p.tolist()), len(decoys), operating_point),
     )
+
+
+def _groups(
+    groups: Sequence[str], scores: Floats, p: Floats, labels: NDArray[np.bool_]
+) -> dict[str, tuple[Floats, Floats]]:
+    """Scores and p-values of the non-members of each named group, by name in its order."""
+    words = np.array(groups or [""] * len(labels))
+    rows = {word: ~labels & (words == word) for word in np.unique(words[~labels]).tolist() if word}
+    return {word: (scores[of_word], p[of_word]) for word, of_word in rows.items()}
 
 
 def _counted(

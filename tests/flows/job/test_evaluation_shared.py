@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flows.job.evaluation import shared_evaluation, told
-from tuni.statistics.evaluation import Evaluation, evaluate
+from tuni.statistics.evaluation import Evaluation, JudgedTexts, evaluate
 from tuni.texts.kind import text_kind
 
 NAME = text_kind("name")
@@ -18,18 +18,13 @@ def measured(members: int, nonmembers: int, hard: int) -> Evaluation:
     p = generator.uniform(size=n)
     captions = [(2 if row < 3 else 10) if row < members else None for row in range(n)]
     words = ["" if row < n - hard else "hard" for row in range(n)]
+    texts = [f"Text {row}" for row in range(n)]
     return evaluate(
-        [f"Text {row}" for row in range(n)],
-        labels,
-        scores,
-        p,
-        p,
+        JudgedTexts(texts, labels, scores, p, p, captions, words),
         generator.normal(size=200),
         kind=NAME,
         operating_point=0.05,
         seed=1,
-        captions=captions,
-        groups=words,
         others={"decoys": (generator.normal(size=3), np.ones(3))},
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from flows.job.gates import label_gates, strangers_alone
 from tests.objects import latin_names
-from tuni.statistics.evaluation import evaluate
+from tuni.statistics.evaluation import JudgedTexts, evaluate
 from tuni.texts.kind import text_kind
 
 NAME = text_kind("name")
@@ -36,9 +36,8 @@ def test_a_model_that_tells_no_text_from_another_gets_its_claim_withheld() -> No
     names = latin_names(60)
     members = np.arange(60) % 2 == 0
     equal, ones = np.zeros(60), np.ones(60)
-    measured = evaluate(
-        names, members, equal, ones, ones, np.zeros(999), kind=NAME, operating_point=0.05, seed=0
-    )
+    judged = JudgedTexts(names, members, equal, ones, ones)
+    measured = evaluate(judged, np.zeros(999), kind=NAME, operating_point=0.05, seed=0)
     assert (measured.auc, measured.found.hits, measured.nonmember_fpr.hits) == (0.5, 0, 0)
     gates = {gate.name: gate for gate in label_gates(JOB, measured, None)}
     assert gates["blind"].passed is False

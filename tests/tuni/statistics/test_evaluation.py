@@ -6,7 +6,7 @@ from faker import Faker
 from scipy.stats import norm
 
 from tuni.errors import UnusableScores
-from tuni.statistics.evaluation import CaptionPower, Evaluation, _fewest, evaluate
+from tuni.statistics.evaluation import CaptionPower, Evaluation, JudgedTexts, _fewest, evaluate
 from tuni.statistics.intervals import rate, share
 from tuni.statistics.p_values import conformal_p
 from tuni.texts.kind import text_kind
@@ -43,7 +43,15 @@ def labelled(seed: int = 0, n: int = 100) -> dict[str, object]:
 
 
 def measured(data: dict[str, object], **changes: object) -> Evaluation:
-    return evaluate(**{**data, "kind": NAME, "operating_point": 0.05, "seed": 1, **changes})
+    asked = {**data, "kind": NAME, "operating_point": 0.05, "seed": 1, **changes}
+    judged = JudgedTexts(
+        **{
+            field.name: asked.pop(field.name)
+            for field in fields(JudgedTexts)
+            if field.name in asked
+        }
+    )
+    return evaluate(judged, **asked)
 
 
 @pytest.fixture(scope="module")
