@@ -44,13 +44,8 @@ def labelled(seed: int = 0, n: int = 100) -> dict[str, object]:
 
 def measured(data: dict[str, object], **changes: object) -> Evaluation:
     asked = {**data, "kind": NAME, "operating_point": 0.05, "seed": 1, **changes}
-    judged = JudgedTexts(
-        **{
-            field.name: asked.pop(field.name)
-            for field in fields(JudgedTexts)
-            if field.name in asked
-        }
-    )
+    columns = asked.keys() & JudgedTexts.__dataclass_fields__.keys()
+    judged = JudgedTexts(**{name: asked.pop(name) for name in columns})
     return evaluate(judged, **asked)
 
 
