@@ -46,4 +46,4 @@ def evaluate_bundle(request: Request) -> str:
         run.log_json("choice.json", job.folder.kept(CHOICE))
         for chart in evaluated.charts:
             run.log_file(job.folder / chart["file"], "figures")
-    return write_bundle(replace(bundle, evidence=_evidence(evaluated)), job.folder / FINAL)
+    return write_bundle(replace(bundle, evidence=_evidence(job, evaluated)), job.folder / FINAL)

@@ -62,11 +62,12 @@ class AuditSummary:
         *,
         subjects: int,
         levels: Mapping[float, int],
+        selected_on: Mapping[float, int],
         q_values: Mapping[float, float],
         refused: Mapping[str, int],
         measured_power: str | None,
     ) -> "AuditSummary":
-        """Count what the p-values of a list come to."""
+        """Count what the p-values of a list come to; see `evidence_of_list`."""
         point = bundle.operating_point
         judged = sum(levels.values())
         return cls(
@@ -81,7 +82,7 @@ class AuditSummary:
             list_decoys=null.decoys,
             withheld=null.withheld,
             measured_power=measured_power,
-            evidence=evidence_of_list(bundle, null, levels),
+            evidence=evidence_of_list(bundle, null, levels, selected_on),
         )
 
     def record(self) -> dict[str, Any]:  # Any: JSON values

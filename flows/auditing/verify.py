@@ -18,10 +18,9 @@ from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.ledger.trail import Trail
 from tuni.judging.null import ListNull
+from tuni.judging.record import SELECTED_ON
 from tuni.progress import SILENT
 from tuni.statistics.p_values import q_values
-
-_SELECTED = "selected_on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def verify_audit(audit_id: str, settings: Settings) -> Verification:
 
 def _differences(kept: KeptVerdict, again: KeptVerdict) -> list[str]:
     """What of a verdict is not the same; who took part in a choice may have grown since."""
-    flags = {one for one in kept.flags.split() if one != _SELECTED}
+    flags = {one for one in kept.flags.split() if one != SELECTED_ON}
     pairs = {
         "score": kept.score == again.score,
         "p_decoy": kept.p_decoy == again.p_decoy,

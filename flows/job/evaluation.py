@@ -333,10 +333,11 @@ def _sentence(job: Job, measured: Evaluation | None) -> str:
     )
 
 
-def _evidence(evaluated: Evaluated) -> JSON:
+def _evidence(job: Job, evaluated: Evaluated) -> JSON:
     measured = evaluated.evaluation or {}
     return {
         "detector": evaluated.detector,
+        "default_detector": job.chosen_detector() == default_detector(job.spec),
         "found": measured.get("found"),
         "nonmember_fpr": measured.get("nonmember_fpr"),
         "nonmember_fpr_by_bundle": measured.get("null", {}).get("rejected"),

@@ -9,6 +9,9 @@ if TYPE_CHECKING:  # a page is rendered without the rooms that judge
     from tuni.statistics.list_evidence import ListEvidence
 
 
+Shares = tuple[float | None, float | None, float | None]
+
+
 @dataclass(frozen=True, slots=True)
 class SharedEvidence:
     """Evidence about a list as others may read it.
@@ -21,6 +24,8 @@ class SharedEvidence:
             stands for fewer than five people on either side.
         seen_low: Lower end of its 95 % interval.
         seen_high: Upper end.
+        selected_on: Whether further names were left out for having taken part in choosing the
+            detector.
     """
 
     at_least: int | None
@@ -29,6 +34,7 @@ class SharedEvidence:
     seen: float | None
     seen_low: float | None
     seen_high: float | None
+    selected_on: bool = False
 
     @classmethod
     def of(cls, evidence: "ListEvidence | None") -> "SharedEvidence | None":
@@ -37,25 +43,31 @@ class SharedEvidence:
             return None
         seen = (evidence.seen, evidence.seen_low, evidence.seen_high)
         if shared_part(round(evidence.seen * evidence.texts), evidence.texts) is None:
-            shares: tuple[float | None, ...] = (None, None, None)
+            shares: Shares = (None, None, None)
         else:
-            shares = tuple(round(share, 2) for share in seen)
+            shares = (round(seen[0], 2), round(seen[1], 2), round(seen[2], 2))
         return cls(
             evidence.at_least if evidence.at_least >= SMALLEST_SHARED else None,
             evidence.stranger_fpr,
             evidence.known_nonmembers,
             *shares,
+            evidence.selected_on > 0,
         )
 
 
 def member_words(evidence: "ListEvidence | None") -> list[str]:
-    """Two lines for those who may see the list; none where there is no evidence."""
+    """Some lines for those who may see the verdicts of a list."""
     if evidence is None:
-        return []
-    return [
+        return [
+            f"nothing is said of the list as a whole: no name was judged but those that {_CHOSE}"
+        ]
+    lines = [
         _bound(evidence, f"{evidence.at_least:,}"),
         _seen(evidence.seen, evidence.seen_low, evidence.seen_high),
     ]
+    if evidence.selected_on:
+        lines.append(f"left out of both: {evidence.selected_on:,} names that {_CHOSE}; {_Q}")
+    return lines
 
 
 def shared_member_words(evidence: SharedEvidence | None) -> list[str]:
@@ -69,6 +81,8 @@ def shared_member_words(evidence: SharedEvidence | None) -> list[str]:
     ]
     if None not in (shares := (evidence.seen, evidence.seen_low, evidence.seen_high)):
         lines.append(f"{_seen(*(share or 0.0 for share in shares))}.")
+    if evidence.selected_on:
+        lines.append(f"left out of these: names that {_CHOSE}; {_Q}.")
     return [line[0].upper() + line[1:] for line in lines]
 
 
@@ -84,6 +98,10 @@ def shared_evidence(evidence: SharedEvidence | None) -> dict[str, float]:
         "list_seen_share_high": evidence.seen_high,
     }
     return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+_CHOSE = "took part in choosing the detector (flag selected_on)"
+_Q = "q-values count them, so a q of this list is more optimistic than it says"
 
 
 def _bound(evidence: "ListEvidence | SharedEvidence", count: str) -> str:

@@ -1,6 +1,5 @@
 """Verdicts for a file of subjects with a registered detector."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +17,7 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
-from tuni.judging.null import JudgeOptions, evidence_of_list
+from tuni.judging.null import JudgeOptions
 from tuni.judging.record import COLUMNS, NUMBERS, Record
 from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, scorable
 from tuni.lists.csv_rows import Wrong
@@ -243,7 +242,7 @@ def score_file(
         refused=len(index.reasons),
         left_out=left_out,
         power=verdicts.grounds.measured_power,
-        evidence=evidence_of_list(judge.bundle, verdicts.null, Counter(verdicts.p_decoy.tolist())),
+        evidence=verdicts.evidence(judge.bundle),
         pictured=len(pictured) if pictures else None,
         pictures_left_out=pictures.left_out if pictures else 0,
     )

@@ -175,11 +175,19 @@ class AuditRows:
                 )
         return written
 
-    def levels(self) -> dict[float, int]:
-        """How many subjects have which p-value, counted from the verdicts."""
+    def levels(self, flag: str = "") -> dict[float, int]:
+        """How many subjects have which p-value, counted from the verdicts.
+
+        Args:
+            flag: Count those alone whose verdict has it.
+        """
         with self._reading("count the p-values") as connection:
             rows = self._read(connection, _verdicts(self._audit), VERDICT)
-            return Counter(row.p_decoy for row in rows if row.p_decoy is not None)
+            return Counter(
+                row.p_decoy
+                for row in rows
+                if row.p_decoy is not None and (not flag or flag in row.flags.split())
+            )
 
     def kept_levels(self) -> dict[float, tuple[int, float]]:
         """p-value to how many subjects had it when the audit ended, and its q-value."""

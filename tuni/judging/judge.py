@@ -24,7 +24,7 @@ from tuni.judging.null import (
     foreign_kind,
     p_values,
 )
-from tuni.judging.record import Judged
+from tuni.judging.record import SELECTED_ON, Judged
 from tuni.judging.scores import KeptFeatures, bank_of, families_of, reads_neighbours
 from tuni.lists.shape import ListShape
 from tuni.model.target import Target
@@ -318,6 +318,6 @@ def _shared_flags(bundle: Bundle, null: ListNull, *, single: bool) -> tuple[str,
 
 def _flags(shared: tuple[str, ...], text: ParsedText, *, selected: bool) -> tuple[str, ...]:
     """What a reader must know of a text, sorted."""
-    holds = {"common_name": text.common, "selected_on": selected}
+    holds = {"common_name": text.common, SELECTED_ON: selected}
     own = [flag for flag in holds if holds[flag]]
     return tuple(sorted((*shared, *own))) if own else shared

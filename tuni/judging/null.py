@@ -7,8 +7,9 @@ so that it can be kept and a verdict derived again years later.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -221,25 +222,36 @@ def _read_group(value: Any) -> GroupNull | None:  # Any: JSON
 
 
 def evidence_of_list(
-    bundle: Bundle, null: "ListNull", levels: Mapping[float, int]
+    bundle: Bundle,
+    null: "ListNull",
+    levels: Mapping[float, int],
+    selected_on: Mapping[float, int],
 ) -> ListEvidence | None:
     """Evidence about a judged list, allowing for the error that the bundle's labels measured.
+
+    Where the detector replaced the default, texts that took part in choosing it are left out: it
+    was chosen for how small their p-values are, so that a bound from them would not hold. One from
+    the others holds for the list.
 
     Args:
         bundle: The detector, with what its evaluation measured.
         null: Of the list.
         levels: Distinct p-values and how many distinct texts have each.
+        selected_on: Likewise, of those of the texts that took part in choosing the detector.
 
     Returns:
-        The evidence, or None where verdicts are withheld or nobody was judged.
+        The evidence, or None where verdicts are withheld or nobody else was judged.
     """
-    if null.withheld is not None or not levels:
+    left_out = {} if bundle.evidence.get("default_detector") else selected_on
+    others = Counter(levels) - Counter(left_out)
+    if null.withheld is not None or not others:
         return None
     pairs = ((null.pair, bundle.pair), (null.single, bundle.single))
     calibrated = [len(scorer.decoy_scores) for group, scorer in pairs if group and scorer]
     known = bundle.evidence.get("nonmember_fpr_by_bundle")
     counted = rate(*_counts(known)) if isinstance(known, Mapping) else None
-    return list_evidence(levels, min(calibrated), bundle.operating_point, counted)
+    evidence = list_evidence(others, min(calibrated), bundle.operating_point, counted)
+    return replace(evidence, selected_on=sum(left_out.values()))
 
 
 def _counts(known: Mapping[str, Any]) -> tuple[int, int]:  # Any: JSON values

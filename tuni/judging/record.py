@@ -23,6 +23,7 @@ COLUMNS: Mapping[str, str] = {
     "fingerprint": "string",
     "error": "string",
 }
+SELECTED_ON = "selected_on"  # flag of a text that took part in choosing the detector
 NUMBERS = tuple(name for name, kind in COLUMNS.items() if kind == "double")
 
 Record = dict[str, Any]  # Any: strings, floats and None

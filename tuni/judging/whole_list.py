@@ -4,6 +4,7 @@ The one law: the verdicts of a list are the same wherever it comes from, and wha
 is 16 bytes, of a person 60 and the text, beside the texts' features of one block.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 from tuni.detectors.bundle import Bundle
 from tuni.errors import TextError
 from tuni.judging.judge import Judge, ListDecoys
-from tuni.judging.null import JudgeOptions, ListNull
-from tuni.judging.record import Grounds, Judged, Record, measured_power
+from tuni.judging.null import JudgeOptions, ListNull, evidence_of_list
+from tuni.judging.record import SELECTED_ON, Grounds, Judged, Record, measured_power
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import Row
 from tuni.lists.rows import REFUSED, ListIndex, SelectedOn, TextRows, read_list
 from tuni.lists.shape import SAMPLE, ListShape
+from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import Floats, q_values
 
 # Texts whose features are held at once: as many as an extraction holds columns of.
@@ -79,6 +81,12 @@ class ListVerdicts:
         people = self.index.people
         scored: Floats = values[people[people != REFUSED]]
         return scored
+
+    def evidence(self, bundle: Bundle) -> ListEvidence | None:
+        """What is said of the list as a whole; see `evidence_of_list`."""
+        chosen = np.array([SELECTED_ON in words for words in self.flag_words])[self.flags]
+        levels, selected_on = Counter(self.p_decoy.tolist()), Counter(self.p_decoy[chosen].tolist())
+        return evidence_of_list(bundle, self.null, levels, selected_on)
 
     def counts(self) -> dict[str, int]:
         """How many rows got which verdict."""

@@ -49,7 +49,7 @@ class ListEvidence:
     """Evidence about a whole list.
 
     Attributes:
-        texts: Distinct texts with a p-value.
+        texts: Distinct texts with a p-value that the figures are of.
         at_least: Lower 95 % bound on the members among them.
         stranger_fpr: Share of strangers that the bound lets have p at or below the operating
             point.
@@ -59,6 +59,8 @@ class ListEvidence:
         seen: Estimated share of the list that the model treats as members (Storey 2002).
         seen_low: Lower end of its 95 % interval.
         seen_high: Upper end; members that the model treats as strangers are not in it.
+        selected_on: Further texts of the list, left out for having taken part in choosing the
+            detector.
     """
 
     texts: int
@@ -69,6 +71,7 @@ class ListEvidence:
     seen: float
     seen_low: float
     seen_high: float
+    selected_on: int = 0
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON values
         """Plain JSON values with stable keys."""

@@ -24,7 +24,18 @@ def test_owner_reads_the_bound_with_what_it_allows_and_the_share_with_its_interv
     assert "16" in share
     assert "25" in share
     assert "30 known non-members" in member_words(replace(TOLD, known_nonmembers=30))[0]
-    assert member_words(None) == []
+    assert member_words(None) == [
+        "nothing is said of the list as a whole: no name was judged but those that took part in "
+        "choosing the detector (flag selected_on)"
+    ]
+
+
+def test_who_took_part_in_choosing_the_detector_is_counted_for_the_owner_alone() -> None:
+    partly = replace(TOLD, selected_on=37)
+    assert "37 names that took part in choosing" in member_words(partly)[-1]
+    shared = shared_member_words(SharedEvidence.of(partly))[-1]
+    assert shared.startswith("Left out of these: names that took part in choosing")
+    assert "37" not in shared
 
 
 def test_bound_of_fewer_than_five_is_shown_to_its_owner_alone() -> None:

@@ -44,6 +44,17 @@ def test_each_subject_is_written_once_and_the_first_stays(any_ledger: Ledger) ->
     assert rows.counts() == (10, 4)
 
 
+def test_those_with_a_flag_are_counted_apart(any_ledger: Ledger) -> None:
+    rows = AuditRows(any_ledger, begun(any_ledger).id)
+    flags = ("", "selected_on", "common_name selected_on", "selected_once")
+    numbers = [one.id for one in rows.shard(0)]
+    rows.write(
+        [KeptVerdict(n, 1.0, 0.25, 0.5, flag) for n, flag in zip(numbers, flags, strict=True)]
+    )
+    assert rows.levels("selected_on") == {0.25: 2}
+    assert rows.levels() == {0.25: 4}
+
+
 def test_a_subject_that_is_not_of_the_audit_is_not_written(any_ledger: Ledger) -> None:
     rows = AuditRows(any_ledger, begun(any_ledger).id)
     assert rows.write([verdict(10_000)]) == 0

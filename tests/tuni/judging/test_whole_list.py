@@ -129,6 +129,20 @@ def test_of_two_p_values_the_larger_one_counts(bundle, rows_of):
     assert {row["p_decoy"] for row in rows_of(NAMES, made=strict)} == {1.0}
 
 
+def test_evidence_leaves_out_who_chose_a_detector_that_replaced_the_default(bundle, verdicts_of):
+    """All of ten are found; what is said of the list rests on those that chose nothing."""
+    made = calibrated(bundle, np.full(399, -1e6))
+    listed = [*NAMES, "Gus Zed", "Hal Abel", "Ivy Beck"]
+    took_part = verdicts_of(listed, made=made, selected_on=chosen(*listed[:4]))
+    told = took_part.evidence(made)
+    assert (told.texts, told.selected_on) == (6, 4)
+    alone = verdicts_of(listed[4:], made=made).evidence(made)
+    assert (told.at_least, told.seen) == (alone.at_least, alone.seen)
+    default = replace(made, evidence={"default_detector": True})
+    assert took_part.evidence(default) == verdicts_of(listed, made=made).evidence(made)
+    assert verdicts_of(listed, made=made, selected_on=chosen(*listed)).evidence(made) is None
+
+
 def test_words_follow_the_operating_point(bundle, verdicts_of):
     for score, word in ((-1e6, EVIDENCE), (1e6, NO_EVIDENCE)):
         made = calibrated(bundle, np.full(399, score))
