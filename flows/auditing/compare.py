@@ -14,7 +14,7 @@ from flows.auditing.shards import open_detector
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.pages.evidence import Evidence, library_versions
-from flows.pages.kinds.comparison_facts import GATE_LEVEL, ComparisonFacts
+from flows.pages.kinds.comparison_facts import FEW_PARTS, GATE_LEVEL, ComparisonFacts
 from flows.pages.publish import write_report
 from flows.scoring.detector import Detector
 from registry.audits.audits import Audit, Audits
@@ -27,6 +27,7 @@ from tuni.errors import RequestError, SpecMismatch, TooFewTexts
 from tuni.files import check_outputs
 from tuni.hashing import derive_seed
 from tuni.judging.judge import draw
+from tuni.judging.null import decoys_needed
 from tuni.lists.shape import ListShape
 from tuni.lists.writing import write_csv
 from tuni.statistics.change import Changes, changes, normal_scores
@@ -57,6 +58,8 @@ class Comparison:
         vanished: Subjects with a finding in the first audit alone.
         list_more: p of the list being known more as a whole, against the decoys.
         list_less: p of its being known less.
+        own_parts: Whether the decoys are made of the list's own name parts alone; else what looks
+            like a change of the list may be one of common parts.
         differing: What of the two detectors' specifications differs; a change may then be theirs.
     """
 
@@ -73,6 +76,7 @@ class Comparison:
     vanished: int
     list_more: float
     list_less: float
+    own_parts: bool = True
     differing: tuple[str, ...] = ()
 
     @property
@@ -91,7 +95,9 @@ class Comparison:
         chance = self.operating_point * self.subjects
         point = f"{self.operating_point:g}"
         fields = ", ".join(self.differing)
-        own = [f"  the detectors differ ({fields}): a change may be theirs"] if fields else []
+        notes = [f"  the detectors differ ({fields}): a change may be theirs"] if fields else []
+        if not self.own_parts:
+            notes.append(f"  {FEW_PARTS}")
         return "\n".join(
             [
                 f"{self.subjects:,} subjects in audits {self.first} and {self.second}, against "
@@ -104,7 +110,7 @@ class Comparison:
                 f"  findings that appeared: {self.appeared:,}; that vanished: {self.vanished:,}",
                 f"  the list as a whole: p = {self.list_more:.3g} for more, "
                 f"{self.list_less:.3g} for less",
-                *own,
+                *notes,
             ]
         )
 
@@ -142,7 +148,7 @@ def compare_audits(
         AuditNotFound: There is none of such an id.
         SpecMismatch: The specifications differ, and a gate was asked for.
         RequestError: One has not ended, gives no verdicts, or both are the same.
-        TooFewTexts: They share nobody with a full name.
+        TooFewTexts: They share nobody with a full name, or too few for a gate.
     """
     check_outputs(out=out, report=report, evidence=evidence)
     with open_ledger(settings) as ledger:
@@ -154,7 +160,13 @@ def compare_audits(
                 f"audits {first} and {second}: share no full name that both judged",
                 "audit one watch list by both checkpoints: tuni audit --watchlist NAME",
             )
-        nulls = _paired_null(ledger, audits, detectors, set(numbers))
+        point = max(detector.bundle.operating_point for detector in detectors)
+        nulls, own_parts = _paired_null(ledger, audits, detectors, set(numbers), point)
+        if gate and not own_parts:
+            raise TooFewTexts(
+                f"audits {first} and {second}: {FEW_PARTS}",
+                "compare longer lists, or leave the gate out",
+            )
         # By detector: scores of the common subjects, and of the decoys.
         before, after = (
             [normal_scores(some, detector.bundle.pair.decoy_scores) for some in (side.scores, null)]
@@ -162,7 +174,6 @@ def compare_audits(
         )
         changed = changes(before[0], after[0], before[1], after[1])
         q_more, q_less = _q(changed.p_more), _q(changed.p_less)
-        point = max(detector.bundle.operating_point for detector in detectors)
         result = Comparison(
             first=first,
             second=second,
@@ -177,6 +188,7 @@ def compare_audits(
             vanished=int((sides[0].found & ~sides[1].found).sum()),
             list_more=changed.list_more,
             list_less=changed.list_less,
+            own_parts=own_parts,
             differing=differing,
         )
         if out is not None:
@@ -273,9 +285,17 @@ def _common(ledger: Ledger, audits: list[Audit], kind: TextKind) -> tuple[list[i
 
 
 def _paired_null(
-    ledger: Ledger, audits: list[Audit], detectors: list[Detector], numbers: set[int]
-) -> list[Floats]:
-    """Scores of fresh decoys by both detectors: made of the common names, and on neither list."""
+    ledger: Ledger, audits: list[Audit], detectors: list[Detector], numbers: set[int], point: float
+) -> tuple[list[Floats], bool]:
+    """Scores of fresh decoys by both detectors: made of the common names, and on neither list.
+
+    Of the list's own parts alone, where these make enough for a p at the operating point: were
+    common parts among them, and known less by the second checkpoint, then 10 to 20 innocent names
+    would count as known more in 5 to 10 % of cases instead of 1, longer lists more often still.
+
+    Returns:
+        The scores by detector, and whether they are of own parts alone.
+    """
     rows = [AuditRows(ledger, one.id) for one in audits]
 
     def texts() -> Iterator[str]:
@@ -289,12 +309,14 @@ def _paired_null(
     seed = derive_seed(derive_seed(0, "paired null"), audits[0].watchlist)
     judges = [detector.judge(EncryptedFeatureCache(ledger)) for detector in detectors]
     kind = judges[0].kind
-    decoys = draw(ListShape.of(texts(), kind), kind, DECOYS, seed, on_list, paired=True)
-    for judge in judges:
-        decoys = judge.fitting(decoys)
-    if not decoys:
-        raise TooFewTexts("decoys: none could be made of the common names", "compare longer lists")
-    return [judge.scores(decoys, paired=True) for judge in judges]
+    shape = ListShape.of(texts(), kind)
+    for own_parts in (True, False):
+        decoys = draw(shape, kind, DECOYS, seed, on_list, paired=True, own_parts=own_parts)
+        for judge in judges:
+            decoys = judge.fitting(decoys)
+        if len(decoys) >= decoys_needed(point):
+            return [judge.scores(decoys, paired=True) for judge in judges], own_parts
+    raise TooFewTexts("decoys: too few can be made of the common names", "compare longer lists")
 
 
 def _q(p: Floats) -> Floats:

@@ -23,7 +23,8 @@ def label_gates(job: Job, measured: Evaluation, check: DecoyCheck | None) -> lis
                 not blind.tripped,
                 f"a classifier that sees the spelling alone reaches AUC {blind.blind_auc:.2f} "
                 f"(below .5 counts as .5), the detector {blind.detector_auc:.2f}; its lead is "
-                f"{blind.low:+.3f} to {blind.high:+.3f}, and must lie above 0",
+                f"{blind.low:+.3f} to {blind.high:+.3f}, and must lie above 0 (by so many labels "
+                f"a true lead of {blind.difference - blind.low:.2f} is shown in half of cases)",
             )
         )
     if check is None or not check.checked:

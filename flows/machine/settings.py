@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tuni.errors import RequestError
+from tuni.statistics.choice_rule import MARGIN
 from tuni.texts.kind import kind_names
 
 MAX_REQUEST = 2**20  # bytes
@@ -174,7 +175,7 @@ class SearchTable(_Table):
         description="auto: labelled with at least 20 + 20 labels, else label-free with a list.",
     )
     margin: float = Field(
-        0.02, ge=0, le=1, description="By how much a trial must beat the default detector H."
+        MARGIN, ge=0, le=1, description="By how much a trial must beat the default detector H."
     )
 
 

@@ -277,13 +277,25 @@ def require_checkpoint(bundle: Bundle, target: Target) -> None:
 
 
 def draw(
-    shape: ListShape, kind: TextKind, wanted: int, seed: int, on_list: OnList, *, paired: bool
+    shape: ListShape,
+    kind: TextKind,
+    wanted: int,
+    seed: int,
+    on_list: OnList,
+    *,
+    paired: bool,
+    own_parts: bool = False,
 ) -> tuple[str, ...]:
-    """At most ``wanted`` decoys of two parts, or of one, none of them on the list."""
+    """At most ``wanted`` decoys of two parts, or of one, none of them on the list.
+
+    With ``own_parts`` those of two parts hold parts of the list alone, and are fewer where those
+    make no more.
+    """
     forbidden = frozenset(canonical(text) for text in shape.pair_sample + shape.lone_sample)
     count = wanted if shape.whole else SPARE * wanted
     if paired:
-        drawn = kind.pool(shape.pair_sample, count).recombine(count, seed, forbidden)
+        pool = kind.pool(shape.pair_sample, 0 if own_parts else count)
+        drawn = pool.recombine(count, seed, forbidden)
     else:
         drawn = kind.pool(shape.lone_sample, 0).lone_parts(count, seed, forbidden)
     if shape.whole:

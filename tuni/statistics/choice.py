@@ -15,6 +15,7 @@ from scipy.stats import t as student
 from tuni.errors import UnusableScores
 from tuni.statistics.choice_rule import (
     LEAST_LABELS,
+    MARGIN,
     ONE_SIDED,
     REPLACES,
     Reason,
@@ -25,8 +26,6 @@ from tuni.statistics.comparison import paired
 from tuni.statistics.p_values import Floats, finite
 from tuni.statistics.roc import weighted_auc
 
-# Partial AUC that a trial must bring beyond the default (ours).
-LABELLED_MARGIN = 0.02
 MAX_NONMEMBER_FPR = 0.2
 FOLDS = 3
 REPEATS = 5
@@ -80,7 +79,7 @@ def cross_fitted_choice(
     default: int,
     seed: int,
     *,
-    margin: float = LABELLED_MARGIN,
+    margin: float = MARGIN,
     max_nonmember_fpr: float = MAX_NONMEMBER_FPR,
 ) -> Choice:
     """Choose by partial AUC on labelled-dev, judged on texts that each choice did not see (ours).

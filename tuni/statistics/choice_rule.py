@@ -8,6 +8,7 @@ from typing import Literal
 
 from tuni.errors import RequestError
 
+MARGIN = 0.02  # by how much a trial must beat the default, where a request says nothing (ours)
 LEAST_LABELS = 20  # texts of each kind, below which no choice is made (ours)
 ONE_SIDED = 0.99  # confidence that a gain is more than luck; .95 let one in ten through (ours)
 

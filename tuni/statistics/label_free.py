@@ -15,6 +15,7 @@ from scipy.stats import betabinom, norm
 from tuni.errors import TooFewTexts, UnusableScores
 from tuni.statistics.choice_rule import (
     LEAST_LABELS,
+    MARGIN,
     ONE_SIDED,
     REPLACES,
     Reason,
@@ -23,8 +24,6 @@ from tuni.statistics.choice_rule import (
 )
 from tuni.statistics.p_values import Floats, finite
 
-# Share of the list that a trial must find beyond the default (ours).
-LABEL_FREE_MARGIN = 0.05
 CONTROL_LEVEL = 0.95  # a control half within this quantile of its law passes (ours)
 
 
@@ -94,7 +93,7 @@ def label_free_choice(
     default: int,
     n_calibration: int,
     *,
-    margin: float = LABEL_FREE_MARGIN,
+    margin: float = MARGIN,
     nominal: float = 0.05,
 ) -> LabelFreeChoice:
     """Choose by the share of an unlabelled list that is found, judged on its other half (ours).

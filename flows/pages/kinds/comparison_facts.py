@@ -22,6 +22,10 @@ if TYPE_CHECKING:  # a page is rendered without the rooms that judge
 BINS = 24
 # At which a gate says that a list is known more than before (ours): one innocent list in a hundred.
 GATE_LEVEL = 0.01
+FEW_PARTS = (
+    "the names have too few parts to make decoys of, so common parts are among them: where those "
+    "are known more or less than before, the list seems to change"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class ComparisonFacts:
         vanished: Findings of the first audit alone.
         list_more: p of the list being known more as a whole.
         list_less: p of its being known less.
+        own_parts: Whether the decoys are made of the list's own name parts alone.
         differing: What of the two detectors' specifications differs.
         changes: Of subjects and decoys, or None where the list is too short.
         kind: Tells this from what other pages say.
@@ -96,6 +101,7 @@ class ComparisonFacts:
     vanished: Told
     list_more: float
     list_less: float
+    own_parts: bool = True
     differing: tuple[str, ...] = ()
     changes: ChangeTable | None = None
     kind: Literal["comparison"] = "comparison"
@@ -140,6 +146,7 @@ class ComparisonFacts:
             vanished=moved["vanished"],
             list_more=result["list_more"],
             list_less=result["list_less"],
+            own_parts=result["own_parts"],
             differing=tuple(result["differing"]),
             changes=change_table(subjects, decoys) if n >= BINS * SMALLEST_SHARED else None,
         )

@@ -13,7 +13,7 @@ from flows.pages.blocks import (
     Table,
 )
 from flows.pages.figures import BLUE, GREY, percent, render
-from flows.pages.kinds.comparison_facts import GATE_LEVEL, ChangeTable, ComparisonFacts
+from flows.pages.kinds.comparison_facts import FEW_PARTS, GATE_LEVEL, ChangeTable, ComparisonFacts
 from tuni.statistics.suppression import HIDDEN, told_words
 
 
@@ -76,19 +76,21 @@ def comparison_findings(facts: ComparisonFacts) -> tuple[str, ...]:
         else f"Findings that appeared: {told_words(facts.appeared)}; that vanished: "
         f"{told_words(facts.vanished)}."
     )
-    differ: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if facts.differing:
-        differ = (
+        notes = (
             f"The detectors differ in {', '.join(facts.differing)}: a change may be theirs, not "
             "the checkpoint's.",
         )
+    if not facts.own_parts:
+        notes += (f"{FEW_PARTS[0].upper()}{FEW_PARTS[1:]}.",)
     return (
         f"{whole}: p = {facts.list_more:.3g} for being known more, {facts.list_less:.3g} for being "
         f"known less, against decoys that both detectors scored (at most {GATE_LEVEL:g} counts).",
         f"{moved} A finding near the threshold comes and goes by chance; the changes below are "
         "tested.",
         "A change is about texts, not people, and it says nothing about why.",
-        *differ,
+        *notes,
     )
 
 

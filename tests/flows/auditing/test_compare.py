@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from flows.audit import audit
-from flows.auditing.compare import Comparison, compare_audits
+from flows.auditing.compare import Comparison, _common, compare_audits
 from flows.job.calibration import make_bundle
 from flows.job.job import Job
 from flows.job.search.space import default_detector
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.pages.evidence import read_evidence
-from flows.pages.kinds.comparison_facts import change_table
+from flows.pages.kinds.comparison_facts import FEW_PARTS, change_table
 from flows.pages.publish import render_evidence
 from registry.audits.watchlists import Member, Watchlists
 from registry.home import Home
@@ -132,6 +132,30 @@ def test_the_gate_refuses_detectors_of_different_specifications(
     assert "The detectors differ in detector" in page.read_text(encoding="utf-8")
     gated = tuni("compare", audits[0], audits[3], "--fail-if-more", home=home)
     refused(gated, "detector: differ between the detectors", "search.objective")
+
+
+def test_a_gate_needs_names_enough_to_make_decoys_of_their_own_parts(
+    two: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    home, audits = two
+    asked = Settings(home=home)
+    assert compare_audits(audits[0], audits[1], asked).own_parts
+    few = list(range(3))  # of three names at most six others can be made
+
+    def of_few(ledger, some, kind):
+        numbers, sides = _common(ledger, some, kind)
+        return numbers[:3], [
+            replace(side, scores=side.scores[few], found=side.found[few]) for side in sides
+        ]
+
+    monkeypatch.setattr("flows.auditing.compare._common", of_few)
+    page = tmp_path / "page.html"
+    short = compare_audits(audits[0], audits[1], asked, report=page)
+    assert not short.own_parts
+    assert FEW_PARTS in short.text()
+    assert FEW_PARTS[1:] in page.read_text(encoding="utf-8")
+    with pytest.raises(TooFewTexts, match="too few parts to make decoys of"):
+        compare_audits(audits[0], audits[1], asked, gate=True)
 
 
 @pytest.mark.parametrize(("p", "shut"), [(0.01, True), (0.011, False)])
