@@ -14,6 +14,7 @@ from flows.auditing.shards import judge_subjects, open_detector
 from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
+from flows.machine.show import fields_of
 from registry.audits.audits import Audits
 from registry.audits.rows import AuditRows, KeptVerdict
 from registry.ledger.trail import Trail
@@ -31,44 +32,36 @@ class Verification:
         audit: The audit's id.
         subjects: Verdicts that were computed again.
         erased: Subjects that were erased since; their p-values are kept unlinked.
-        null: Whether the list's decoys scored the same; None where subjects were erased, since
+        null_same: Whether the list's decoys scored the same; None where subjects were erased, since
             the decoys are made of all.
         differing: What differs, to how many subjects.
-        q_same: Whether the q-values follow from the p-values as they did.
+        q_values_same: Whether the q-values follow from the p-values as they did.
     """
 
     audit: str
     subjects: int
     erased: int
-    null: bool | None
+    null_same: bool | None
     differing: dict[str, int]
-    q_same: bool
+    q_values_same: bool
 
     @property
     def same(self) -> bool:
         """Whether nothing differs."""
-        return not self.differing and self.null is not False and self.q_same
+        return not self.differing and self.null_same is not False and self.q_values_same
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object."""
-        return {
-            "audit": self.audit,
-            "same": self.same,
-            "subjects": self.subjects,
-            "erased": self.erased,
-            "null_same": self.null,
-            "differing": self.differing,
-            "q_values_same": self.q_same,
-        }
+        return fields_of(self, same=self.same)
 
     def text(self) -> str:
         """A few lines for people."""
         words = "the same, bit for bit" if self.same else "NOT the same"
         lines = [f"audit {self.audit}: {self.subjects:,} verdicts computed again, {words}"]
         lines += [f"  {what} differs for {n:,} subjects" for what, n in self.differing.items()]
-        if self.null is False:
+        if self.null_same is False:
             lines.append("  the list's decoys scored otherwise")
-        if not self.q_same:
+        if not self.q_values_same:
             lines.append("  q-values do not follow from the kept p-values")
         if self.erased:
             lines.append(

@@ -10,7 +10,7 @@ from flows.job.job import shared_jobs
 from flows.machine.console import current_progress
 from flows.machine.home import open_home
 from flows.machine.settings import FeaturesTable, Request, SearchTable, Settings, read_request
-from flows.machine.show import say
+from flows.machine.show import fields_of, say
 from flows.run import Outcome, run_request
 from flows.scoring.score import ScoreOutcome, ScoreRequest, score_file
 from tuni.bench.testbed.build import Testbed, make_testbed
@@ -73,7 +73,7 @@ class TestbedOutcome:
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object."""
-        return {"folder": str(self.folder), "size": self.size, "seed": self.seed}
+        return fields_of(self)
 
     def text(self) -> str:
         """A few lines for people."""

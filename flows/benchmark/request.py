@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from flows.machine.show import fields_of
 from flows.pages.kinds.benchmark_facts import Figures
 from tuni import __version__
 from tuni.bench.peers import OURS, PEERS, BenchSizes, Peer
@@ -92,11 +93,7 @@ class BenchmarkOutcome:
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object."""
-        return {
-            "out": str(self.out),
-            "computed": self.computed,
-            "figures": [asdict(one) for one in self.figures],
-        }
+        return fields_of(self)
 
     def text(self) -> str:
         """A few lines for people."""

@@ -6,11 +6,15 @@ What would steer the terminal or hide in a line, wherever it came from, is shown
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tuni.files import is_stdout
 from tuni.visible import visible
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def say(text: str) -> None:
@@ -29,6 +33,12 @@ class Outcome(Protocol):
     def text(self) -> str:
         """A few lines for people."""
         ...
+
+
+def fields_of(outcome: "DataclassInstance", **more: object) -> dict[str, Any]:  # Any: JSON values
+    """The fields of a dataclass as JSON values, paths as text; ``more`` stands beside them."""
+    values = {**asdict(outcome), **more}
+    return {name: str(v) if isinstance(v, Path) else v for name, v in values.items()}
 
 
 def answer(outcome: Outcome, *, as_json: bool, outputs: Sequence[Path | None] = ()) -> None:

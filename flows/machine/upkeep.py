@@ -1,13 +1,14 @@
 """Keeping the home: beginning it, replacing its key, upgrading its ledger, erasing people."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows.machine.console import current_progress
 from flows.machine.home import open_home, open_ledger
 from flows.machine.settings import Settings
+from flows.machine.show import fields_of
 from registry.keys.home_key import make_key
 from registry.keys.signing import public_key
 from registry.ledger.database import known_head
@@ -29,23 +30,18 @@ class HomeMade:
     Attributes:
         home: The folder.
         key: The home's key, or None where it comes from TUNI_KEY.
-        signing: Public half of the key that signs bundles.
+        signing_public_key: Public half of the key that signs bundles.
         ledger: What the ledger is and holds.
     """
 
     home: Path
     key: Path | None
-    signing: Path
+    signing_public_key: Path
     ledger: str
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object."""
-        return {
-            "home": str(self.home),
-            "key": self.key and str(self.key),
-            "signing_public_key": str(self.signing),
-            "ledger": self.ledger,
-        }
+        return fields_of(self)
 
     def text(self) -> str:
         """A few lines for people."""
@@ -53,7 +49,8 @@ class HomeMade:
             [
                 f"home:    {self.home}",
                 f"key:     {self.key or 'from TUNI_KEY'}",
-                f"signing: {self.signing} (give it to homes that shall trust your detectors)",
+                f"signing: {self.signing_public_key} "
+                "(give it to homes that shall trust your detectors)",
                 f"ledger:  {self.ledger}",
                 "Back up the key and the ledger, and keep the two apart: together they open all.",
             ]
@@ -101,28 +98,23 @@ class Forgotten:
     Attributes:
         asked: Different people that were named.
         known: How many of them the ledger knew.
-        rotated: Whether the home's key was replaced, so that older backups do not open any more.
+        key_rotated: Whether the home's key was replaced: older backups do not open any more.
         traces: Where something of them is left below the home.
     """
 
     asked: int
     known: int
-    rotated: bool
+    key_rotated: bool
     traces: tuple[Trace, ...]
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object."""
-        return {
-            "asked": self.asked,
-            "known": self.known,
-            "key_rotated": self.rotated,
-            "traces": [asdict(one) for one in self.traces],
-        }
+        return fields_of(self)
 
     def text(self) -> str:
         """A few lines for people."""
         lines = [f"{self.known:,} of {self.asked:,} people were known, and are erased"]
-        if self.rotated:
+        if self.key_rotated:
             lines.append(
                 "  the home's key was replaced: destroy the backups of the old key, and no backup "
                 "of the ledger gives them back"

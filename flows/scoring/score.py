@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
+from flows.machine.show import fields_of
 from flows.pages.words import member_words
 from flows.scoring.detector import Detector
 from flows.scoring.estimate import ScoreEstimate, estimate_score
@@ -80,16 +81,16 @@ class ScoreOutcome:
         model: Registered model.
         version: Its version.
         fingerprint: Of the audited checkpoint.
-        counts: How many rows got which verdict.
+        verdicts: How many rows got which verdict.
         operating_point: p at or below which a text gets a finding.
-        decoys: Decoys recombined from the list; 0 where they were turned off.
+        list_decoys: Decoys recombined from the list; 0 where they were turned off.
         smallest_findable: Members that the list must hold for any q to fall to .05.
         withheld: Why no verdict is given, or None.
         refused: Rows that could not be scored.
-        left_out: Columns of the input that a pseudonymous output leaves out.
-        power: Share of known members found at the operating point, and on how many; or None.
-        evidence: About the list as a whole; None where verdicts are withheld.
-        pictured: People judged with pictures too; None where no pictures were given.
+        columns_left_out: Columns of the input that a pseudonymous output leaves out.
+        measured_power: Share of known members found, and on how many; or None.
+        list_evidence: About the list as a whole; None where verdicts are withheld.
+        with_pictures: People judged with pictures too; None where no pictures were given.
         pictures_left_out: Pictures that could not be read, or belong to nobody on the list.
     """
 
@@ -97,47 +98,30 @@ class ScoreOutcome:
     model: str
     version: int
     fingerprint: str
-    counts: Mapping[str, int]
+    verdicts: Mapping[str, int]
     operating_point: float
-    decoys: int
+    list_decoys: int
     smallest_findable: int
     withheld: str | None
     refused: int
-    left_out: int
-    power: str | None
-    evidence: ListEvidence | None
-    pictured: int | None = None
+    columns_left_out: int
+    measured_power: str | None
+    list_evidence: ListEvidence | None
+    with_pictures: int | None = None
     pictures_left_out: int = 0
 
     @property
     def texts(self) -> int:
         """Rows that were scored."""
-        return sum(self.counts.values())
+        return sum(self.verdicts.values())
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """One JSON object; holds no text of the list."""
-        return {
-            "out": str(self.out),
-            "model": self.model,
-            "version": self.version,
-            "fingerprint": self.fingerprint,
-            "texts": self.texts,
-            "verdicts": dict(self.counts),
-            "refused": self.refused,
-            "operating_point": self.operating_point,
-            "list_decoys": self.decoys,
-            "smallest_findable": self.smallest_findable,
-            "withheld": self.withheld,
-            "measured_power": self.power,
-            "list_evidence": self.evidence and self.evidence.to_dict(),
-            "columns_left_out": self.left_out,
-            "with_pictures": self.pictured,
-            "pictures_left_out": self.pictures_left_out,
-        }
+        return fields_of(self, texts=self.texts)
 
     def text(self) -> str:
         """A few lines for people."""
-        counts, point, total = self.counts, self.operating_point, self.texts
+        counts, point, total = self.verdicts, self.operating_point, self.texts
         lines = [f"{self.out}: {total} texts, detector {self.model} version {self.version}"]
         if self.withheld:
             lines.append(f"  verdicts withheld: {self.withheld}")
@@ -148,23 +132,26 @@ class ScoreOutcome:
                 f"  {NO_EVIDENCE}: {counts.get(NO_EVIDENCE, 0)}",
                 f"  at p <= {point:g}: were none of them in the training data, about "
                 f"{point * total:.0f} would get the first verdict by chance",
-                f"  known members found at this point: {self.power or 'not measured (no labels)'}",
+                "  known members found at this point: "
+                f"{self.measured_power or 'not measured (no labels)'}",
                 "  q-values can only single anyone out where at least "
                 f"{self.smallest_findable} texts, members or not, have the smallest p",
-                *(f"  {line}" for line in member_words(self.evidence)),
+                *(f"  {line}" for line in member_words(self.list_evidence)),
             ]
-        if not self.decoys:
+        if not self.list_decoys:
             lines.append("  list decoys were turned off: strangers may be accused more often")
         if self.refused:
             lines.append(f"  not scored: {self.refused} rows, reasons in the column error")
-        if self.left_out:
+        if self.columns_left_out:
             lines.append(
-                f"  left out: {self.left_out} other columns of the input, which could name people"
+                f"  left out: {self.columns_left_out} other columns of the input, which could name "
+                "people"
             )
-        if self.pictured is not None:
+        if self.with_pictures is not None:
             lines.append(
-                f"  with pictures: {self.pictured} people, columns {', '.join(PICTURE_COLUMNS)}; "
-                "there read these instead of the text's verdict, never the better of the two"
+                f"  with pictures: {self.with_pictures} people, columns "
+                f"{', '.join(PICTURE_COLUMNS)}; there read these instead of the text's verdict, "
+                "never the better of the two"
             )
         if self.pictures_left_out:
             lines.append(f"  pictures left out: {self.pictures_left_out}")
@@ -234,16 +221,16 @@ def score_file(
         model=request.checkpoint,
         version=version,
         fingerprint=judge.bundle.fingerprint,
-        counts=verdicts.counts(),
+        verdicts=verdicts.counts(),
         operating_point=judge.bundle.operating_point,
-        decoys=verdicts.null.decoys,
+        list_decoys=verdicts.null.decoys,
         smallest_findable=verdicts.null.smallest_findable,
         withheld=verdicts.null.withheld,
         refused=len(index.reasons),
-        left_out=left_out,
-        power=verdicts.grounds.measured_power,
-        evidence=verdicts.evidence(judge.bundle),
-        pictured=len(pictured) if pictures else None,
+        columns_left_out=left_out,
+        measured_power=verdicts.grounds.measured_power,
+        list_evidence=verdicts.evidence(judge.bundle),
+        with_pictures=len(pictured) if pictures else None,
         pictures_left_out=pictures.left_out if pictures else 0,
     )
 
