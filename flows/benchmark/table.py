@@ -25,7 +25,11 @@ from tuni.bench.testbed.people import Person
 from tuni.bench.testbed.settings import TestbedSettings
 from tuni.hashing import derive_seed
 from tuni.lists.writing import write_csv
-from tuni.statistics.comparison import paired_auc_difference, paired_tpr_difference
+from tuni.statistics.comparison import (
+    PairedDifference,
+    paired_auc_difference,
+    paired_tpr_difference,
+)
 from tuni.statistics.intervals import Rate, share
 from tuni.statistics.p_values import Floats
 from tuni.statistics.roc import auc, auc_interval, tpr_at
@@ -82,20 +86,15 @@ def figures_of(
         stranger, hard = group == "stranger", group == "hard"
         compared = often | stranger
         pos, neg = cell.scores[often], cell.scores[stranger]
-        leads: tuple[Lead | None, Lead | None] = (None, None)
-        lead_pictured = None
+        lead_auc = lead_tpr_5 = lead_pictured = None
+        rival = (cell.scores[compared], often[compared])
         if pictured is not None and peer.pictures and peer.key != OURS_WITH_PICTURES:
-            rivals = (pictured.scores[places][compared], cell.scores[compared], often[compared])
-            three = paired_auc_difference(*rivals, seed)
-            lead_pictured = Lead(three.difference, three.low, three.high)
+            ours = pictured.scores[places][compared]
+            lead_pictured = _ahead(paired_auc_difference(ours, *rival, seed))
         if peer.key != OURS:
-            both = (cells[OURS].scores[places][compared], cell.scores[compared], often[compared])
-            one = paired_auc_difference(*both, seed)
-            two = paired_tpr_difference(*both, RATES[0], seed)
-            leads = (
-                Lead(one.difference, one.low, one.high),
-                Lead(two.difference, two.low, two.high),
-            )
+            ours = cells[OURS].scores[places][compared]
+            lead_auc = _ahead(paired_auc_difference(ours, *rival, seed))
+            lead_tpr_5 = _ahead(paired_tpr_difference(ours, *rival, RATES[0], seed))
         rows.append(
             Figures(
                 seed=made_from.seed,
@@ -118,12 +117,16 @@ def figures_of(
                 pictures=pictures if peer.pictures else 0,
                 known_nonmembers=peer.known_strangers,
                 shadow_models=peer.shadow_models,
-                lead_auc=leads[0],
-                lead_tpr_5=leads[1],
+                lead_auc=lead_auc,
+                lead_tpr_5=lead_tpr_5,
                 lead_pictured=lead_pictured,
             )
         )
     return rows
+
+
+def _ahead(found: PairedDifference) -> Lead:
+    return Lead(found.difference, found.low, found.high)
 
 
 def write_csv_table(figures: Sequence[Figures], path: Path) -> None:

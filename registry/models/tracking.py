@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from registry.models.connection import EXPERIMENT, Tracking, all_pages
@@ -239,12 +238,7 @@ class JobRun:
         """The run itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End as finished, failed or, after Ctrl-C, killed; the error's text is not logged."""
         if kind is None or issubclass(kind, ClaimWithheld):
             self.end("FINISHED")
