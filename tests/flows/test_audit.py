@@ -263,7 +263,7 @@ def test_an_old_audit_comes_out_the_same(settings: Settings, ledger: Ledger) -> 
     done = audited()
     found = verify_audit(done, settings)
     assert found.same, found.text()
-    assert (found.subjects, found.null) == (41, True)
+    assert (found.subjects, found.null_same) == (41, True)
 
 
 def test_a_changed_verdict_is_refused_and_once_it_fits_its_seal_told(
@@ -300,7 +300,7 @@ def test_an_erased_subject_leaves_the_others_as_they_were(
     assert after == before
     found = verify_audit(done, settings)
     assert found.same, found.text()
-    assert (found.erased, found.null) == (1, None)
+    assert (found.erased, found.null_same) == (1, None)
 
 
 def test_nothing_to_audit_is_bad_input(settings: Settings, ledger: Ledger) -> None:
