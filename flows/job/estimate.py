@@ -66,9 +66,9 @@ def estimate(request: Request) -> Estimate:
     for paired, family, texts in _extractions(job, searching=searching):
         known = job.features.cached(family, sorted(texts), paired=paired)
         work = FamilyWork(job.target, job.spec, family, job.features.bank, SILENT, paired)
-        needed = sorted({one for text in texts - known for one in work.needed(text)})
+        needed = work.all_needed(texts - known)
         counts[family] = counts.get(family, 0) + len(needed)
-        works.setdefault(family, []).append(work_of(job.target, job.spec, family, needed))
+        works.setdefault(family, []).append(work_of(work, needed))
     rows = tuple(
         (family, count, _seconds(job, family, works[family]) if count else 0.0)
         for family, count in counts.items()
@@ -98,6 +98,7 @@ def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, str, set[str]
 
 
 def _seconds(job: Job, family: str, works: Sequence[Work]) -> float:
-    names, paired = job.sets.decoy_fit, family_named(family).neighbours
-    speed = warm_up(job.target, job.spec, family, names, job.features.bank, paired=paired)
-    return sum(speed.seconds(work) for work in works)
+    paired = family_named(family).neighbours
+    work = FamilyWork(job.target, job.spec, family, job.features.bank, SILENT, paired)
+    speed = warm_up(work, job.sets.decoy_fit)
+    return sum(map(speed.seconds, works))

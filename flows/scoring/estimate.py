@@ -112,15 +112,14 @@ def _extraction(
     few = some[: max(_LEAST, len(some) // 10)]
     for family in sorted(families_of(scorer.model)) if few else ():
         around = paired and reads_neighbours(scorer.model) and family_named(family).neighbours
-        speed = warm_up(target, spec, family, few, bank, paired=around, cache=cache)
         work = FamilyWork(target, spec, family, bank, SILENT, around)
+        speed = warm_up(work, few, cache)
         key = family_key(target, spec, family, paired=around)
         for texts, often in zip(blocks, (1.0, rest / max(len(blocks[-1]), 1)), strict=False):
             known = cache.known(key, texts)
-            todo = [text for text in dict.fromkeys(texts) if text not in known]
-            needed = sorted({one for text in todo for one in work.needed(text)})
+            needed = work.all_needed(text for text in texts if text not in known)
             total += often * len(needed)
             # Reading what is kept takes about as long as keeping it.
             seconds += often * speed.keep_s * len(texts)
-            seconds += often * speed.seconds(work_of(target, spec, family, needed))
+            seconds += often * speed.seconds(work_of(work, needed))
     return round(total), seconds

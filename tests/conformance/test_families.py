@@ -14,6 +14,8 @@ from tuni.features.families.inversion import InversionSpec
 from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS, Asked
 from tuni.features.registry import extractor_of, families, family_of
 from tuni.features.spec import FeatureSpec
+from tuni.features.work import FamilyWork
+from tuni.progress import SILENT
 from tuni.texts.reference_parts import all_reference_parts
 from tuni.texts.text import PROMPTS_8, PROMPTS_24
 
@@ -88,8 +90,9 @@ def test_it_repeats_bit_for_bit_and_leaves_the_global_generators_alone(tiny_targ
 def test_no_text_gives_empty_columns_and_is_no_work(tiny_target, family, spec):
     found = extractor_of(family)(tiny_target, (), spec.families[family.name], 32, lambda _: None)
     assert {len(array) for array in found.values()} == {0}
-    assert work_of(tiny_target, spec, family.name, ()) == Work(0, 0)
-    assert work_of(tiny_target, spec, family.name, NAMES).units > 0
+    work = FamilyWork(tiny_target, spec, family.name, None, SILENT, paired=False)
+    assert work_of(work, ()) == Work(0, 0)
+    assert work_of(work, NAMES).units > 0
 
 
 def test_progress_counts_every_text_once(tiny_target, family, spec):

@@ -7,6 +7,7 @@ through the text tower, padding of passes included, or images that go through th
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,7 @@ from scipy.optimize import nnls
 from tuni.features.extract import FeatureCache, extract
 from tuni.features.family import Passes
 from tuni.features.prompts import prompt_passes
-from tuni.features.registry import family_named
-from tuni.features.spec import FeatureSpec
 from tuni.features.work import Columns, FamilyWork
-from tuni.model.target import Target
-from tuni.pictures.bank import Bank
-from tuni.progress import SILENT
 
 MOST_COUNTED = 20_000  # texts that are tokenised to count; more are counted by a sample
 _FIRST_NAMES = 4  # of the warm-up, which goes on with four times as many until it took long enough
@@ -60,73 +56,58 @@ class Speed:
         return self.unit_s * work.units + self.pass_s * work.passes
 
 
-def work_of(target: Target, spec: FeatureSpec, family: str, texts: Sequence[str]) -> Work:
-    """Work of one family on distinct texts that are extracted together, neighbours included.
+def work_of(work: FamilyWork, texts: Sequence[str]) -> Work:
+    """Work of one family on distinct texts that are extracted together.
 
     Args:
-        target: Tokenises.
-        spec: Holds the family.
-        family: What is extracted.
-        texts: All texts that go through the model.
+        work: The family, and what tokenises.
+        texts: All texts that go through the model, neighbours included.
     """
-    if filled := _passes(target, spec, family):
+    if filled := _passes(work):
         passes = -(-len(texts) * filled.each // filled.size)
         return Work(passes * filled.size, passes)
     stride = -(-len(texts) // MOST_COUNTED) or 1
     some = texts[::stride]
-    work = FamilyWork(target, spec, family, None, SILENT, paired=False)
     positions = [
         len(one.ids) * (one.ids.shape[1] - one.start)
         for prompt in work.prompts
-        for one in prompt_passes(target, some, prompt, spec.batch)
+        for one in prompt_passes(work.target, some, prompt, work.spec.batch)
     ]
     times = len(texts) / max(len(some), 1)
     return Work(times * sum(positions), times * len(positions))
 
 
-def warm_up(
-    target: Target,
-    spec: FeatureSpec,
-    family: str,
-    names: Sequence[str],
-    bank: Bank | None,
-    *,
-    paired: bool,
-    cache: FeatureCache | None = None,
-) -> Speed:
+def warm_up(work: FamilyWork, names: Sequence[str], cache: FeatureCache | None = None) -> Speed:
     """Measure a family on a few names.
 
     Args:
-        target: The checkpoint.
-        spec: Holds the family.
-        family: What is extracted.
-        names: At least one, of two parts where ``paired``; the first few are taken.
-        bank: The bank that the spec names.
-        paired: Whether neighbours are extracted too.
+        work: How the family is extracted.
+        names: At least one, of two parts where neighbours are; the first few are taken.
         cache: Keeps what comes out, and is measured as well.
     """
-    work = FamilyWork(target, spec, family, bank, SILENT, paired)
-    filled = _passes(target, spec, family)
+    filled = _passes(work)
     count = -(-filled.size // filled.each) if filled else _FIRST_NAMES  # whole passes
-    # The first call ever pays for lists of names and kernels.
-    extract(target, names[:1], spec, families=(family,), neighbours=paired, bank=bank)
+    extracted = partial(
+        extract, work.target, spec=work.spec, families=(work.name,), neighbours=work.paired,
+        bank=work.bank,
+    )  # fmt: skip
+    extracted(names[:1])  # the first call ever pays for lists of names and kernels
     measured: list[tuple[Work, float]] = []
     while True:
         some, kept = names[:count], _Timed(cache)
         started, used = time.perf_counter(), time.process_time()
-        extract(target, some, spec, families=(family,), neighbours=paired, bank=bank, cache=kept)
+        extracted(some, cache=kept)
         spent, used = time.perf_counter() - started, time.process_time() - used
-        needed = sorted({one for name in some for one in work.needed(name)})
-        measured.append((work_of(target, spec, family, needed), spent - kept.spent))
+        measured.append((work_of(work, work.all_needed(some)), spent - kept.spent))
         enough = used >= (_ENOUGH_S if len(measured) >= _SIZES else _LONG_S)
         if enough or count >= len(names):
             return Speed(*_fitted(measured), kept.spent / len(set(some)))
         count *= 4
 
 
-def _passes(target: Target, spec: FeatureSpec, family: str) -> Passes | None:
-    passes = family_named(family).passes
-    return None if passes is None else passes(target, spec.families[family], spec.batch)
+def _passes(work: FamilyWork) -> Passes | None:
+    passes = work.family.passes
+    return None if passes is None else passes(work.target, work.settings, work.spec.batch)
 
 
 def _fitted(measured: Sequence[tuple[Work, float]]) -> tuple[float, float]:

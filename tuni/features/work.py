@@ -3,7 +3,7 @@
 The one law: every distinct text is encoded once, and a mean adds its neighbours in a fixed order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +60,10 @@ class FamilyWork:
     def needed(self, text: str) -> tuple[str, ...]:
         """The text and, where they are wanted, its neighbours."""
         return (text, *(other for kind in self._around(text) for other in kind))
+
+    def all_needed(self, texts: Iterable[str]) -> list[str]:
+        """What texts need together, each once, sorted."""
+        return sorted({one for text in texts for one in self.needed(text)})
 
     def blocks(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Columns]]:
         """Columns of distinct, sorted texts, block by block, in their order."""

@@ -49,9 +49,12 @@ class Counting:
         return self.target.encode_images(pixels)
 
 
-def extracted(target, family, texts, spec=SPEC):
-    work = FamilyWork(target, spec, family, None, SILENT, paired=False)
-    for _ in work.blocks(texts):
+def work(target, family, spec=SPEC, paired=False):
+    return FamilyWork(target, spec, family, None, SILENT, paired)
+
+
+def extracted(target, family, texts):
+    for _ in work(target, family).blocks(texts):
         pass
 
 
@@ -61,44 +64,44 @@ def extracted(target, family, texts, spec=SPEC):
 def test_units_are_the_positions_of_the_forward_passes(tiny_target, family, times):
     target = Counting(tiny_target)
     extracted(target, family, NAMES)
-    assert work_of(tiny_target, SPEC, family, NAMES).units * times == target.positions
+    assert work_of(work(tiny_target, family), NAMES).units * times == target.positions
 
 
 def test_units_of_the_inversion_are_images_of_whole_passes(tiny_target):
     target = Counting(tiny_target)
     extracted(target, "inversion", NAMES)
-    units = work_of(tiny_target, SPEC, "inversion", NAMES).units
+    units = work_of(work(tiny_target, "inversion"), NAMES).units
     assert units >= 3 * len(NAMES)
     assert target.images == units * (SPEC.of(InversionSpec).steps + 1)
 
 
 def test_no_text_is_no_work(tiny_target):
     nothing = Work(0, 0)
-    assert all(work_of(tiny_target, SPEC, family, ()) == nothing for family in SPEC.families)
+    assert all(work_of(work(tiny_target, family), ()) == nothing for family in SPEC.families)
     assert Speed(1.0, 2.0, 3.0).seconds(nothing) == 0
 
 
 def test_many_texts_are_counted_by_a_sample(tiny_target):
     many = [f"Ada {i % 10}{i // 10}" for i in range(45_000)]
     spec = FeatureSpec((), batch=256, families=by_family(GeometrySpec(("{}",), ("{}",))))
+    counted = work(tiny_target, "geometry", spec)
     exact = sum(
-        work_of(tiny_target, spec, "geometry", many[start : start + 15_000]).units
-        for start in range(0, 45_000, 15_000)
+        work_of(counted, many[start : start + 15_000]).units for start in range(0, 45_000, 15_000)
     )
-    found = work_of(tiny_target, spec, "geometry", many).units
+    found = work_of(counted, many).units
     assert found == pytest.approx(exact, rel=0.05)
 
 
 @pytest.mark.parametrize("family", SPEC.families)
 def test_a_warm_up_gives_a_rate_for_every_family(tiny_target, family):
-    speed = warm_up(tiny_target, SPEC, family, NAMES, None, paired=family_named(family).neighbours)
+    speed = warm_up(work(tiny_target, family, paired=family_named(family).neighbours), NAMES)
     assert speed.seconds(Work(1, 1)) > 0
     assert speed.keep_s < 1e-4  # there is no cache
 
 
 def test_what_a_warm_up_computed_is_kept(tiny_target):
     cache = KeptFeatures(None)
-    speed = warm_up(tiny_target, SPEC, "hidden", NAMES[:4], None, paired=False, cache=cache)
+    speed = warm_up(work(tiny_target, "hidden"), NAMES[:4], cache)
     assert speed.keep_s > 0
     key = family_key(tiny_target, SPEC, "hidden", paired=False)
     kept, found = (
