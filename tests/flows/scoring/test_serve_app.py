@@ -3,9 +3,7 @@
 import hashlib
 import json
 
-import mlflow
 import pytest
-from mlflow.pyfunc.scoring_server import init
 from starlette.testclient import TestClient
 
 from flows.machine.settings import Settings
@@ -62,7 +60,10 @@ def test_a_minutes_worth_of_texts_is_answered_and_then_as_many_as_time_allows():
 
 def test_mlflows_server_of_the_same_model_gives_the_same_answers(registered):
     """One way to ask and one to answer; ours adds the token, the limit and the trail."""
-    mlflow.set_tracking_uri(ModelStore(Home.open(registered.home)).tracking.uri)
+    import mlflow  # first by the store, which keeps it quiet
+    from mlflow.pyfunc.scoring_server import init
+
+    ModelStore(Home.open(registered.home)).tracking.client()  # points MLflow at this home
     config = {"home": str(registered.home), "checkpoint": str(registered.checkpoint)}
     theirs = init(mlflow.pyfunc.load_model("models:/tiny@champion", model_config=config))
     detector, _ = load_served(ServeRequest("tiny"), Settings(home=registered.home))
