@@ -65,7 +65,8 @@ def test_nothing_is_loaded_from_a_format_that_can_run_code():
                 assert ast.unparse(node.value) == "False", where
 
 
-CATCHES_ALL = {"flows/machine/guard.py"}
+# The second alone around a call of another library, whose parsers raise plain exceptions.
+CATCHES_ALL = {"flows/machine/guard.py", "tuni/model/hooks/tokenizer.py"}
 
 
 def test_functions_are_short_and_take_few_arguments():

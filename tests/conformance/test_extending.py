@@ -1,4 +1,4 @@
-"""What docs/extending.md adds passes the suites: kinds of detector and text, a family."""
+"""What docs/extending.md adds passes the suites: kinds of several things, and a family."""
 
 import os
 import re
@@ -8,7 +8,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SECTIONS = ("## A kind of detector", "## A family of features", "## A kind of text")
+SECTIONS = (
+    "## A kind of detector", "## A family of features", "## A kind of text",
+    "## A kind of checkpoint",
+)  # fmt: skip
 ENTRIES = """
 [tuni.detectors]
 toymedian = toy_kind:KIND
@@ -16,6 +19,8 @@ toymedian = toy_kind:KIND
 toy = toy_family:FAMILY
 [tuni.texts]
 plate = toy_plates:KIND
+[tuni.targets]
+toymodel = toy_model_kind:KIND
 """
 
 
@@ -29,7 +34,7 @@ def test_what_the_guide_adds_passes_the_suites(tmp_path: Path) -> None:
     (tmp_path / "toys-1.0.dist-info").mkdir()
     (tmp_path / "toys-1.0.dist-info" / "entry_points.txt").write_text(ENTRIES, encoding="utf-8")
     suites = [
-        str(HERE / name) for name in ("test_detectors.py", "test_families.py", "test_text_kinds.py")
+        str(HERE / f"test_{name}.py") for name in ("detectors", "families", "text_kinds", "targets")
     ]
     options = ["-q", "-p", "no:xdist", "-p", "no:cacheprovider"]
     done = subprocess.run(
@@ -40,4 +45,4 @@ def test_what_the_guide_adds_passes_the_suites(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     passed = re.search(r"(\d+) passed, \d+ deselected", done.stdout)
     assert passed is not None
-    assert int(passed[1]) >= 35
+    assert int(passed[1]) >= 42

@@ -45,9 +45,10 @@ def fill(prompt: str, text: str) -> str:
 def may_exceed(text: str, tokens: int) -> bool:
     """Whether a text can have more tokens than so many, marks included, told without counting.
 
-    A token of CLIP's tokenizer holds a byte at least; cleaning may lengthen other than ASCII.
+    A token holds a byte at least, beside two marks and the one with which some tokenizers begin;
+    cleaning may lengthen other than ASCII.
     """
-    return not text.isascii() or len(text) + 2 > tokens
+    return not text.isascii() or len(text) + 3 > tokens
 
 
 def prompt_passes(
@@ -71,9 +72,10 @@ def prompt_passes(
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         ids = target.tokenize([filled[row] for row in rows])
-        tokens = ids[:, 1 : length - 1].cpu().numpy()
-        starts = 1 + _agreeing(tokens, head)
-        stops = length - 1 - _agreeing(tokens[:, ::-1], tail[::-1])
+        opening, closing = target.marks
+        tokens = ids[:, opening : length - closing].cpu().numpy()
+        starts = opening + _agreeing(tokens, head)
+        stops = length - closing - _agreeing(tokens[:, ::-1], tail[::-1])
         if (stops <= starts).any():
             lost = rows[stops <= starts]
             raise TextError(
@@ -95,10 +97,11 @@ def _pass_size(count: int, batch: int) -> int:
 
 
 def _tokens(target: Target, part: str) -> NDArray[np.int64]:
-    """Tokens of a piece of a template, without start and end."""
-    count = int(target.token_counts([part])[0])
-    found: NDArray[np.int64] = target.tokenize([part])[0, 1 : count - 1].cpu().numpy()
-    return found
+    """Tokens of a piece of a template, without marks."""
+    opening, closing = target.marks
+    end = int(target.token_counts([part])[0]) - closing
+    tokens: NDArray[np.int64] = target.tokenize([part])[0, opening:end].cpu().numpy()
+    return tokens
 
 
 def _agreeing(tokens: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

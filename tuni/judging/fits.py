@@ -17,12 +17,15 @@ _LONGEST_PART = 16  # tokens that a neighbour's common name part stays below
 
 
 def unfit(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, str]:
-    """Rows of texts of another kind than the spec's, or too long for the model, and why."""
-    kind = text_kind(spec.kind)
+    """Rows of texts of another kind than the spec's, or that the model cannot read, and why."""
+    kind, marks = text_kind(spec.kind), target.special_words
     reasons = too_long(target, texts, spec)
-    return reasons | {
-        row: reason for row, text in enumerate(texts) if (reason := kind.refusal(text)) is not None
-    }
+    for row, text in enumerate(texts):
+        if (reason := kind.refusal(text)) is not None:
+            reasons[row] = reason
+        elif any(word in text for word in marks):
+            reasons[row] = "holds a special token of the model's tokenizer"
+    return reasons
 
 
 def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, str]:

@@ -13,7 +13,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import torch
 from open_clip.factory import get_model_config, list_models
 from open_clip.pretrained import is_pretrained_cfg
 from torch import Tensor
@@ -23,7 +22,7 @@ from tuni.hashing import canonical_json
 from tuni.model.archive import Loader
 from tuni.model.preprocessing import known_keys, preprocessing_of
 from tuni.model.settings import check_config
-from tuni.model.weights import INDEX, OPENAI_KEYS, read_json, stored_tensors
+from tuni.model.weights import INDEX, OPENAI_KEYS, read_all, read_json, stored_tensors
 
 CONFIG = "open_clip_config.json"
 # In the order in which open_clip looks for them.
@@ -33,7 +32,8 @@ WEIGHTS = (
     "model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth",
 )  # fmt: skip
 
-_DERIVED = ("attn_mask", "text.attn_mask")  # in archives; the settings say what it is
+# What the settings say: kept by archives and by old versions of transformers.
+_DERIVED = ("attn_mask", "text.attn_mask", "text.transformer.embeddings.position_ids")
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +82,8 @@ def read_folder(folder: Path, weights: Path | None = None) -> Checkpoint:
     known_keys([key for key in others if get_close_matches(key, known, n=1)], known, CONFIG)
     if others:
         _log.info("%s: not needed, and not read: %s", CONFIG, ", ".join(f"{o:.40}" for o in others))
-    return _checkpoint(
-        config, stored_tensors(_existing(weights) if weights else _weights_in(folder))
-    )
+    stored = stored_tensors(_existing(weights) if weights else _weights_in(folder))
+    return _checkpoint(config, stored, folder)
 
 
 def read_weights(architecture: str, weights: Path, preprocess: str | None = None) -> Checkpoint:
@@ -163,8 +162,10 @@ def _weights_in(folder: Path) -> Path:
     )
 
 
-def _checkpoint(config: Mapping[str, Any], stored: dict[str, Loader]) -> Checkpoint:
-    model_cfg, preprocess_cfg = check_config(config)
+def _checkpoint(
+    config: Mapping[str, Any], stored: dict[str, Loader], folder: Path | None = None
+) -> Checkpoint:
+    model_cfg, preprocess_cfg = check_config(config, folder)
     # OpenAI's own files, all trained with this activation; their weights do not tell.
     if set(stored) >= OPENAI_KEYS and model_cfg.setdefault("quick_gelu", True) is not True:
         raise CheckpointError(
@@ -181,18 +182,7 @@ def _checkpoint(config: Mapping[str, Any], stored: dict[str, Loader]) -> Checkpo
             for name, load in stored.items()
         }
     sha = hashlib.sha256(_spelled(model_cfg, preprocess_cfg).encode())
-    tensors: dict[str, Tensor] = {}
-    for name in sorted(stored):
-        # One by one: both precisions of all tensors would be half as much memory again.
-        tensor = stored.pop(name)().detach().contiguous()
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise CheckpointError(
-                f"weights: {name} holds values that are not finite",
-                "use weights of a training run that did not diverge",
-            )
-        sha.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-        tensors[name] = tensor.float() if tensor.is_floating_point() else tensor
+    tensors = read_all(stored, sha.update)
     return Checkpoint(model_cfg, preprocess_cfg, tensors, sha.hexdigest())
 
 

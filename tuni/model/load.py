@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 
 from tuni.errors import CheckpointError
+from tuni.model.registry import CheckpointSource, load_checkpoint
 from tuni.model.target import Target
 
 
@@ -21,7 +22,7 @@ def load_target(
     """Load a checkpoint safely: weights only, complete, finite, of a kind that is understood.
 
     Args:
-        folder: A folder as open_clip saves it; or else give the next two.
+        folder: A folder as open_clip or transformers saves it; or else give the next two.
         architecture: open_clip's name of an architecture.
         weights: Its weights file; beside a folder, one that stands in for the folder's.
         preprocess: Tag of open_clip's weights of the architecture whose pictures were prepared as
@@ -32,19 +33,15 @@ def load_target(
     Raises:
         CheckpointError: The checkpoint is incomplete, damaged, unsafe or of an unsupported kind.
     """
-    from tuni.model.checkpoint import read_folder, read_weights  # open_clip takes seconds to import
-    from tuni.model.open_clip import OpenClipTarget
-
-    if folder is not None and architecture is None and preprocess is None:
-        checkpoint = read_folder(folder, weights)
-    elif folder is None and architecture is not None and weights is not None:
-        checkpoint = read_weights(architecture, weights, preprocess)
-    else:
+    if (folder is None) == (architecture is None) or (
+        (preprocess is not None) if architecture is None else weights is None
+    ):
         raise CheckpointError(
             "checkpoint: expected a folder, or an architecture with a weights file",
             "set checkpoint.folder, or checkpoint.architecture and checkpoint.weights",
         )
-    return OpenClipTarget(checkpoint, device=device, precision=precision)
+    source = CheckpointSource(folder, architecture, weights, preprocess)
+    return load_checkpoint(source, device=device, precision=precision)
 
 
 SMALL_WIDTH = 256  # of a text tower (ours)

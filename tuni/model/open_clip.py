@@ -4,39 +4,45 @@ The one law: the own text pass equals open_clip's encoder, checked at load; a to
 cannot be had is refused, because its hidden states would not be what the features take them for.
 """
 
-import copy
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from open_clip.model import CLIP, CustomTextCLIP, convert_weights_to_lp
+from open_clip.model import convert_weights_to_lp
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuni.errors import CheckpointError, TextError
-from tuni.model.checkpoint import Checkpoint, shapes_match
+from tuni.errors import CheckpointError
+from tuni.model.build import build_model
+from tuni.model.checkpoint import Checkpoint, read_folder, read_weights
 from tuni.model.image_tower import plain_vision, run_vision
-from tuni.model.target import TextOutput
+from tuni.model.registry import CheckpointSource
+from tuni.model.settings import plain_text
+from tuni.model.target import SELF_CHECK, Target, TextOutput
 from tuni.model.text_tower import plain_blocks, run_plain
-from tuni.model.token_ids import TokenIds
+from tuni.model.token_ids import TokenIds, padded_rows
 
-# Generic texts of several lengths; nobody's names.
-_SELF_CHECK = (
-    "a",
-    "a photo of a dog",
-    "two red boats on a lake",
-    "x7 q!",
-    "this is a portrait",
-    "snow",
-    "a quiet street at night",
-    "bread and butter",
-)
+
+def load(source: CheckpointSource, *, device: str, precision: Literal["fp32", "bf16"]) -> Target:
+    """Load a checkpoint of open_clip's; see `tuni.model.registry.Load`."""
+    if source.architecture is not None and source.weights is not None:
+        checkpoint = read_weights(source.architecture, source.weights, source.preprocess)
+    else:
+        checkpoint = read_folder(source.folder or Path(), source.weights)
+    if plain_text(checkpoint.model_cfg):
+        return OpenClipTarget(checkpoint, device=device, precision=precision)
+    from tuni.model.hooks.open_clip import hooked_model
+    from tuni.model.hooks.target import HookedTarget
+
+    hooked = hooked_model(checkpoint, source.folder)
+    return HookedTarget(hooked, device=device, precision=precision)
 
 
 class OpenClipTarget:
@@ -60,12 +66,11 @@ class OpenClipTarget:
             CheckpointError: The settings and weights disagree, the text tower is of another kind,
                 or the device cannot be used.
         """
-        model = _build(checkpoint, precision)
-        text: Any = getattr(model, "text", model)  # Any: torch types attributes loosely
+        model: Any = build_model(checkpoint, precision)  # Any: torch types attributes loosely
+        text: Any = getattr(model, "text", model)
         if not hasattr(text, "transformer") or not hasattr(text, "positional_embedding"):
             raise _unsupported_tower()
-        self._model: Any = model
-        self._text: Any = text
+        self._model, self._text = model, text
         self._tokenizer = SimpleTokenizer(
             context_length=model.context_length,
             **(checkpoint.model_cfg["text_cfg"].get("tokenizer_kwargs") or {}),
@@ -127,30 +132,34 @@ class OpenClipTarget:
         """Whether padding is left out; False where the tower lets it move the result."""
         return self._trimmed
 
+    @property
+    def marks(self) -> tuple[int, int]:
+        """Tokens before and after a text."""
+        return 1, 1
+
+    @property
+    def special_words(self) -> frozenset[str]:
+        """None beyond those that are refused in every text."""
+        return frozenset()
+
     def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Tokens of each text with start and end token, uncut."""
         return np.array([len(self._encode(text)) + 2 for text in texts], dtype=np.int64)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Token ids, padded to the longest of the batch; nothing is ever cut."""
-        rows = [self._encode(text) for text in texts]
         start, end = self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
-        # open_clip reads these words inside a text as the real marks, which would end it there.
-        if special := [i for i, row in enumerate(rows) if self._specials.intersection(row)]:
-            raise TextError(
-                f"texts: a special token of the tokenizer stands in {_rows(special)}",
-                "remove it from the text",
-            )
-        if long := [i for i, row in enumerate(rows) if len(row) + 2 > self.context_length]:
-            raise TextError(
-                f"texts: longer than the {self.context_length} tokens of the model "
-                f"in {_rows(long)}",
-                "shorten the text, or leave it out",
-            )
-        longest = max((len(row) + 2 for row in rows), default=2)
-        length = longest if self._trimmed else self.context_length
-        padded = [[start, *row, end, *[0] * (length - len(row) - 2)] for row in rows]
-        return torch.tensor(padded, dtype=torch.int64, device=self._device).view(-1, length)
+        rows = padded_rows(
+            [[start, *self._encode(text), end] for text in texts],
+            marks=self.marks,
+            # open_clip reads these words inside a text as the real marks, which would end it there.
+            specials=self._specials,
+            context_length=self.context_length,
+            padding=0,
+            full=not self._trimmed,
+        )
+        length = len(rows[0]) if rows else 2
+        return torch.tensor(rows, dtype=torch.int64, device=self._device).view(-1, length)
 
     def token_embeddings(self, ids: Tensor) -> Tensor:
         """Token embeddings before positions are added."""
@@ -216,7 +225,7 @@ class OpenClipTarget:
 
     def _check_text_tower(self) -> bool:
         """Whether the own pass equals open_clip's with trimming (else without, else refuse)."""
-        full = self._tokenizer(list(_SELF_CHECK), context_length=self.context_length)
+        full = self._tokenizer(list(SELF_CHECK), context_length=self.context_length)
         with torch.no_grad():
             expected = functional.normalize(self._model.encode_text(full), dim=-1)
             if torch.allclose(expected, expected[:1].expand_as(expected), atol=1e-5):
@@ -264,48 +273,9 @@ class OpenClipTarget:
             self._dtype = torch.bfloat16
 
 
-def _build(checkpoint: Checkpoint, precision: str) -> nn.Module:
-    """The model with the checkpoint's weights, in evaluation mode, float32, needing no gradient."""
-    settings = copy.deepcopy(dict(checkpoint.model_cfg))
-    kind = CustomTextCLIP if settings.pop("custom_text", False) else CLIP
-    # A meta model allocates nothing and draws no random numbers; timm's towers keep constants
-    # outside the state dict, so they are built for real, with the global generator put back.
-    timm = bool(settings["vision_cfg"].get("timm_model_name"))
-    try:
-        with torch.random.fork_rng(devices=[]), torch.device("cpu" if timm else "meta"):
-            model = kind(**settings, cast_dtype=torch.bfloat16 if precision == "bf16" else None)
-    except (TypeError, ValueError, AssertionError, RuntimeError, KeyError, IndexError) as error:
-        raise CheckpointError(
-            f"model_cfg: open_clip cannot build it ({type(error).__name__})",
-            "use the settings that the model was trained with",
-        ) from error
-    expected, tensors = model.state_dict(), dict(checkpoint.tensors)
-    for name in {"logit_scale", "logit_bias"} & expected.keys() & tensors.keys():
-        if tensors[name].numel() == 1:  # a number, or a list of one: other loaders write it so
-            tensors[name] = tensors[name].reshape(expected[name].shape)
-    shapes_match(expected, tensors)
-    model.load_state_dict(tensors, assign=True)
-    for tower in {model, getattr(model, "text", model)}:
-        if getattr(tower, "attn_mask", None) is not None:
-            size = tower.attn_mask.shape
-            tower.attn_mask = torch.full(size, float("-inf"), device="cpu").triu_(1)
-    if any(tensor.is_meta for tensor in (*model.parameters(), *model.buffers())):
-        raise CheckpointError(
-            "model_cfg: a tower keeps constants outside its weights",
-            "audit a CLIP checkpoint (RN*, ViT-*)",
-        )
-    frozen: nn.Module = model.eval().requires_grad_(False)
-    return frozen
-
-
 def _unsupported_tower() -> CheckpointError:
     return CheckpointError(
         "model_cfg.text_cfg: the text tower is not a plain CLIP transformer, so its hidden states "
         "cannot be read",
         "audit a CLIP checkpoint (RN*, ViT-*, or a custom_text one with pool_type argmax or last)",
     )
-
-
-def _rows(rows: Sequence[int]) -> str:
-    shown = ", ".join(str(row) for row in rows[:5])
-    return f"row{'s' if len(rows) > 1 else ''} {shown}{' and more' if len(rows) > 5 else ''}"

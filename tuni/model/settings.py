@@ -7,8 +7,10 @@ something else than plain embeddings.
 import math
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from open_clip.coca_model import MultimodalCfg
 from open_clip.model import CLIPTextCfg, CLIPVisionCfg
 
 from tuni.errors import CheckpointError
@@ -17,7 +19,7 @@ from tuni.model.preprocessing import complete_preprocessing, known_keys
 MODEL_KEYS = frozenset(
     {
         *("embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "custom_text"),
-        *("init_logit_scale", "init_logit_bias", "nonscalar_logit_scale"),
+        *("init_logit_scale", "init_logit_bias", "nonscalar_logit_scale", "multimodal_cfg"),
     }
 )
 # Bounds far above every published model; a size beyond them is a mistake or an attack.
@@ -35,55 +37,86 @@ LIMITS = {
     "attn_pooler_heads": 256,
 }
 SIMPLE_VOCABULARY = 49408  # ids of open_clip's bundled tokenizer
-NETWORK_KEYS = ("hf_model_name", "hf_tokenizer_name", "hf_pooler_type", "hf_proj_type")
+HUB_NAMES = ("hf_model_name", "hf_tokenizer_name")
+POOLERS = ("mean_pooler", "cls_pooler", "cls_last_hidden_state_pooler")
 
 
-def check_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def plain_text(model_cfg: Mapping[str, Any]) -> bool:
+    """Whether texts are read by open_clip's own tokenizer and by its plain transformer."""
+    text = model_cfg["text_cfg"]
+    return "multimodal_cfg" not in model_cfg and not any(
+        text.get(key) for key in (*HUB_NAMES, "embed_cls", "output_tokens")
+    )
+
+
+def check_config(
+    config: Mapping[str, Any], folder: Path | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Model settings and complete preprocessing settings, all known and in bounds.
 
     Args:
         config: ``model_cfg`` and, maybe, ``preprocess_cfg``, as open_clip writes them.
+        folder: Where what a hub is named for lies: the tokenizer, and the config of a text tower.
 
     Raises:
         CheckpointError: A key is unknown, a value out of bounds, or a hub would be asked.
     """
     model_cfg = dict(config["model_cfg"])
-    if "multimodal_cfg" in model_cfg:
-        raise CheckpointError(
-            "model_cfg.multimodal_cfg: CoCa models are not supported",
-            "audit a CLIP checkpoint (RN*, ViT-* or a custom_text one with the plain tokenizer)",
-        )
     known_keys(model_cfg, MODEL_KEYS, "model_cfg")
-    for key, kind in (("vision_cfg", CLIPVisionCfg), ("text_cfg", CLIPTextCfg)):
+    parts: dict[str, Any] = {"vision_cfg": CLIPVisionCfg, "text_cfg": CLIPTextCfg}
+    if "multimodal_cfg" in model_cfg:
+        parts["multimodal_cfg"] = MultimodalCfg
+    for key, kind in parts.items():
         if not isinstance(model_cfg.get(key), dict):
             raise CheckpointError(f"model_cfg.{key}: missing", "save the checkpoint again")
         known_keys(model_cfg[key], {field.name for field in fields(kind)}, f"model_cfg.{key}")
     if not isinstance(model_cfg.get("embed_dim"), int):
         raise CheckpointError("model_cfg.embed_dim: missing", "save the checkpoint again")
     vision, text = model_cfg["vision_cfg"], model_cfg["text_cfg"]
-    _refuse_network(vision, text)
-    for name, part in (("", model_cfg), ("vision_cfg.", vision), ("text_cfg.", text)):
+    _refuse_network(vision, text, folder)
+    plain = "multimodal_cfg" not in parts
+    for name, part in (("", model_cfg), *((f"{key}.", model_cfg[key]) for key in parts)):
         for key, value in part.items():
+            if plain and key in ("output_tokens", "embed_cls") and value:
+                raise CheckpointError(
+                    f"model_cfg.{name}{key}: belongs to CoCa, and there is no multimodal_cfg",
+                    "use the settings that the model was trained with",
+                )
             _check_value(f"model_cfg.{name}{key}", key, value)
     _check_divisible(vision, text)
-    if text.get("vocab_size", SIMPLE_VOCABULARY) < SIMPLE_VOCABULARY:
+    own = not any(text.get(key) for key in HUB_NAMES)
+    if own and text.get("vocab_size", SIMPLE_VOCABULARY) < SIMPLE_VOCABULARY:
         raise CheckpointError(
             f"model_cfg.text_cfg.vocab_size: {text['vocab_size']} is less than the tokenizer's "
             f"{SIMPLE_VOCABULARY}",
-            "only open_clip's own tokenizer is supported",
+            "use the settings that the model was trained with",
         )
     image_size = vision.get("image_size", CLIPVisionCfg.image_size)
     return model_cfg, complete_preprocessing(config.get("preprocess_cfg") or {}, image_size)
 
 
-def _refuse_network(vision: Mapping[str, Any], text: Mapping[str, Any]) -> None:
+def _refuse_network(
+    vision: Mapping[str, Any], text: Mapping[str, Any], folder: Path | None
+) -> None:
     """Refuse settings by which open_clip would load a name from a hub."""
-    for key in NETWORK_KEYS:
-        if text.get(key):
+    for key in HUB_NAMES:
+        if text.get(key) and folder is None:
             raise CheckpointError(
                 f"model_cfg.text_cfg.{key}: names a model or tokenizer of a hub",
-                "only checkpoints that are complete on this machine can be audited",
+                "give a folder with open_clip_config.json, the weights and the tokenizer's files "
+                "as checkpoint.folder; nothing is downloaded",
             )
+    if text.get("hf_model_name") and folder is not None and not (folder / "config.json").is_file():
+        raise CheckpointError(
+            "model_cfg.text_cfg.hf_model_name: names a text tower of transformers, whose "
+            "config.json is not in the folder",
+            "copy it there from where the tower comes from; nothing is downloaded",
+        )
+    if text.get("hf_model_name") and text.get("hf_pooler_type", POOLERS[0]) not in POOLERS:
+        raise CheckpointError(
+            f"model_cfg.text_cfg.hf_pooler_type: expected one of {', '.join(POOLERS)}",
+            "use the settings that the model was trained with",
+        )
     timm = vision.get("timm_model_name")
     if timm is not None and not (
         isinstance(timm, str) and timm.replace("_", "").replace(".", "").isalnum()
@@ -112,8 +145,6 @@ def _check_value(name: str, key: str, value: object) -> None:
             raise CheckpointError(f"{name}: expected 1 to {LIMITS[key]}, not {value!r:.40}", fix)
     if key == "image_size" and isinstance(value, list) and len(set(value)) != 1:
         raise CheckpointError(f"{name}: only square images are supported", fix)
-    if key in ("output_tokens", "embed_cls") and value:
-        raise CheckpointError(f"{name}: only plain CLIP text and image towers are supported", fix)
     if key in _TABLES and value is not None:
         if not isinstance(value, dict):
             raise CheckpointError(f"{name}: not a table", fix)
@@ -125,7 +156,7 @@ def _check_value(name: str, key: str, value: object) -> None:
                 else value[inner] in allowed
             ):
                 raise CheckpointError(f"{name}.{inner}: not a value that open_clip knows", fix)
-    elif isinstance(value, dict) and key not in ("vision_cfg", "text_cfg"):
+    elif isinstance(value, dict) and not key.endswith("_cfg"):
         raise CheckpointError(f"{name}: not a plain value", fix)
 
 
@@ -147,8 +178,11 @@ def _check_divisible(vision: Mapping[str, Any], text: Mapping[str, Any]) -> None
 
 
 # Tables inside a tower's settings: words that a key may have, or None for a number in (0, 1).
-_TABLES: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
-    "tokenizer_kwargs": {"clean": ("lower", "canonicalize", "whitespace")},
+_TABLES: Mapping[str, Mapping[str, tuple[str | bool, ...] | None]] = {
+    "tokenizer_kwargs": {
+        "clean": ("lower", "canonicalize", "whitespace"),
+        "strip_sep_token": (True, False),
+    },
     "norm_kwargs": {"eps": None},
     "act_kwargs": {"approximate": ("none", "tanh")},
 }

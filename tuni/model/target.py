@@ -13,6 +13,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+# Generic texts of several lengths, nobody's names: on them targets are checked at load.
+SELF_CHECK = (
+    "a",
+    "a photo of a dog",
+    "two red boats on a lake",
+    "x7 q!",
+    "this is a portrait",
+    "snow",
+    "a quiet street at night",
+    "bread and butter",
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextOutput:
@@ -20,8 +32,9 @@ class TextOutput:
 
     Attributes:
         embedding: Unit text embeddings, float32, shape ``(n, embed_dim)``.
-        hidden: Residual stream at the end-of-text position before the final layer norm, float32,
-            each of shape ``(n, width)``: entry 0 after the last block, entry 1 one block before.
+        hidden: Residual stream, before the norm that follows, of the state that the embedding is
+            made from: at the end of the text, or wherever the tower is read. Float32, each of shape
+            ``(n, width)``: entry 0 after the last block, entry 1 one block before.
     """
 
     embedding: Tensor
@@ -58,7 +71,7 @@ class Target(Protocol):
 
     @property
     def context_length(self) -> int:
-        """Most tokens of a text, start and end tokens included."""
+        """Most tokens of a text, marks included."""
         ...
 
     @property
@@ -71,12 +84,27 @@ class Target(Protocol):
         """Device of the weights, as torch names it."""
         ...
 
+    @property
+    def trimmed(self) -> bool:
+        """Whether rows are as long as the longest text, and not as the context."""
+        ...
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        """How many tokens stand before a text and after it, as start and end tokens do."""
+        ...
+
+    @property
+    def special_words(self) -> frozenset[str]:
+        """Words that the tokenizer takes for marks, beyond those that `refusal` knows."""
+        ...
+
     def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each text with start and end token, uncut, shape ``(n,)``."""
+        """Tokens of each text with its marks, uncut, shape ``(n,)``."""
         ...
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids, int64, shape ``(n, L)``, L the longest of the batch.
+        """Token ids, int64, shape ``(n, L)``, L the longest of the batch or the context.
 
         Raises:
             TextError: A text is longer than the context or holds a special token; rows are named.
@@ -92,10 +120,10 @@ class Target(Protocol):
 
         Args:
             x: Token embeddings before positions, shape ``(n, L, width)``.
-            ids: The token ids, shape ``(n, L)``; they only say where each text ends.
+            ids: The token ids, shape ``(n, L)``; they only say where each text stands.
             layers: How many hidden layers before the last one to return as well.
             shared: Leading positions whose embeddings are equal in all rows (a prompt's beginning)
-                and which need no gradient; a causal tower computes them once.
+                and which need no gradient; a causal tower may compute them once.
         """
         ...
 

@@ -6,12 +6,15 @@ but white space and case, a text is the sum of its words, since no token crosses
 others, and tokenizers that clean otherwise, take a text whole.
 """
 
+from collections.abc import Collection, Sequence
 from copy import copy
 from functools import lru_cache
 
 from ftfy import fix_text
 from ftfy.badness import is_bad
 from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
+
+from tuni.errors import TextError
 
 _KEPT = 1 << 15  # words, and whole texts of the second kind: a block of texts is asked for twice
 
@@ -36,3 +39,51 @@ class TokenIds:
             if text.isascii() or (all(map(self._clean, words)) and not is_bad(text)):
                 return [token for word in words for token in self._word(word)]
         return list(self._whole(text))
+
+
+def padded_rows(
+    rows: Sequence[Sequence[int]],
+    *,
+    marks: tuple[int, int],
+    specials: Collection[int],
+    context_length: int,
+    padding: int,
+    full: bool,
+    step: int = 1,
+) -> list[list[int]]:
+    """Rows of ids filled up to one length, none of them ever cut.
+
+    Args:
+        rows: Whole rows, marks included.
+        marks: How many ids before and after a text are marks.
+        specials: Ids that no text may hold: the tower would take them for the text's end.
+        context_length: Most ids of a row.
+        padding: Id that fills up.
+        full: Whether to the context, or to the longest row.
+        step: What the length is a multiple of, as far as the context allows.
+
+    Raises:
+        TextError: A text is too long or holds a special id; rows are named.
+    """
+    before, after = marks
+    taken = frozenset(specials)
+    if special := [
+        i for i, row in enumerate(rows) if taken.intersection(row[before : len(row) - after])
+    ]:
+        raise TextError(
+            f"texts: a special token of the tokenizer stands in {_numbers(special)}",
+            "remove it from the text",
+        )
+    if long := [i for i, row in enumerate(rows) if len(row) > context_length]:
+        raise TextError(
+            f"texts: longer than the {context_length} tokens of the model in {_numbers(long)}",
+            "shorten the text, or leave it out",
+        )
+    longest = max(map(len, rows), default=before + after)
+    length = context_length if full else min(-(-longest // step) * step, context_length)
+    return [[*row, *[padding] * (length - len(row))] for row in rows]
+
+
+def _numbers(rows: Sequence[int]) -> str:
+    shown = ", ".join(str(row) for row in rows[:5])
+    return f"row{'s' if len(rows) > 1 else ''} {shown}{' and more' if len(rows) > 5 else ''}"

@@ -3,6 +3,7 @@
 import json
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -72,6 +73,34 @@ def stored_tensors(path: Path) -> dict[str, Loader]:
         prefix = f"{prefixes.pop()}."
         stored = {name.removeprefix(prefix): load for name, load in stored.items()}
     return stored
+
+
+def read_all(
+    stored: dict[str, Loader], tell: Callable[[bytes | memoryview], None]
+) -> dict[str, Tensor]:
+    """Read tensors by name, floats as float32, and take their loaders away.
+
+    Args:
+        stored: Loaders by name, in the end none.
+        tell: Is told names, types, shapes and bytes of the tensors as they were stored: what a
+            fingerprint is made of.
+
+    Raises:
+        CheckpointError: A tensor holds values that are not finite.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name in sorted(stored):
+        # One by one: both precisions of all tensors would be half as much memory again.
+        tensor = stored.pop(name)().detach().contiguous()
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(
+                f"weights: {name} holds values that are not finite",
+                "use weights of a training run that did not diverge",
+            )
+        tell(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        tell(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        tensors[name] = tensor.float() if tensor.is_floating_point() else tensor
+    return tensors
 
 
 def _of_file(path: Path) -> dict[str, Loader]:

@@ -178,19 +178,23 @@ def test_settings_that_are_no_settings_are_refused(folder, content):
 @pytest.mark.parametrize(
     ("part", "changes", "reason"),
     [
-        ("", {"multimodal_cfg": {}}, "CoCa"),
+        ("", {"multimodal_cfg": {"widht": 64}}, "did you mean 'width'"),
         ("", {"embed_dims": 3}, "did you mean 'embed_dim'"),
         ("", {"embed_dim": 10**9}, "expected 1 to 8192"),
         ("", {"embed_dim": True}, "expected 1 to 8192"),
-        ("text_cfg", {"hf_model_name": "hf-hub:somebody/model"}, "hub"),
-        ("text_cfg", {"hf_tokenizer_name": "somebody/model"}, "hub"),
+        (
+            "text_cfg",
+            {"hf_model_name": "hf-hub:somebody/model"},
+            "config.json is not in the folder",
+        ),
+        ("text_cfg", {"hf_tokenizer_name": "somebody/model"}, "no tokenizer in it"),
         ("text_cfg", {"widht": 64}, "did you mean 'width'"),
         ("text_cfg", {"layers": 10**6}, "expected 1 to 256"),
         ("text_cfg", {"width": -1}, "expected 1 to"),
         ("text_cfg", {"heads": 3}, "does not divide"),
         ("text_cfg", {"vocab_size": 1000}, "less than the tokenizer's"),
-        ("text_cfg", {"embed_cls": True}, "plain CLIP"),
-        ("text_cfg", {"output_tokens": True}, "plain CLIP"),
+        ("text_cfg", {"embed_cls": True}, "belongs to CoCa"),
+        ("text_cfg", {"output_tokens": True}, "belongs to CoCa"),
         ("text_cfg", {"tokenizer_kwargs": {"bpe_path": "x"}}, "bpe_path"),
         ("text_cfg", {"mlp_ratio": 1e300}, "out of bounds"),
         ("text_cfg", {"pool_type": "sum"}, "cannot build"),
@@ -255,6 +259,19 @@ def test_papers_architectures_are_known_and_take_their_own_weights_only(tiny_fol
 def test_unknown_architecture_is_refused_with_the_nearest(tiny_folder, architecture, fix):
     with pytest.raises(CheckpointError, match=fix):
         read_weights(architecture, tiny_folder / SAFE)
+
+
+def test_a_text_tower_that_is_pooled_otherwise_is_refused(folder):
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    reset(folder, "text_cfg", hf_model_name="x", hf_pooler_type="max_pooler")
+    with pytest.raises(CheckpointError, match="hf_pooler_type: expected one of mean_pooler"):
+        load_target(folder)
+
+
+def test_an_architecture_whose_tokenizer_a_hub_holds_is_refused_with_a_way_out(tiny_folder):
+    with pytest.raises(CheckpointError, match="hf_tokenizer_name") as caught:
+        load_target(architecture="ViT-B-16-SigLIP", weights=tiny_folder / SAFE)
+    assert "tokenizer's files as checkpoint.folder" in caught.value.fix
 
 
 def test_weights_file_that_is_not_there_is_refused(tmp_path):

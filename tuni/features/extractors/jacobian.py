@@ -96,7 +96,8 @@ def _squared_jacobian(
 
 def _rows_with_gradients(target: Target, batch: int) -> int:
     """Rows of a pass that keeps its activations: a function of the tower and the batch alone."""
-    positions = 16 if target.context_length > 16 else target.context_length  # most names' prompts
+    # Most names' prompts have up to 16 tokens; where padding stays, the context is computed.
+    positions = min(16, target.context_length) if target.trimmed else target.context_length
     row = 64 * target.layers * positions * target.width
     while batch > 16 and batch * row > _GRAPH_BYTES:
         batch //= 2
