@@ -31,6 +31,17 @@ def pictures(folder: Path, count: int) -> Path:
     return folder
 
 
+@pytest.fixture
+def run_refused(tuni, refused, nothing_made):
+    """Says that `tuni run` refuses a request with some words, and leaves nothing behind."""
+
+    def check(request, *words):
+        refused(tuni("run", request), *words)
+        nothing_made()
+
+    return check
+
+
 # Request files
 
 
@@ -45,11 +56,8 @@ def pictures(folder: Path, count: int) -> Path:
         ),
     ],
 )
-def test_a_request_that_is_wrong_is_told_by_its_key(
-    tuni, csv_file, content, words, refused, nothing_made
-):
-    refused(tuni("run", csv_file("r.toml", content)), *words)
-    nothing_made()
+def test_a_request_that_is_wrong_is_told_by_its_key(run_refused, csv_file, content, words):
+    run_refused(csv_file("r.toml", content), *words)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe[checkpoint]", b"[checkpoint]\nname = '\xe4'"])
@@ -94,15 +102,14 @@ def broken_settings(folder: Path) -> None:
     ],
 )
 def test_a_checkpoint_that_cannot_be_used_is_told_apart(
-    tuni, request_file, tiny_folder, tmp_path, breaks, words, refused, nothing_made
+    run_refused, request_file, tiny_folder, tmp_path, breaks, words
 ):
     folder = tmp_path / "broken"
     shutil.copytree(tiny_folder, folder)
     breaks(folder)
     before = {path.name for path in folder.iterdir()}
     request = request_file(checkpoint={"name": "tiny", "folder": str(folder)})
-    refused(tuni("run", request), *words)
-    nothing_made()
+    run_refused(request, *words)
     assert {path.name for path in folder.iterdir()} == before  # no code of the file ran
 
 
@@ -116,18 +123,14 @@ def test_a_checkpoint_that_cannot_be_used_is_told_apart(
         ({"folder": "nul\u0000byte"}, ("checkpoint.folder",)),
     ],
 )
-def test_a_checkpoint_that_is_not_there_is_named(
-    tuni, request_file, table, words, refused, nothing_made
-):
-    refused(tuni("run", request_file(checkpoint={"name": "tiny", **table})), *words)
-    nothing_made()
+def test_a_checkpoint_that_is_not_there_is_named(run_refused, request_file, table, words):
+    run_refused(request_file(checkpoint={"name": "tiny", **table}), *words)
 
 
-def test_a_device_that_is_not_there_is_bad_input(tuni, request_file, refused, nothing_made):
+def test_a_device_that_is_not_there_is_bad_input(run_refused, request_file):
     if torch.cuda.is_available():
         pytest.skip("needs a machine without CUDA")
-    refused(tuni("run", request_file(compute={"device": "cuda"})), "device", "'cuda'")
-    nothing_made()
+    run_refused(request_file(compute={"device": "cuda"}), "device", "'cuda'")
 
 
 def test_other_weights_under_a_bound_name_are_refused_with_the_way_out(
@@ -151,62 +154,51 @@ def test_other_weights_under_a_bound_name_are_refused_with_the_way_out(
     ],
 )
 def test_a_labelled_table_that_cannot_be_used_is_told_by_line(
-    tuni, request_file, csv_file, content, words, refused, nothing_made
+    run_refused, request_file, csv_file, content, words
 ):
     path = csv_file("people.csv", content)
-    refused(tuni("run", request_file(subjects={"labelled": str(path)})), "people.csv", *words)
-    nothing_made()
+    run_refused(request_file(subjects={"labelled": str(path)}), "people.csv", *words)
 
 
 @pytest.mark.parametrize("key", ["labelled", "list"])
-def test_a_table_that_is_not_there_is_named(tuni, request_file, key, refused, nothing_made):
-    refused(tuni("run", request_file(subjects={key: "gone.csv"})), "gone.csv")
-    nothing_made()
+def test_a_table_that_is_not_there_is_named(run_refused, request_file, key):
+    run_refused(request_file(subjects={key: "gone.csv"}), "gone.csv")
 
 
-def test_own_decoys_that_are_not_there_are_named(tuni, request_file, refused, nothing_made):
-    refused(tuni("run", request_file(nulls={"source": "file", "decoys": "gone.csv"})), "gone.csv")
-    nothing_made()
+def test_own_decoys_that_are_not_there_are_named(run_refused, request_file):
+    run_refused(request_file(nulls={"source": "file", "decoys": "gone.csv"}), "gone.csv")
 
 
 @pytest.mark.parametrize("key", ["labelled", "list"])
 def test_a_text_longer_than_the_context_is_told_before_work_begins(
-    tuni, request_file, csv_file, key, refused, nothing_made
+    run_refused, request_file, csv_file, key
 ):
     long = f"{CANARY}{'xqzj' * 12}"
     content = {"labelled": f"text,member\nAnna Abbott,1\n{long},0\n", "list": f"text\n{long}\n"}
     path = csv_file("people.csv", content[key])
     line = {"labelled": "line 3", "list": "line 2"}[key]
-    refused(tuni("run", request_file(subjects={key: str(path)})), "people.csv", line, "tokens")
-    nothing_made()
+    run_refused(request_file(subjects={key: str(path)}), "people.csv", line, "tokens")
 
 
-def test_too_few_own_decoys_are_counted(tuni, request_file, csv_file, refused, nothing_made):
+def test_too_few_own_decoys_are_counted(run_refused, request_file, csv_file):
     path = csv_file("decoys.csv", "text\n" + "\n".join(people(64)) + "\n")
     request = request_file(nulls={"source": "file", "decoys": str(path)})
-    refused(tuni("run", request), "decoys", "64", "800")
-    nothing_made()
+    run_refused(request, "decoys", "64", "800")
 
 
-def test_own_decoys_of_one_part_are_told_by_line(
-    tuni, request_file, csv_file, refused, nothing_made
-):
+def test_own_decoys_of_one_part_are_told_by_line(run_refused, request_file, csv_file):
     many = [f"{first}{number} {last}" for first in FIRSTS for last in LASTS for number in range(20)]
     path = csv_file("decoys.csv", "text\n" + "\n".join([*many, "Zebulon"]) + "\n")
     request = request_file(nulls={"source": "file", "decoys": str(path)})
-    refused(tuni("run", request), "decoys.csv", f"line {len(many) + 2}", "one part")
-    nothing_made()
+    run_refused(request, "decoys.csv", f"line {len(many) + 2}", "one part")
 
 
-def test_too_few_labels_for_the_labelled_objective_are_counted(
-    tuni, request_file, csv_file, refused, nothing_made
-):
+def test_too_few_labels_for_the_labelled_objective_are_counted(run_refused, request_file, csv_file):
     path = csv_file("people.csv", labels(25, 12))
     request = request_file(
         subjects={"labelled": str(path)}, search={"objective": "labelled", "trials": 4}
     )
-    refused(tuni("run", request), "search.objective", "25 and 12")
-    nothing_made()
+    run_refused(request, "search.objective", "25 and 12")
 
 
 def test_labels_that_are_not_full_names_do_not_count_for_a_search(
@@ -221,17 +213,15 @@ def test_labels_that_are_not_full_names_do_not_count_for_a_search(
 
 
 def test_too_short_a_list_for_the_label_free_objective_is_counted(
-    tuni, request_file, csv_file, refused, nothing_made
+    run_refused, request_file, csv_file
 ):
     path = csv_file("people.csv", "text\n" + "\n".join(people(39)) + "\n")
     request = request_file(subjects={"list": str(path)}, search={"objective": "label-free"})
-    refused(tuni("run", request), "search.objective", "39", "40")
-    nothing_made()
+    run_refused(request, "search.objective", "39", "40")
 
 
-def test_too_few_decoys_for_the_asked_rate_are_told(tuni, request_file, refused, nothing_made):
-    refused(tuni("run", request_file(operating_point=0.001)), "operating_point", "0.001", "decoy")
-    nothing_made()
+def test_too_few_decoys_for_the_asked_rate_are_told(run_refused, request_file):
+    run_refused(request_file(operating_point=0.001), "operating_point", "0.001", "decoy")
 
 
 def test_an_alphabet_that_gives_too_few_texts_is_refused(tuni, request_file, refused):
@@ -247,27 +237,20 @@ def bank(request_file, folder: Path) -> Path:
     return request_file(bank={"images": str(folder)}, features={"geometry": True})
 
 
-def test_a_bank_without_pictures_is_refused(tuni, request_file, tmp_path, refused, nothing_made):
-    refused(tuni("run", bank(request_file, tmp_path / "gone")), "bank", "gone")
+def test_a_bank_without_pictures_is_refused(run_refused, request_file, tmp_path):
+    run_refused(bank(request_file, tmp_path / "gone"), "bank", "gone")
     (tmp_path / "empty").mkdir()
-    refused(tuni("run", bank(request_file, tmp_path / "empty")), "bank", "picture")
-    nothing_made()
+    run_refused(bank(request_file, tmp_path / "empty"), "bank", "picture")
 
 
-def test_an_unreadable_picture_is_named(tuni, request_file, tmp_path, refused, nothing_made):
+def test_an_unreadable_picture_is_named(run_refused, request_file, tmp_path):
     folder = pictures(tmp_path / "bank", 8)
     (folder / "3.png").write_bytes((folder / "3.png").read_bytes()[:40])
-    refused(tuni("run", bank(request_file, folder)), "bank", "3.png")
-    nothing_made()
+    run_refused(bank(request_file, folder), "bank", "3.png")
 
 
-def test_too_few_pictures_for_the_bank_are_counted(
-    tuni, request_file, tmp_path, refused, nothing_made
-):
-    refused(
-        tuni("run", bank(request_file, pictures(tmp_path / "bank", 3))), "bank.images", "3", "5"
-    )
-    nothing_made()
+def test_too_few_pictures_for_the_bank_are_counted(run_refused, request_file, tmp_path):
+    run_refused(bank(request_file, pictures(tmp_path / "bank", 3)), "bank.images", "3", "5")
 
 
 # The home

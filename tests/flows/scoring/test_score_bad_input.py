@@ -43,13 +43,16 @@ def test_a_disk_that_fills_up_while_the_bundle_is_written_leaves_no_bundle(regis
     assert list(out.iterdir()) == []
 
 
-def scored(tuni, registered, csv_file, tmp_path, content, *options, **environment):
-    out = tmp_path / "verdicts.csv"
-    done = tuni(
-        "score", "--checkpoint", "tiny", "--subjects", csv_file("list.csv", content),
-        "--out", out, *options, home=registered.home, **environment,
-    )  # fmt: skip
-    return done, out
+@pytest.fixture
+def scored(tuni, registered, csv_file, tmp_path):
+    """Scores a list with the tiny detector: how that ended, and where the verdicts go."""
+
+    def score(content, *options, out="verdicts.csv", home=registered.home, **environment):
+        asked = ("score", "--checkpoint", "tiny", "--subjects", csv_file("list.csv", content))
+        done = tuni(*asked, "--out", tmp_path / out, *options, home=home, **environment)
+        return done, tmp_path / out
+
+    return score
 
 
 @pytest.mark.parametrize(
@@ -67,38 +70,25 @@ def scored(tuni, registered, csv_file, tmp_path, content, *options, **environmen
     ],
 )
 def test_a_list_that_cannot_be_scored_is_told_by_line_and_nothing_is_written(
-    tuni, registered, csv_file, tmp_path, content, words, refused
+    scored, tmp_path, content, words, refused
 ):
-    done, out = scored(tuni, registered, csv_file, tmp_path, content)
+    done, out = scored(content)
     refused(done, *words)
     assert not out.exists()
     assert {path.name for path in tmp_path.iterdir()} <= {"list.csv", "home"}
 
 
-def test_a_list_without_any_row_that_can_be_scored_is_refused_also_when_skipping(
-    tuni, registered, csv_file, tmp_path, refused
-):
-    done, out = scored(tuni, registered, csv_file, tmp_path, "text\nA\x07B\n", "--skip-bad")
+def test_a_list_without_any_row_that_can_be_scored_is_refused_also_when_skipping(scored, refused):
+    done, out = scored("text\nA\x07B\n", "--skip-bad")
     refused(done, "list.csv", "no row")
     assert not out.exists()
 
 
-def test_an_outfile_that_cannot_be_is_told_before_anything_is_computed(
-    tuni, registered, csv_file, tmp_path, refused
-):
+def test_an_outfile_that_cannot_be_is_told_before_anything_is_computed(scored, tmp_path, refused):
     (tmp_path / "taken").mkdir()
-    subjects = csv_file("list.csv", "text\nAnna Abbott\n")
-    for out, word in (
-        (tmp_path / "none" / "v.csv", "no folder"),
-        (tmp_path / "taken", "folder"),
-        (subjects, "subjects"),
-    ):
-        done = tuni(
-            "score", "--checkpoint", "tiny", "--subjects", subjects, "--out", out,
-            home=registered.home,
-        )  # fmt: skip
-        refused(done, "--out", word)
-    assert subjects.read_text() == "text\nAnna Abbott\n"
+    for out, word in (("none/v.csv", "no folder"), ("taken", "folder"), ("list.csv", "subjects")):
+        refused(scored("text\nAnna Abbott\n", out=out)[0], "--out", word)
+    assert (tmp_path / "list.csv").read_text() == "text\nAnna Abbott\n"
 
 
 def test_a_name_that_is_not_registered_is_bad_input_that_tells_what_is(
@@ -111,53 +101,42 @@ def test_a_name_that_is_not_registered_is_bad_input_that_tells_what_is(
     assert not (tmp_path / "v").exists()
 
 
-def test_an_altered_bundle_is_refused(tuni, registered, csv_file, tmp_path, refused):
+def test_an_altered_bundle_is_refused(scored, registered, tmp_path, refused):
     home = tmp_path / "copy"
-    assert scored(tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n")[0].code == 0
+    assert scored("text\nAnna Abbott\n")[0].code == 0
     shutil.copytree(registered.home, home)
     (tmp_path / "verdicts.csv").unlink()
     kept = next((home / "bundles").rglob("bundle.json"))
     kept.write_text(kept.read_text().replace('"seed":0', '"seed":1'))
-    out = tmp_path / "v.csv"
-    done = tuni(
-        "score", "--checkpoint", "tiny", "--subjects", tmp_path / "list.csv", "--out", out,
-        home=home,
-    )  # fmt: skip
+    done, out = scored("text\nAnna Abbott\n", home=home)
     refused(done, "altered", "delete")
     assert not out.exists()
 
 
 def test_an_unsigned_bundle_is_refused_until_its_owner_signs_it(
-    tuni, registered, csv_file, tmp_path, refused
+    tuni, scored, registered, tmp_path, refused
 ):
     # Copies of the home that other tests register in write their artifacts here too.
     signatures = registered.home.glob("artifacts/**/bundle.sig")
     min(signatures, key=lambda path: path.stat().st_mtime_ns).unlink()
     shutil.rmtree(registered.home / "bundles", ignore_errors=True)
     reference = f"tiny@{registered.version}"
-    done, out = scored(tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n")
+    done, out = scored("text\nAnna Abbott\n")
     refused(done, "is not signed", f"tuni models sign {reference}")
     assert not out.exists()
     home = registered.home
     refused(tuni("models", "pull", reference, tmp_path / "pulled", home=home), "is not signed")
     assert not (tmp_path / "pulled").exists()
     assert tuni("models", "sign", reference, home=home).out == "tiny 1 is signed\n"
-    assert scored(tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n")[0].code == 0
+    assert scored("text\nAnna Abbott\n")[0].code == 0
 
 
-def test_another_checkpoint_than_the_bundles_is_refused(
-    tuni, registered, csv_file, tmp_path, make_folder, refused
-):
+def test_another_checkpoint_than_the_bundles_is_refused(scored, make_folder, refused):
     other = make_folder(seed=9)
-    done, out = scored(
-        tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n", "--folder", other
-    )
+    done, out = scored("text\nAnna Abbott\n", "--folder", other)
     refused(done, "fingerprint", "registered for")
     assert not out.exists()
-    done, out = scored(
-        tuni, registered, csv_file, tmp_path, "text\nAnna Abbott\n", TUNI_CHECKPOINT=str(other)
-    )
-    refused(done, "fingerprint")
+    refused(scored("text\nAnna Abbott\n", TUNI_CHECKPOINT=str(other))[0], "fingerprint")
 
 
 def test_too_few_list_decoys_for_the_operating_point_are_refused(registered, tiny_target):
