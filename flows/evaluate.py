@@ -32,7 +32,7 @@ def evaluate_bundle(request: Request) -> str:
     bundle = read_bundle(job.folder / DRAFT)
     kept = job.folder.kept(EVALUATION)
     if kept is None:
-        job.ledger.record_reading(job.hash, "labelled_test")
+        job.ledger.record_reading(job.hash, job.test_set)
         kept = asdict(evaluate_job(job, bundle))
         job.folder.keep(EVALUATION, kept)
     evaluated = Evaluated.from_dict(kept)

@@ -22,7 +22,7 @@ from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.scores import families_of
 from tuni.judging.whole_list import ListVerdicts, judge_texts
-from tuni.statistics.evaluation import Evaluation, JudgedTexts
+from tuni.statistics.evaluation import Evaluation, JudgedTexts, optimism
 from tuni.statistics.evaluation import evaluate as measure
 from tuni.statistics.intervals import share
 from tuni.statistics.null_check import null_check
@@ -150,7 +150,11 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
         gates += label_gates(job, everything, verdicts.null.check)
         measured = shared_evaluation(everything)
         if measured is not None:
-            headline |= _headline(measured)
+            looks = len({one.job for one in job.ledger.readings(job.test_set)} | {job.hash})
+            headline |= _headline(measured) | {
+                "test_looks": looks,
+                "test_auc_optimism": optimism(looks, measured.auc_interval),
+            }
             compared = compare(job, bundle)
             scores = score_labelled_test(job, bundle)
             members = job.test_members

@@ -138,6 +138,18 @@ class Job:
         return np.array(labels, dtype=bool)
 
     @property
+    def test_set(self) -> str:
+        """Name of labelled-test in the ledger, the same for every job with these texts and labels.
+
+        It holds a keyed digest, so that nobody can confirm a guessed list by it.
+        """
+        whose = sorted(
+            f"{canonical(text)} {member}"
+            for text, member in zip(self.sets.labelled_test, self.test_members, strict=True)
+        )
+        return f"labelled_test {self.ledger.keys.content_digest(chr(10).join(whose).encode())[:32]}"
+
+    @property
     def has_test_labels(self) -> bool:
         """Whether labelled-test holds members and non-members."""
         return bool(self.test_members.any()) and not self.test_members.all()

@@ -30,9 +30,10 @@ class Decision:
 
 
 def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
-    """Champion where the gates pass and it is not inferior to the champion so far.
+    """Champion where the gates pass and it is inferior neither to the champion nor to the first.
 
-    Both are scored on the same labelled-test; with too few labels to tell, the champion stays.
+    Each step may lose the margin, so the first one bounds what all steps together may lose. All are
+    scored on the same labelled-test; with too few labels to tell, the champion stays.
     """
     failed = [gate.name for gate in evaluated.gates if gate.passed is False]
     if failed:
@@ -45,26 +46,42 @@ def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
         return Decision(True, f"first detector of this checkpoint, no gate failed{told}{power}")
     if not job.has_test_labels:
         return Decision(False, "no labelled texts to compare it with the champion on")
-    old = read_bundle(store.pull(champion.name, champion.version))
-    new = read_bundle(job.folder / FINAL)
-    members = job.test_members
-    job.ledger.record_reading(job.hash, "labelled_test (promotion)")
-    verdict = non_inferiority(
-        score_labelled_test(job, old),
-        score_labelled_test(job, new),
-        members,
-        derive_seed(job.request.compute.seed, "promotion"),
-        job.request.gates.non_inferiority,
-    )
-    figures = (
-        f"AUC {verdict.challenger_auc:.3f} against the champion's {verdict.champion_auc:.3f} on "
-        f"{verdict.members} + {verdict.nonmembers} texts, difference "
-        f"{verdict.low:+.3f} to {verdict.high:+.3f}, margin {verdict.margin:g}"
-    )
-    if verdict.decision == "non-inferior":
-        return Decision(True, f"not inferior to version {champion.version}: {figures}")
-    words = {"inferior": "inferior to", "cannot tell": "too few labels to compare with"}
-    return Decision(False, f"{words[verdict.decision]} version {champion.version}: {figures}")
+    job.ledger.record_reading(job.hash, job.test_set)
+    scores = score_labelled_test(job, read_bundle(job.folder / FINAL))
+    reasons = []
+    for version in _rivals(job, store, champion):
+        rival = read_bundle(store.pull(champion.name, version))
+        verdict = non_inferiority(
+            score_labelled_test(job, rival),
+            scores,
+            job.test_members,
+            derive_seed(job.request.compute.seed, "promotion"),
+            job.request.gates.non_inferiority,
+        )
+        reasons.append(
+            f"{_WORDS[verdict.decision]} version {version}: AUC {verdict.challenger_auc:.3f} "
+            f"against its {verdict.champion_auc:.3f} on {verdict.members} + {verdict.nonmembers} "
+            f"texts, difference {verdict.low:+.3f} to {verdict.high:+.3f}, margin "
+            f"{verdict.margin:g}"
+        )
+        if verdict.decision != "non-inferior":
+            return Decision(False, reasons[-1])
+    return Decision(True, "; ".join(reasons))
+
+
+_WORDS = {
+    "non-inferior": "not inferior to",
+    "inferior": "inferior to",
+    "cannot tell": "too few labels to compare with",
+}
+
+
+def _rivals(job: Job, store: ModelStore, champion: RegisteredVersion) -> list[int]:
+    """The champion, and the first champion that is still kept, where that is another."""
+    there = {version.version for version in store.versions(champion.name)}
+    moves = job.ledger.moves(champion.name)
+    first = (move.version for move in moves if move.alias == "champion" and move.version in there)
+    return list(dict.fromkeys([champion.version, next(first, champion.version)]))
 
 
 def _tell_champion(name: str, version: int) -> None:

@@ -33,7 +33,7 @@ def job_evidence(job: Job, evaluated: Evaluated, version: str) -> Evidence:
         detector=evaluated.detector,
         operating_point=job.request.operating_point,
         asked=_asked(job),
-        power=_power(evaluated.evaluation),
+        power=_power(evaluated),
         unknown="" if evaluated.evaluation else evaluated.sentence,
         withheld=evaluated.withheld,
         version=version,
@@ -64,7 +64,8 @@ def _asked(job: Job) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _power(value: dict[str, Any] | None) -> Power | None:  # Any: JSON values
+def _power(evaluated: Evaluated) -> Power | None:
+    value = evaluated.evaluation
     if value is None:
         return None
     precision = () if value["precision"] is None else (("precision", _rate(value["precision"])),)
@@ -91,6 +92,8 @@ def _power(value: dict[str, Any] | None) -> Power | None:  # Any: JSON values
             ("recall", _rate(value["found"])),
             ("accuracy", _rate(value["accuracy"])),
         ),
+        looks=int(evaluated.headline.get("test_looks", 1)),
+        optimism=evaluated.headline.get("test_auc_optimism", 0.0),
     )
 
 

@@ -52,7 +52,8 @@ class Reading:
 
     Attributes:
         job: Hash of the job that looked.
-        read_set: Name of the set, e.g. ``"labelled-test"``.
+        read_set: Name of the set, e.g. ``"labelled-test"``, told from others of its kind by a keyed
+            digest.
         read_at: When, UTC.
     """
 
@@ -251,12 +252,14 @@ class Ledger:
         values = {"job": job, "read_set": read_set, "read_at": datetime.now(UTC)}
         self._add("record the reading", schema.readings, values)
 
-    def readings(self, job: str) -> tuple[Reading, ...]:
-        """What a job looked at, oldest first."""
+    def readings(self, read_set: str) -> tuple[Reading, ...]:
+        """Who looked at a set, oldest first."""
         query = select(schema.readings).order_by(schema.readings.c.read_at)
         rows = self._read_all("list the readings", query, schema.readings)
         return tuple(
-            Reading(row.job, row.read_set, moment(row.read_at)) for row in rows if row.job == job
+            Reading(row.job, row.read_set, moment(row.read_at))
+            for row in rows
+            if row.read_set == read_set
         )
 
     def record_move(self, model: str, version: int, alias: str, reason: str) -> None:

@@ -51,7 +51,7 @@ def test_first_schema_is_upgraded_and_loses_only_its_cache(old_home: Home) -> No
         assert ledger.selected_on("m", 1, ["Ada Lovelace", "Somebody Else"]) == {0}
         assert ledger.find_checkpoint("f" * 64) == {"folder": "folder"}
         assert [move.alias for move in ledger.moves("m")] == ["champion"]
-        assert ledger.readings("job")
+        assert ledger.readings("labelled-test")
         with ledger.engine.connect() as connection:
             assert connection.scalar(select(func.count()).select_from(schema.features)) == 0
 
@@ -76,7 +76,7 @@ def test_later_schemas_keep_all_they_know(schema_version: str, tmp_path: Path) -
         assert ledger.selected_on("m", 1, ["Ada Lovelace", "Somebody Else"]) == {0}
         assert ledger.find_checkpoint("f" * 64) == {"folder": "folder"}
         assert [move.alias for move in ledger.moves("m")] == ["champion"]
-        assert len(ledger.readings("job")) == 1
+        assert len(ledger.readings("labelled-test")) == 1
         features = EncryptedFeatureCache(ledger).get("k", ["Ada Lovelace"])
         assert features["Ada Lovelace"]["noise"].tolist() == [0.5, 0.25]
         assert {one.text for one in Watchlists(ledger).members("staff")} == NAMES

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
+from scipy.stats import norm
 
 from tuni.errors import UnusableScores
 from tuni.hashing import derive_seed
@@ -168,6 +169,25 @@ class JudgedTexts:
                     f"{name}: {len(column)} for {len(self.texts)} texts",
                     "give one per text, or none",
                 )
+
+
+def optimism(looks: int, interval: Interval) -> float:
+    """By how much a figure flatters where it is the best of several looks at the same texts (ours).
+
+    The mean of the largest of k normal errors with the interval's deviation (Blom 1958): what
+    picking the best of k detectors that are equally good and err apart from each other would bring.
+    Detectors that score alike, and a champion that stays unless it is beaten, bring less: 30 jobs
+    with 30 + 30 labels overstate an AUC by .02 in simulation, and this says .07.
+
+    Args:
+        looks: Times that the texts were looked at, at least 1.
+        interval: Of the figure, 95 %.
+
+    Returns:
+        At least 0; 0 for one look.
+    """
+    deviation = (interval.high - interval.low) / (2 * norm.ppf(0.975))
+    return float(deviation * norm.ppf((looks - 0.375) / (looks + 0.25)))
 
 
 def evaluate(

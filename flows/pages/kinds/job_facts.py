@@ -29,6 +29,8 @@ class Power:
         groups: Other texts that were not in it by name, e.g. hard negatives, decoys: share
             accused, and the chance that a member scores above one of them with its interval.
         agreement: Precision, recall and accuracy by name, as the paper gives them.
+        looks: Jobs that have read these texts, this one included.
+        optimism: By how much the AUC may flatter for that, were the best of them kept.
     """
 
     members: int
@@ -41,6 +43,8 @@ class Power:
     by_captions: tuple[tuple[str, Rate], ...] = ()
     groups: tuple[tuple[str, Rate, float, Interval], ...] = ()
     agreement: tuple[tuple[str, Rate], ...] = ()
+    looks: int = 1
+    optimism: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ def _power(facts: ReportFacts) -> tuple[Block, ...]:
         Subheading("At stricter and milder thresholds"),
         Paragraph(
             f"Area under the ROC curve: {power.auc:.3f} (interval {low:.3f} to {high:.3f}; 0.5 is "
-            "guessing, 1 is perfect)."
+            f"guessing, 1 is perfect).{_looks(power)}"
         ),
         _thresholds(power),
         Paragraph(
@@ -148,6 +148,15 @@ def _power(facts: ReportFacts) -> tuple[Block, ...]:
             quiet=True,
         ),
         *_agreement(power),
+    )
+
+
+def _looks(power: Power) -> str:
+    if power.looks == 1:
+        return ""
+    return (
+        f" {power.looks:,} jobs have read these very texts. The best of them flatters by up to "
+        f"{power.optimism:.3f}; only labels that no job has read measure it without that."
     )
 
 

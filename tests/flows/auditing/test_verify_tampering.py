@@ -201,7 +201,7 @@ def readings(place: Place) -> dict[str, Callable[[Ledger], object]]:
             (one, list(Watchlists(ledger).members(one.name))) for one in Watchlists(ledger).list()
         ],
         "choice": lambda ledger: [ledger.selected_on(NAME, one, PEOPLE) for one in (1, 2)],
-        "registry": lambda ledger: (ledger.moves(NAME), ledger.readings("job")),
+        "registry": lambda ledger: (ledger.moves(NAME), ledger.readings("labelled-test")),
         "checkpoint": lambda ledger: ledger.find_checkpoint(Audits(ledger).get(first).fingerprint),
         "features": features,
         "compare": lambda _: compare_audits(first, second, settings).record(),

@@ -78,6 +78,13 @@ def test_every_page_ends_with_what_it_rests_on(every_evidence, kind):
     assert "is a member" not in told
 
 
+def test_labels_that_were_read_before_are_said_to_flatter(job_evidence):
+    assert "have read these very texts" not in render_evidence(job_evidence)
+    power = replace(job_evidence.facts.power, looks=30, optimism=0.0481)
+    page = render_evidence(replace(job_evidence, facts=replace(job_evidence.facts, power=power)))
+    assert "30 jobs have read these very texts. The best of them flatters by up to 0.048" in page
+
+
 def test_without_labels_power_is_stated_as_unknown_with_the_reason(job_evidence):
     why = "Power is unknown: all labelled texts that were kept aside are members."
     told = words(with_facts(job_evidence, power=None, unknown=why, charts=()))

@@ -61,10 +61,12 @@ def test_selection_is_found_by_person_model_and_version(any_ledger: Ledger) -> N
 def test_each_reading_is_written_down(any_ledger: Ledger) -> None:
     for read_set in ("labelled-test", "labelled-test"):
         any_ledger.record_reading("job", read_set)
-    found = any_ledger.readings("job")
-    assert [one.read_set for one in found] == ["labelled-test"] * 2
+    any_ledger.record_reading("second", "labelled-test")
+    any_ledger.record_reading("third", "other")
+    found = any_ledger.readings("labelled-test")
+    assert [one.job for one in found] == ["job", "job", "second"]
     assert all(one.read_at.utcoffset() is not None for one in found)
-    assert any_ledger.readings("other") == ()
+    assert any_ledger.readings("unread") == ()
 
 
 def test_moves_are_kept_in_order(any_ledger: Ledger) -> None:

@@ -52,7 +52,7 @@ def read(ledger: Ledger) -> None:
     ledger.selected_on("m", 1, NAMES)
     ledger.find_checkpoint("f" * 64)
     ledger.moves("m")
-    ledger.readings("job")
+    ledger.readings("labelled-test")
 
 
 def swap_numbers(connection: Connection) -> None:
