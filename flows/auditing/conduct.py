@@ -21,7 +21,7 @@ from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from tuni.errors import TextError
 from tuni.judging.null import JudgeOptions, ListNull
-from tuni.judging.record import SELECTED_ON, measured_power
+from tuni.judging.record import SELECTED_ON
 from tuni.lists.shape import ListShape
 from tuni.statistics.p_values import q_values
 
@@ -129,7 +129,7 @@ def finish(ledger: Ledger, begun: Audit, detector: Detector, null: ListNull) -> 
         selected_on=rows.levels(SELECTED_ON),
         q_values=q,
         refused=rows.refusals(),
-        measured_power=measured_power(detector.bundle),
+        series=len(Audits(ledger).series(begun)),
     )
     state: State = "partial" if summary.missing else "done"
     Audits(ledger).end(begun.id, state, q, levels, summary.record())

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from flows.pages.words import member_words
+from flows.pages.words import member_words, series_words
 from registry.audits.audits import Audit
 from tuni.detectors.bundle import Bundle
 from tuni.errors import RequestError
 from tuni.judging.null import evidence_of_list
+from tuni.judging.record import measured_power
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 
@@ -33,6 +34,7 @@ class AuditSummary:
         withheld: Why no verdict is given, or None.
         measured_power: Share of known members found, in words, or None where unmeasured.
         evidence: About the list as a whole; None where verdicts are withheld.
+        series: Audits of the list by this checkpoint's detectors so far, this one included.
     """
 
     subjects: int
@@ -47,6 +49,7 @@ class AuditSummary:
     withheld: str | None
     measured_power: str | None
     evidence: ListEvidence | None = None
+    series: int = 1
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:  # Any: JSON values
@@ -65,7 +68,7 @@ class AuditSummary:
         selected_on: Mapping[float, int],
         q_values: Mapping[float, float],
         refused: Mapping[str, int],
-        measured_power: str | None,
+        series: int,
     ) -> "AuditSummary":
         """Count what the p-values of a list come to; see `evidence_of_list`."""
         point = bundle.operating_point
@@ -81,8 +84,9 @@ class AuditSummary:
             smallest_findable=null.smallest_findable,
             list_decoys=null.decoys,
             withheld=null.withheld,
-            measured_power=measured_power,
+            measured_power=measured_power(bundle),
             evidence=evidence_of_list(bundle, null, levels, selected_on),
+            series=series,
         )
 
     def record(self) -> dict[str, Any]:  # Any: JSON values
@@ -168,6 +172,7 @@ class AuditOutcome:
                 *(f"  {line}" for line in member_words(summary.evidence)),
                 "  known members found at this point: "
                 f"{summary.measured_power or 'not measured (no labels)'}",
+                *(f"  {line}" for line in series_words(summary.series, summary.operating_point)),
             ]
         lines += [f"  not scored: {count:,}, {why}" for why, count in summary.refused.items()]
         if summary.missing:

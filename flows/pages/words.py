@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tuni.statistics.p_values import accused_once
 from tuni.statistics.suppression import SMALLEST_SHARED, shared_part
 
 if TYPE_CHECKING:  # a page is rendered without the rooms that judge
@@ -98,6 +99,18 @@ def shared_evidence(evidence: SharedEvidence | None) -> dict[str, float]:
         "list_seen_share_high": evidence.seen_high,
     }
     return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def series_words(audits: int, operating_point: float) -> list[str]:
+    """What several audits of one list come to for a stranger; nothing for the first."""
+    if audits == 1:
+        return []
+    once = _percent(round(accused_once(audits, operating_point), 2))
+    return [
+        f"audit {audits:,} of this list by this checkpoint: a stranger has a finding in at least "
+        f"one of them in {once} of cases if scores correlate by .8, in {_percent(operating_point)} "
+        "in one; the exported p_series takes all audits together"
+    ]
 
 
 _CHOSE = "took part in choosing the detector (flag selected_on)"

@@ -170,6 +170,24 @@ class Audits:
         with self._ledger.reading("list the audits") as connection:
             return tuple(_audit(row) for row in self._seals.read(connection, query, ENTRY))
 
+    def series(self, audit: Audit) -> tuple[Audit, ...]:
+        """The audits of a list by one checkpoint's detectors up to this one, oldest first.
+
+        Those before it have ended and give verdicts; this one is the last, whatever its state.
+        """
+        before = self.list(audit.watchlist)
+        before = before[: [one.id for one in before].index(audit.id)]
+        return (
+            *(
+                one
+                for one in before
+                if one.checkpoint == audit.checkpoint
+                and one.state in ("done", "partial")
+                and (one.summary or {}).get("withheld") is None
+            ),
+            audit,
+        )
+
     def unfinished(self, watchlist: Watchlist, plan: Plan) -> Audit | None:
         """The newest audit of the same list, version and options that has not ended, or None.
 

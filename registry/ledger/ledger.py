@@ -52,8 +52,7 @@ class Reading:
 
     Attributes:
         job: Hash of the job that looked.
-        read_set: Name of the set, e.g. ``"labelled-test"``, told from others of its kind by a keyed
-            digest.
+        read_set: Name of the set, and where there are several a keyed digest of its texts.
         read_at: When, UTC.
     """
 
@@ -256,11 +255,8 @@ class Ledger:
         """Who looked at a set, oldest first."""
         query = select(schema.readings).order_by(schema.readings.c.read_at)
         rows = self._read_all("list the readings", query, schema.readings)
-        return tuple(
-            Reading(row.job, row.read_set, moment(row.read_at))
-            for row in rows
-            if row.read_set == read_set
-        )
+        looks = (Reading(row.job, row.read_set, moment(row.read_at)) for row in rows)
+        return tuple(look for look in looks if look.read_set == read_set)
 
     def record_move(self, model: str, version: int, alias: str, reason: str) -> None:
         """Write down that an alias points to a version now."""

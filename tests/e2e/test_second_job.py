@@ -74,6 +74,17 @@ def test_prefect_keeps_paths_and_settings_and_no_planted_name(second, canaries):
     assert find_traces(second.home / "prefect", canaries) == ()
 
 
+def test_looks_at_the_labels_are_counted_over_both_jobs(second, tuni):
+    tags = [
+        json.loads(tuni(second.home, "models", "show", f"e2e-clip@{number}", "--json").stdout)[
+            "tags"
+        ]
+        for number in (1, 2)
+    ]
+    assert [float(one["test_looks"]) for one in tags] == [1, 2]
+    assert float(tags[0]["test_auc_optimism"]) == 0 < float(tags[1]["test_auc_optimism"])
+
+
 def test_a_version_that_is_not_better_stays_challenger_and_says_why(second, tuni):
     assert second.result["version"] == 2
     assert second.result["unchanged"] is False

@@ -7,6 +7,7 @@ would be the strongest evidence of all.
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ WITHHELD = "withheld"
 GRID_SHARE = 1e-4
 # A step never falls below this share of the largest score, where the last bits live (ours).
 GRID_FLOOR = 2.0**-44
+_NODES = 400  # of the law that a stranger's scores have in common
 
 
 def finite(values: ArrayLike, name: str, *, minimum: int = 0) -> Floats:
@@ -166,6 +168,47 @@ def q_values(
     steps = p * n / np.cumsum(counts) * factor
     q = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     return dict(zip(p.tolist(), q.tolist(), strict=True))
+
+
+def series_p(p: ArrayLike, audits: ArrayLike) -> Floats:
+    """One p-value from those of a text in several audits, however they depend on each other.
+
+    Twice their mean (Rüschendorf 1982; Vovk and Wang 2020): who is a stranger in every audit gets
+    a value of a or less in at most a of cases. It is small only where the text is found again and
+    again. It holds for a number of audits that was fixed beforehand, not for the best of them.
+
+    Args:
+        p: Mean p-values, shape (n,).
+        audits: In how many audits each text has one, shape (n,), at least 1.
+
+    Returns:
+        In [0, 1], shape (n,); the p-value itself of a single audit.
+
+    Raises:
+        UnusableScores: A p-value is not finite or outside [0, 1].
+    """
+    mean = _p_values(p)
+    return np.where(np.asarray(audits) == 1, mean, np.minimum(2.0 * mean, 1.0))
+
+
+def accused_once(audits: int, operating_point: float, correlation: float = 0.8) -> float:
+    """Chance that a stranger gets a finding in at least one of several audits.
+
+    Args:
+        audits: Audits of the same list, at least 1.
+        operating_point: Rate of each, in (0, 1).
+        correlation: Of a stranger's scores in two of them, normal law, in [0, 1); .8 is what
+            retrainings of one checkpoint might have (ours, not measured).
+    """
+    law = NormalDist()
+    threshold = law.inv_cdf(1.0 - operating_point)
+    common = ((place + 0.5) / _NODES for place in range(_NODES))
+    own = math.sqrt(1.0 - correlation)
+    never = (
+        law.cdf((threshold - math.sqrt(correlation) * law.inv_cdf(share)) / own) ** audits
+        for share in common
+    )
+    return 1.0 - sum(never) / _NODES
 
 
 def smallest_findable(n_list: int, n_decoys: int, level: float = 0.05) -> int:

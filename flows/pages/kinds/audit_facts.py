@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from flows.pages.figures import percent
-from flows.pages.words import SharedEvidence, shared_member_words
+from flows.pages.words import SharedEvidence, series_words, shared_member_words
 from tuni.statistics.p_values import EVIDENCE
 from tuni.statistics.suppression import (
     SMALLEST_SHARED,
@@ -64,6 +64,7 @@ class AuditFacts:
         singled_out: How many of them over the whole list.
         evidence: About the list as a whole, or None.
         p_values: Of the list, or None where it is too short.
+        series: Audits of the list by this checkpoint's detectors so far.
         kind: Tells this from what other pages say.
     """
 
@@ -87,6 +88,7 @@ class AuditFacts:
     singled_out: Told | None = None
     evidence: SharedEvidence | None = None
     p_values: PValueTable | None = None
+    series: int = 1
     kind: Literal["audit"] = "audit"
 
     @classmethod
@@ -129,6 +131,7 @@ class AuditFacts:
             singled_out=shared_count(summary.singled_out, summary.found) if shown else None,
             evidence=SharedEvidence.of(summary.evidence),
             p_values=p_value_table(levels) if long else None,
+            series=summary.series,
         )
 
 
@@ -179,4 +182,5 @@ def findings(facts: AuditFacts) -> tuple[str, ...]:
         f"them. This is possible where {facts.smallest_findable} texts, members or not, have the "
         "smallest p.",
         *shared_member_words(facts.evidence),
+        *(f"A{line[1:]}." for line in series_words(facts.series, facts.operating_point)),
     )

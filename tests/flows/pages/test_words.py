@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from flows.pages.words import SharedEvidence, member_words, shared_evidence, shared_member_words
+from flows.pages.words import (
+    SharedEvidence,
+    member_words,
+    series_words,
+    shared_evidence,
+    shared_member_words,
+)
 from tuni.statistics.list_evidence import ListEvidence
 
 TOLD = ListEvidence(
@@ -44,6 +50,13 @@ def test_bound_of_fewer_than_five_is_shown_to_its_owner_alone() -> None:
     shared = SharedEvidence.of(few)
     assert not any("3" in line for line in shared_member_words(shared))
     assert set(shared_evidence(shared)) == {"list_nonmember_fpr_allowed"}
+
+
+def test_audits_again_and_again_say_how_often_a_stranger_is_found_at_least_once() -> None:
+    assert series_words(1, 0.05) == []
+    (line,) = series_words(12, 0.05)
+    assert line.startswith("audit 12 of this list")
+    assert "in 16 % of cases" in line
 
 
 def test_shared_figures_are_whole_percent() -> None:

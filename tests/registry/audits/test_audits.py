@@ -61,6 +61,26 @@ def test_a_subject_that_is_not_of_the_audit_is_not_written(any_ledger: Ledger) -
     assert rows.counts() == (10, 0)
 
 
+def test_a_series_holds_the_ended_audits_of_list_and_checkpoint_that_give_verdicts(
+    any_ledger: Ledger,
+) -> None:
+    audits, lists = Audits(any_ledger), Watchlists(any_ledger)
+    first = begun(any_ledger, 1)
+    lists.add("guests", [Member("Late Comer", {})])
+
+    def again(watchlist: str = "staff", checkpoint: str = PLAN.checkpoint) -> Audit:
+        return audits.begin(lists.get(watchlist), replace(PLAN, checkpoint=checkpoint))
+
+    withheld, running, elsewhere, other = again(), again(), again("guests"), again("staff", "other")
+    for audit, why in ((first, None), (withheld, "spelling"), (elsewhere, None), (other, None)):
+        audits.end(audit.id, "done", {}, {}, {"withheld": why})
+    last, later = again(), again()
+    assert [one.id for one in audits.series(last)] == [first.id, last.id]
+    assert [one.id for one in audits.series(first)] == [first.id]
+    audits.end(running.id, "partial", {}, {}, {})
+    assert [one.id for one in audits.series(later)] == [first.id, running.id, later.id]
+
+
 def test_findings_carry_the_q_value_of_their_p_value(any_ledger: Ledger) -> None:
     audits = Audits(any_ledger)
     audit = begun(any_ledger, 3)

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, norm
 
 from tuni.errors import UnusableScores
 from tuni.statistics.p_values import (
     EVIDENCE,
     NO_EVIDENCE,
+    accused_once,
     conformal_p,
     q_values,
     quantise,
     quantum,
+    series_p,
     smallest_findable,
     verdict_words,
 )
@@ -215,3 +217,25 @@ def test_verdicts_are_about_the_operating_point_itself():
     assert verdict_words([0.01, 0.05, 0.0501, 1.0], 0.05) == [
         EVIDENCE, EVIDENCE, NO_EVIDENCE, NO_EVIDENCE,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.8, 0.999])
+@pytest.mark.parametrize("audits", [2, 12])
+def test_a_p_of_a_series_is_valid_however_its_audits_depend(audits, correlation):
+    rng = np.random.default_rng(audits)
+    common, own = rng.normal(size=(20_000, 1)), rng.normal(size=(20_000, audits))
+    scores = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
+    p = norm.sf(scores)
+    told = series_p(p.mean(axis=1), np.full(20_000, audits))
+    assert (told <= 0.05).mean() <= 0.05
+    assert (p <= 0.05).any(axis=1).mean() == pytest.approx(
+        accused_once(audits, 0.05, correlation), abs=0.01
+    )
+
+
+def test_a_series_of_one_audit_is_that_audit_and_a_member_stays_found():
+    assert series_p([0.03, 0.02, 0.9], [1, 12, 12]).tolist() == [0.03, 0.04, 1.0]
+    assert accused_once(1, 0.05) == pytest.approx(0.05, abs=1e-3)
+    assert accused_once(12, 0.05) == pytest.approx(0.162, abs=2e-3)
+    with pytest.raises(UnusableScores):
+        series_p([1.2], [1])

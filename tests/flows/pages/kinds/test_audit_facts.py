@@ -61,6 +61,12 @@ def test_metrics_hold_what_the_page_holds_and_no_small_count() -> None:
     assert "list_found" not in withheld
 
 
+def test_later_audits_say_what_looking_again_does() -> None:
+    assert "Audit 12 of this list" in told(series=12)
+    assert "of this list by this checkpoint" not in told()
+    assert "of this list by this checkpoint" not in told(series=12, withheld="decoys differ")
+
+
 def test_a_withheld_list_gets_no_counts() -> None:
     assert told(withheld="decoys differ from the list") == "All 100 subjects have a verdict."
 
