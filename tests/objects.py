@@ -1,5 +1,6 @@
 """What tests of several rooms are made of: small checkpoints, detectors, names, ports."""
 
+import csv
 import json
 import socket
 from collections.abc import Mapping
@@ -66,6 +67,12 @@ def latin_names(n: int) -> list[str]:
     """So many names, no two of which share a part."""
     parts = reference_parts("latin/en_US", n)
     return [f"{first} {last}" for first, last in zip(parts.firsts, parts.lasts, strict=True)]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV by its columns."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def free_port() -> int:

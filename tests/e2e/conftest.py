@@ -20,6 +20,7 @@ import pytest
 from filelock import FileLock
 
 from tests.forked import TUNI, run
+from tests.objects import read_csv
 from tuni.texts.decoys import PartPool
 from tuni.texts.text import canonical
 
@@ -136,12 +137,6 @@ def write_list(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     return path
 
 
-def read_list(path: Path) -> tuple[Mapping[str, str], ...]:
-    """Read a CSV."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return tuple(csv.DictReader(file))
-
-
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Makes a folder once for all workers of pytest-xdist; the others wait for it."""
@@ -177,7 +172,7 @@ def bed(once: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def truth(bed: Path) -> tuple[Mapping[str, str], ...]:
     """Who was trained, row by row; the background's own rows left out."""
-    return tuple(row for row in read_list(bed / "truth.csv") if row["group"] != "background")
+    return tuple(row for row in read_csv(bed / "truth.csv") if row["group"] != "background")
 
 
 @pytest.fixture(scope="session")
@@ -191,7 +186,7 @@ def audit(once: Callable[..., Path], bed: Path, truth: Sequence[Mapping[str, str
         lists=lists,
         request=lists / "request.toml",
         watch=lists / "watch.csv",
-        verdicts=read_list(lists / "verdicts.csv"),
+        verdicts=tuple(read_csv(lists / "verdicts.csv")),
         **told,
     )
 

@@ -25,7 +25,7 @@ from registry.ledger import schema
 from registry.ledger.ledger import Ledger
 from registry.ledger.traces import Trace, find_traces
 from tests.e2e.conftest import environment
-from tests.objects import free_port
+from tests.objects import free_port, read_csv
 from tuni.lists.csv_rows import CsvRows
 from tuni.texts.text import clean_text
 
@@ -160,8 +160,7 @@ def lose_verdict(ledger: Ledger, mark: str) -> None:
 
 def rows_of(path: Path) -> Mapping[str, Mapping[str, str]]:
     """Rows of a CSV by their text."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row["text"]: row for row in csv.DictReader(file)}
+    return {row["text"]: row for row in read_csv(path)}
 
 
 def outside_the_ledger(traces: Sequence[Trace]) -> list[Trace]:

@@ -1,6 +1,5 @@
 """A home of before packages had rooms: its detector scores today, its audits are still there."""
 
-import csv
 import json
 import os
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.forked import TUNI, run
+from tests.objects import read_csv
 
 HERE = Path(__file__).parent
 NAME = "golden-clip"
@@ -49,15 +49,10 @@ def tuni(home: Path) -> Tuni:
     return command
 
 
-def rows(file: Path) -> list[dict[str, str]]:
-    with file.open(encoding="utf-8", newline="") as opened:
-        return list(csv.DictReader(opened))
-
-
 def test_its_detector_gives_the_scores_of_then(home: Path, tuni: Tuni, tmp_path: Path) -> None:
     audited, out = home / "exported.csv", tmp_path / "verdicts.csv"
     tuni("score", "--checkpoint", NAME, "--subjects", audited, "--out", out)
-    for row, then in zip(rows(out), rows(audited), strict=True):
+    for row, then in zip(read_csv(out), read_csv(audited), strict=True):
         assert float(row["score"]) == pytest.approx(float(then["score"]), rel=1e-4)
         same = ("text", "verdict", "model_version", "fingerprint")
         assert [row[name] for name in same] == [then[name] for name in same]
@@ -75,7 +70,8 @@ def test_its_audits_are_shown_and_exported(home: Path, tuni: Tuni, tmp_path: Pat
     known = (audit["watchlist"], audit["state"], audit["summary"]["judged"])
     assert known == ("staff", "done", 6)
     tuni("audits", "export", audit["id"], "--out", tmp_path / "exported.csv")
-    for row, then in zip(rows(tmp_path / "exported.csv"), rows(home / "exported.csv"), strict=True):
+    now, exported = (read_csv(folder / "exported.csv") for folder in (tmp_path, home))
+    for row, then in zip(now, exported, strict=True):
         same = [name for name in then if name != "measured_power"]  # then in one row
         assert [row[name] for name in same] == [then[name] for name in same]
         assert (row["p_series"], row["audits"]) == (row["p_decoy"], "1" if row["p_decoy"] else "")

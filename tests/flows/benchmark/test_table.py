@@ -1,6 +1,5 @@
 """Figures of a benchmark and the tables that show them."""
 
-import csv
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from flows.benchmark.table import Cell, figures_of, write_csv_table, write_markd
 from flows.pages.html import render_page
 from flows.pages.kinds.benchmark_facts import BenchmarkFacts, findings
 from flows.pages.kinds.benchmark_page import auc_table, benchmark_page
+from tests.objects import read_csv
 from tuni.bench.peers import OURS, OURS_WITH_PICTURES, PEERS
 from tuni.bench.testbed.people import Person
 from tuni.bench.testbed.settings import TestbedSettings
@@ -86,8 +86,7 @@ def test_a_method_that_is_asked_about_a_part_is_compared_over_that_part(figures)
 def test_a_rate_that_the_strangers_do_not_support_is_left_open(figures, tmp_path):
     assert dict(figures[0][0].tpr)[0.01] is None
     write_csv_table(figures[0], tmp_path / "t.csv")
-    with (tmp_path / "t.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_csv(tmp_path / "t.csv")
     columns = (
         "seed captions method title members strangers auc auc_low auc_high auc_all_members tpr_5 "
         "tpr_5_low tpr_5_high tpr_1 tpr_1_low tpr_1_high own_rule members_found strangers_accused "

@@ -1,10 +1,10 @@
 """`tuni score --pictures`: columns are added, and nothing else moves."""
 
-import csv
-
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.objects import read_csv
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "Dora Dell"]
 ADDED = [
@@ -39,17 +39,12 @@ def pictures(tmp_path):
     return folder
 
 
-def read(path):
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def test_rows_keep_their_text_verdicts_to_the_last_bit(score, pictures, tmp_path):
     assert score("plain.csv").code == 0
     ended = score("with.csv", "--pictures", pictures)
     assert ended.code == 0
     assert "with pictures: 2 people" in ended.out
-    plain, rows = read(tmp_path / "plain.csv"), read(tmp_path / "with.csv")
+    plain, rows = read_csv(tmp_path / "plain.csv"), read_csv(tmp_path / "with.csv")
     assert [k for k in rows[0] if k not in plain[0]] == ADDED
     assert [{k: row[k] for k in plain[0]} for row in rows] == plain
     for row in rows[:2]:
@@ -81,7 +76,7 @@ def test_bad_pictures_end_in_a_sentence_or_are_counted(score, pictures, tmp_path
     ended = score("kept.csv", "--pictures", pictures, "--skip-bad")
     assert ended.code == 0
     assert "pictures left out: 2" in ended.out
-    assert [row["pictures"] for row in read(tmp_path / "kept.csv")] == ["2", "1", "", ""]
+    assert [row["pictures"] for row in read_csv(tmp_path / "kept.csv")] == ["2", "1", "", ""]
 
 
 def test_pictures_without_the_list_s_decoys_are_refused(score, pictures):

@@ -1,7 +1,6 @@
 """What `tuni score` writes, prints and ends with."""
 
 import contextlib
-import csv
 import json
 
 import pyarrow.parquet as pq
@@ -10,6 +9,7 @@ import pytest
 from flows.machine.console import current_progress
 from flows.machine.settings import Settings
 from flows.scoring.score import ScoreRequest, score_file
+from tests.objects import read_csv
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "anna  ABBOTT"]
 NUMBERS = ("score", "p_decoy", "p_gibberish", "q_value", "operating_point")
@@ -34,8 +34,7 @@ def read(path):
         return pq.read_table(path).to_pylist()
     if path.suffix == ".jsonl":
         return [json.loads(line) for line in path.read_text().splitlines()]
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_csv(path)
 
 
 def plain(row):

@@ -1,6 +1,5 @@
 """A real server: who is answered, what, and what stands in the trail afterwards."""
 
-import csv
 import http.client
 import json
 import os
@@ -18,7 +17,7 @@ from flows.machine.settings import Settings
 from flows.scoring.serve import serve_token
 from registry.home import Home
 from registry.ledger.trail import Trail
-from tests.objects import free_port
+from tests.objects import free_port, read_csv
 from tuni.errors import HomeError
 
 NAMES = ["Anna Abbott", "Boris Brown", "Carla Cole", "anna  ABBOTT"]
@@ -98,9 +97,7 @@ def test_served_verdicts_are_those_of_tuni_score_and_stand_in_the_trail(
     subjects = csv_file("list.csv", "text\n" + "\n".join(NAMES) + "\n")
     asked = ("score", "--checkpoint", "tiny", "--subjects", subjects, "--out", out)
     assert tuni(*asked, home=served.home).code == 0
-    with out.open(newline="") as file:
-        expected = list(csv.DictReader(file))
-    for row, wanted in zip(told["predictions"], expected, strict=True):
+    for row, wanted in zip(told["predictions"], read_csv(out), strict=True):
         assert {name: str(value) for name, value in row.items()} == {
             name: wanted[name] for name in row
         }

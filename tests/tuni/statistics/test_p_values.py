@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -22,7 +20,6 @@ from tuni.statistics.p_values import (
     verdict_words,
 )
 
-HEAVY = ("torch", "sklearn", "scipy", "mlflow", "prefect", "optuna")
 reals = st.floats(-1e6, 1e6, width=32)
 some = st.lists(reals, min_size=1, max_size=40)
 p_values = st.lists(st.floats(0.0, 1.0), max_size=40)
@@ -47,20 +44,6 @@ def stepped_up(p, dependence) -> np.ndarray:
     q = np.empty(n)
     q[order] = np.minimum.accumulate(values[order] * n / np.arange(n, 0, -1) * factor)
     return np.minimum(q, 1.0)
-
-
-def loaded_after(statement: str) -> set[str]:
-    code = f"import sys\n{statement}\nprint(*[m for m in {HEAVY!r} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
-
-
-def test_verdicts_load_no_heavy_library():
-    assert loaded_after("import tuni.statistics.p_values") == set()
-
-
-def test_the_check_for_heavy_libraries_can_fail():
-    assert "scipy" in loaded_after("import tuni.statistics.p_values, scipy")
 
 
 @given(some, some)

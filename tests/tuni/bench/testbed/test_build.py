@@ -1,6 +1,5 @@
 """A testbed folder: what is in it, that it is whole, kept and the same each time."""
 
-import csv
 import json
 import tomllib
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from tests.objects import read_csv
 from tuni.bench.testbed import Testbed, TestbedSettings, make_testbed
 from tuni.bench.testbed.training import build_model
 from tuni.bench.testbed.training_set import training_pictures
@@ -31,11 +31,6 @@ TINY = TestbedSettings(
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Testbed:
     return make_testbed(TEST, tmp_path_factory.mktemp("testbeds"))
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 class Counting:
@@ -66,7 +61,7 @@ class Interrupting:
 
 
 def test_truth_holds_everybody_with_group_captions_and_culture(bed: Testbed) -> None:
-    truth = rows(bed.truth)
+    truth = read_csv(bed.truth)
     assert list(truth[0]) == ["text", "member", "captions", "group", "culture"]
     trained = sum(n for _captions, n in (*TEST.members, *TEST.background))
     assert len(truth) == trained + TEST.strangers + TEST.hard
@@ -76,8 +71,8 @@ def test_truth_holds_everybody_with_group_captions_and_culture(bed: Testbed) -> 
 
 
 def test_labelled_list_tells_members_of_every_caption_count(bed: Testbed) -> None:
-    truth = {row["text"]: row for row in rows(bed.truth)}
-    labelled = rows(bed.labelled)
+    truth = {row["text"]: row for row in read_csv(bed.truth)}
+    labelled = read_csv(bed.labelled)
     assert list(labelled[0]) == ["text", "member", "captions"]
     for member in ("0", "1"):
         assert sum(row["member"] == member for row in labelled) == TEST.labelled
@@ -89,11 +84,11 @@ def test_labelled_list_tells_members_of_every_caption_count(bed: Testbed) -> Non
 
 
 def test_watch_list_shares_nobody_with_the_labelled_list(bed: Testbed) -> None:
-    truth = {row["text"]: row["group"] for row in rows(bed.truth)}
-    watch = rows(bed.watch)
+    truth = {row["text"]: row["group"] for row in read_csv(bed.truth)}
+    watch = read_csv(bed.watch)
     assert {"id", "text"} == set(watch[0])
     assert len({row["id"] for row in watch}) == len(watch)
-    assert not {row["text"] for row in watch} & {row["text"] for row in rows(bed.labelled)}
+    assert not {row["text"] for row in watch} & {row["text"] for row in read_csv(bed.labelled)}
     groups = [truth[row["text"]] for row in watch]
     assert groups.count("member") == TEST.watch_members
     assert groups.count("stranger") == TEST.watch_strangers == len(watch) - TEST.watch_members
@@ -119,7 +114,7 @@ def test_bank_holds_the_asked_number_of_pictures(bed: Testbed) -> None:
 def test_checkpoint_loads_and_has_room_for_prompted_names(bed: Testbed) -> None:
     target = load_target(bed.checkpoint)
     assert target.context_length >= 24
-    longest = max((row["text"] for row in rows(bed.truth)), key=len)
+    longest = max((row["text"] for row in read_csv(bed.truth)), key=len)
     assert int(target.token_counts([f"a close-up photo of {longest} at the beach"])[0]) <= 24
 
 
@@ -188,7 +183,7 @@ def test_namesakes_move_nothing_but_the_truth(tmp_path: Path) -> None:
     more = make_testbed(replace(TINY, namesakes=2), tmp_path)
     for name in ("labelled.csv", "watch.csv", "checkpoint/open_clip_model.safetensors"):
         assert (plain.folder / name).read_bytes() == (more.folder / name).read_bytes()
-    truth, wider = rows(plain.truth), rows(more.truth)
+    truth, wider = read_csv(plain.truth), read_csv(more.truth)
     assert wider[: len(truth)] == truth
     added = wider[len(truth) :]
     members = {row["text"] for row in truth if row["group"] == "member"}
