@@ -57,6 +57,19 @@ def test_the_first_line_of_a_run_comes_before_the_heavy_libraries(tmp_path):
     assert not loaded & (set(HEAVY) - {"sqlalchemy"})  # the ledger checks the home's key first
 
 
+@pytest.mark.parametrize("content", [None, "{", '{"model_type": "flava"}'])
+def test_a_folder_without_a_usable_checkpoint_is_refused_before_the_heavy_libraries(
+    tmp_path, content
+):
+    (tmp_path / "folder").mkdir()
+    if content is not None:
+        (tmp_path / "folder" / "config.json").write_text(content, encoding="utf-8")
+    request = tmp_path / "request.toml"
+    request.write_text("[checkpoint]\nname = 'x'\nfolder = 'folder'\n", encoding="utf-8")
+    loaded = _loaded_by(["run", str(request)], TUNI_HOME=str(tmp_path / "home"))
+    assert not loaded & ({*HEAVY, "transformers"} - {"sqlalchemy"})
+
+
 def test_the_check_for_heavy_libraries_can_fail():
     assert "sklearn" in _loaded_after("import tuni.detectors.fits.knn")
 

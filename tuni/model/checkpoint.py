@@ -19,10 +19,11 @@ from torch import Tensor
 
 from tuni.errors import CheckpointError
 from tuni.hashing import canonical_json
-from tuni.model.archive import Loader
 from tuni.model.preprocessing import known_keys, preprocessing_of
+from tuni.model.reading.archive import Loader
+from tuni.model.reading.json_table import read_json
+from tuni.model.reading.weights import INDEX, OPENAI_KEYS, read_all, stored_tensors
 from tuni.model.settings import check_config
-from tuni.model.weights import INDEX, OPENAI_KEYS, read_all, read_json, stored_tensors
 
 CONFIG = "open_clip_config.json"
 # In the order in which open_clip looks for them.

@@ -6,7 +6,8 @@ from typing import Literal
 import torch
 
 from tuni.errors import CheckpointError
-from tuni.model.registry import CheckpointSource, load_checkpoint
+from tuni.model.reading.source import CheckpointSource
+from tuni.model.registry import load_checkpoint
 from tuni.model.target import Target
 
 

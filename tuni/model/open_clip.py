@@ -23,7 +23,7 @@ from tuni.errors import CheckpointError
 from tuni.model.build import build_model
 from tuni.model.checkpoint import Checkpoint, read_folder, read_weights
 from tuni.model.image_tower import plain_vision, run_vision
-from tuni.model.registry import CheckpointSource
+from tuni.model.reading.source import CheckpointSource
 from tuni.model.settings import plain_text
 from tuni.model.target import SELF_CHECK, Target, TextOutput
 from tuni.model.text_tower import plain_blocks, run_plain

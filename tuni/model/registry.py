@@ -7,34 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from tuni.errors import CheckpointError, RequestError
-from tuni.model.target import Target
+from tuni.model.hooks.config import CONFIG, read_config
+from tuni.model.hooks.families import FAMILIES
+from tuni.model.reading.json_table import read_json
+from tuni.model.reading.source import CheckpointSource
+
+if TYPE_CHECKING:  # a command looks at a folder before it loads torch
+    from tuni.model.target import Target
 
 PLUGINS = "tuni.targets"  # entry points of kinds of other packages, each under its kind's name
-
-
-@dataclass(frozen=True, slots=True)
-class CheckpointSource:
-    """Where a checkpoint lies.
-
-    Attributes:
-        folder: Its folder; or else the next two are given.
-        architecture: open_clip's name of an architecture.
-        weights: Its weights file; beside a folder, one that stands in for the folder's.
-        preprocess: Tag of open_clip's weights of the architecture whose pictures were prepared as
-            for these.
-    """
-
-    folder: Path | None = None
-    architecture: str | None = None
-    weights: Path | None = None
-    preprocess: str | None = None
-
-    def has(self, name: str) -> bool:
-        """Whether there is a folder with a file of that name."""
-        return self.folder is not None and (self.folder / name).is_file()
 
 
 class Load(Protocol):
@@ -42,7 +26,7 @@ class Load(Protocol):
 
     def __call__(
         self, source: CheckpointSource, *, device: str, precision: Literal["fp32", "bf16"]
-    ) -> Target:
+    ) -> "Target":
         """Load it, or raise `CheckpointError` with what is wrong and what to do about it."""
         ...
 
@@ -56,12 +40,14 @@ class TargetKind:
         words: What a folder of it holds, for people.
         reads: Whether a checkpoint is of this kind, told by which files there are.
         module: Module with a function ``load``, see `Load`; imported at first use.
+        look: Refuses what can be told from a folder at once, without loading anything.
     """
 
     name: str
     words: str
     reads: Callable[[CheckpointSource], bool]
     module: str
+    look: Callable[[Path], object] = str
 
 
 # The first that reads a checkpoint takes it: published folders often hold open_clip's files and
@@ -72,12 +58,16 @@ BUILT_IN = (
         words="open_clip_config.json and open_clip_model.safetensors (open_clip)",
         reads=lambda source: source.folder is None or source.has("open_clip_config.json"),
         module="tuni.model.open_clip",
+        look=lambda folder: read_json(
+            folder / "open_clip_config.json", "save the checkpoint again with open_clip"
+        ),
     ),
     TargetKind(
         name="transformers",
         words="config.json, model.safetensors and a tokenizer (save_pretrained of transformers)",
-        reads=lambda source: source.has("config.json"),
+        reads=lambda source: source.has(CONFIG),
         module="tuni.model.hooks.transformers",
+        look=lambda folder: read_config(folder, FAMILIES),
     ),
 )
 
@@ -101,13 +91,11 @@ def kinds() -> tuple[TargetKind, ...]:
     return (*BUILT_IN, *(others[name] for name in sorted(others)))
 
 
-def load_checkpoint(
-    source: CheckpointSource, *, device: str, precision: Literal["fp32", "bf16"]
-) -> Target:
-    """Load a checkpoint by the first kind that reads it.
+def kind_of(source: CheckpointSource) -> TargetKind:
+    """The first kind that reads a checkpoint, told from its files without loading anything.
 
     Raises:
-        CheckpointError: There is no folder, no kind reads it, or the kind refuses it.
+        CheckpointError: There is no folder, no kind reads it, or its config is refused.
     """
     if source.folder is not None and not source.folder.is_dir():
         raise CheckpointError(
@@ -116,13 +104,26 @@ def load_checkpoint(
         )
     for kind in kinds():
         if kind.reads(source):
-            load: Load = importlib.import_module(kind.module).load
-            return load(source, device=device, precision=precision)
+            if source.folder is not None:
+                kind.look(source.folder)
+            return kind
     raise CheckpointError(
         "checkpoint.folder: holds no checkpoint that can be read, neither open_clip_config.json "
-        "nor config.json",
+        f"nor {CONFIG}",
         f"give a folder with {', or with '.join(kind.words for kind in kinds())}",
     )
+
+
+def load_checkpoint(
+    source: CheckpointSource, *, device: str, precision: Literal["fp32", "bf16"]
+) -> "Target":
+    """Load a checkpoint by the first kind that reads it.
+
+    Raises:
+        CheckpointError: See `kind_of`, or the kind refuses it.
+    """
+    load: Load = importlib.import_module(kind_of(source).module).load
+    return load(source, device=device, precision=precision)
 
 
 @cache

@@ -26,8 +26,12 @@ def run(
 
     from flows.machine.services.flow_server import start_flow_server
     from flows.machine.settings import read_request
+    from tuni.model.reading.source import CheckpointSource
+    from tuni.model.registry import kind_of
 
     asked = read_request(request)
+    # What nothing has to be loaded or started for is refused at once.
+    kind_of(CheckpointSource(**asked.checkpoint.model_dump(exclude={"name"})))
     if not estimate_only:
         start_flow_server(settings)
     say("loading the checkpoint, then measuring what the job will cost")  # imports take seconds

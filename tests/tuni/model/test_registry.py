@@ -4,7 +4,8 @@ import pytest
 
 from tuni.errors import CheckpointError, RequestError
 from tuni.model.load import load_target
-from tuni.model.registry import BUILT_IN, CheckpointSource, TargetKind, kinds, register_kind
+from tuni.model.reading.source import CheckpointSource
+from tuni.model.registry import BUILT_IN, TargetKind, kinds, register_kind
 
 
 def kind(**changes):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tuni.errors import CheckpointError
-from tuni.model.weights import read_json
+from tuni.model.reading.json_table import read_json
 
 CONFIG = "config.json"
 # Far above every published model: more would be built for hours, or not fit into memory.

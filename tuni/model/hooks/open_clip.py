@@ -14,7 +14,8 @@ from tuni.hashing import canonical_json
 from tuni.model.build import build_model
 from tuni.model.checkpoint import Checkpoint
 from tuni.model.hooks.config import read_config
-from tuni.model.hooks.target import HookedModel, Reading, text_states
+from tuni.model.hooks.families import Reading
+from tuni.model.hooks.target import HookedModel, text_states
 from tuni.model.hooks.tokenizer import (
     FolderTokenizer,
     RowTokenizer,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tuni.errors import CheckpointError
+from tuni.model.hooks.families import Reading
 from tuni.model.hooks.tokenizer import RowTokenizer
 from tuni.model.target import SELF_CHECK, TextOutput
 from tuni.model.token_ids import padded_rows
@@ -26,8 +27,6 @@ from tuni.model.token_ids import padded_rows
 # Tokens: small matrices then begin at 64 bytes each. At other lengths the same row got other last
 # bits at other places of a pass, in seven of ten towers.
 _ALIGNED = 16
-
-Reading = Literal["end", "largest", "first", "last", "mean"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tuni.errors import CheckpointError
-from tuni.model.weights import read_json, refuse_pointer
+from tuni.model.reading.json_table import read_json, refuse_pointer
 
 # All that a tokenizer may be read from; each moves what a text is to the model.
 TOKENIZER_FILES = (

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,41 +13,16 @@ from torch import Tensor
 from tuni.errors import CheckpointError
 from tuni.hashing import canonical_json
 from tuni.model.hooks.config import read_config
-from tuni.model.hooks.target import HookedModel, HookedTarget, Reading, text_states
+from tuni.model.hooks.families import FAMILIES, Reading
+from tuni.model.hooks.target import HookedModel, HookedTarget, text_states
 from tuni.model.hooks.tokenizer import FolderTokenizer, imported_transformers, tokenizer_digest
-from tuni.model.registry import CheckpointSource
+from tuni.model.reading.json_table import read_json, refuse_pointer
+from tuni.model.reading.source import CheckpointSource
+from tuni.model.reading.weights import INDEX, read_all, stored_tensors
 from tuni.model.target import Target
-from tuni.model.weights import INDEX, read_all, read_json, refuse_pointer, stored_tensors
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-
-
-@dataclass(frozen=True, slots=True)
-class _Family:
-    """How a family of models is read.
-
-    Attributes:
-        model: Its class in transformers.
-        reading: See `HookedModel`.
-        masked: Whether the library is told where there is text.
-    """
-
-    model: str
-    reading: Reading
-    masked: bool = True
-
-
-# By `model_type` of a config.
-FAMILIES = {
-    "clip": _Family("CLIPModel", "end"),
-    "metaclip_2": _Family("MetaClip2Model", "end"),
-    "siglip": _Family("SiglipModel", "last", masked=False),
-    "siglip2": _Family("Siglip2Model", "last", masked=False),
-    "chinese_clip": _Family("ChineseCLIPModel", "first"),
-    "align": _Family("AlignModel", "first"),
-    "altclip": _Family("AltCLIPModel", "first"),
-}
 
 
 def load(source: CheckpointSource, *, device: str, precision: Literal["fp32", "bf16"]) -> Target:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.small_models import FAMILIES
 from tuni.errors import CheckpointError
-from tuni.model.hooks.transformers import FAMILIES as SUPPORTED
+from tuni.model.hooks.families import FAMILIES as SUPPORTED
 from tuni.model.load import load_target
 
 WEIGHTS = "model.safetensors"

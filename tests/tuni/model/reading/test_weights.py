@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from tuni.errors import CheckpointError
 from tuni.model.checkpoint import read_folder
 from tuni.model.load import load_target
-from tuni.model.weights import stored_tensors
+from tuni.model.reading.weights import stored_tensors
 
 SAFE, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
 TEXTS = ["Ada Roe", "a photo of Bo van der Zyl"]

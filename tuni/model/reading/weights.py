@@ -1,6 +1,5 @@
 """Files of weights that nobody vouches for: tensors read one by one, and nothing that runs."""
 
-import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -12,49 +11,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from tuni.errors import CheckpointError
-from tuni.model.archive import Loader, is_archive, read_archive
+from tuni.model.reading.archive import Loader, is_archive, read_archive
+from tuni.model.reading.json_table import read_json, refuse_pointer
 
 INDEX = ".index.json"  # ends the name of a file that says which shard holds which tensor
-MAX_JSON_BYTES = 20_000_000  # tokenizers of 250,000 words have some 17 MB
 
 # What OpenAI's files hold beside their weights.
 OPENAI_KEYS = frozenset({"input_resolution", "context_length", "vocab_size"})
-
-
-def read_json(path: Path, fix: str) -> dict[str, Any]:  # Any: JSON values
-    """The table in a JSON file.
-
-    Args:
-        path: An existing file.
-        fix: What to do about a file that is none.
-
-    Raises:
-        CheckpointError: The file is too large, or no table in JSON.
-    """
-    refuse_pointer(path)
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise CheckpointError(f"{path.name}: larger than {MAX_JSON_BYTES} bytes", fix)
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path.name}: not JSON in UTF-8", fix) from error
-    if not isinstance(table, dict):
-        raise CheckpointError(f"{path.name}: not a table", fix)
-    return table
-
-
-def refuse_pointer(path: Path) -> None:
-    """Refuse what git-lfs leaves in the place of a file that it did not fetch.
-
-    Raises:
-        CheckpointError: The file is such a pointer.
-    """
-    with path.open("rb") as file:
-        if file.read(32).startswith(b"version https://git-lfs"):
-            raise CheckpointError(
-                f"{path.name}: a git-lfs pointer, which stands in the place of the file",
-                "fetch the file itself: git lfs pull",
-            )
 
 
 def stored_tensors(path: Path) -> dict[str, Loader]:

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 
 from tests.objects import tiny_settings
 from tuni.errors import CheckpointError
-from tuni.model.archive import is_archive, read_archive
 from tuni.model.checkpoint import read_folder
+from tuni.model.reading.archive import is_archive, read_archive
 
 SAFE = "open_clip_model.safetensors"
 
