@@ -27,6 +27,7 @@ from tuni.lists.rows import ListIndex, read_list
 from tuni.lists.writing import write_table
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
+from tuni.statistics.spelling import PAIRED, pairing_p
 
 PICTURE_COLUMNS = (
     "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
@@ -92,6 +93,8 @@ class ScoreOutcome:
         list_evidence: About the list as a whole; None where verdicts are withheld.
         with_pictures: People judged with pictures too; None where no pictures were given.
         pictures_left_out: Pictures that could not be read, or belong to nobody on the list.
+        pairing_p: Of the list's first and last parts being paired at random; None where they are
+            too few to tell.
     """
 
     out: Path
@@ -109,6 +112,7 @@ class ScoreOutcome:
     list_evidence: ListEvidence | None
     with_pictures: int | None = None
     pictures_left_out: int = 0
+    pairing_p: float | None = None
 
     @property
     def texts(self) -> int:
@@ -138,6 +142,12 @@ class ScoreOutcome:
                 f"{self.smallest_findable} texts, members or not, have the smallest p",
                 *(f"  {line}" for line in member_words(self.list_evidence)),
             ]
+        if self.pairing_p is not None and self.pairing_p <= PAIRED:
+            lines.append(
+                "  first and last names go together in this list, as in one of several cultures "
+                f"(p = {self.pairing_p:.3g}); its decoys pair them anew, so strangers may be "
+                "accused more often: score each culture on its own"
+            )
         if not self.list_decoys:
             lines.append("  list decoys were turned off: strangers may be accused more often")
         if self.refused:
@@ -151,7 +161,8 @@ class ScoreOutcome:
             lines.append(
                 f"  with pictures: {self.with_pictures} people, columns "
                 f"{', '.join(PICTURE_COLUMNS)}; there read these instead of the text's verdict, "
-                "never the better of the two"
+                "never the better of the two; where the model ties faces to gender or origin, as "
+                "web-scale ones do, strangers are accused in 10 to 49 % by pictures (simulated)"
             )
         if self.pictures_left_out:
             lines.append(f"  pictures left out: {self.pictures_left_out}")
@@ -232,6 +243,7 @@ def score_file(
         list_evidence=verdicts.evidence(judge.bundle),
         with_pictures=len(pictured) if pictures else None,
         pictures_left_out=pictures.left_out if pictures else 0,
+        pairing_p=pairing_p(decoys.shape.pair_sample, judge.kind, judge.bundle.seed),
     )
 
 

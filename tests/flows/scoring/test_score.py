@@ -202,3 +202,17 @@ def test_what_is_told_to_be_encoded_is_encoded(registered, csv_file, tmp_path, f
 def test_the_cost_is_told_before_the_verdicts(score, csv_file):
     done = score(csv_file("list.csv", "text\n" + "\n".join(NAMES) + "\n"))
     assert done.err.startswith("3 people beside 200 decoys, ")
+
+
+def test_a_list_of_two_cultures_is_told_that_its_decoys_mix_them(score, csv_file):
+    """Half the names end like Makinen and Lahtinen, half like Kowalski and Nowacki."""
+    stems = ("Mak", "Laht", "Kor", "Niem", "Sal", "Ran", "Hiet", "Vir", "Tur", "Lep", "Kos", "Var")
+    own = [
+        f"{stems[row]}{end} {stems[row - shift]}{end}"
+        for end, shift in (("inen", 5), ("acki", 3))
+        for row in range(len(stems))
+    ]
+    mixed = [f"{name[:-4]}{('inen', 'acki')[row % 2]}" for row, name in enumerate(own)]
+    assert "go together in this list" in score(csv_file("own.csv", "text\n" + "\n".join(own))).out
+    words = score(csv_file("mixed.csv", "text\n" + "\n".join(mixed))).out
+    assert "go together in this list" not in words

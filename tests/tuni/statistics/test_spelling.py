@@ -5,7 +5,14 @@ from scipy.stats import norm
 
 from tuni.errors import TooFewTexts, UnusableScores
 from tuni.statistics.roc import auc
-from tuni.statistics.spelling import DECOY_BOUND, blind_gate, blind_scores, decoy_check
+from tuni.statistics.spelling import (
+    DECOY_BOUND,
+    PAIRED,
+    blind_gate,
+    blind_scores,
+    decoy_check,
+    pairing_p,
+)
 from tuni.texts.kind import text_kind
 from tuni.texts.text import canonical
 
@@ -40,6 +47,44 @@ def shifted(n: int, seed: int, ours: str, theirs: str) -> tuple[list[str], np.nd
 
 
 @pytest.mark.parametrize("seeds", [range(1), pytest.param(range(5), marks=pytest.mark.slow)])
+def cultures(n: int, seed: int, *, paired: bool) -> list[str]:
+    """Names of two invented cultures, first and last parts of one, or of either, going together."""
+    rng = np.random.default_rng(seed)
+    vowels, ends = ("aeiou", "yaoeu"), (("nen", "ola", "iko"), ("bski", "czyk", "rzak"))
+
+    def part(culture: int, which: int) -> str:
+        middle = "".join(
+            rng.choice(list("klmnprst")) + rng.choice(list(vowels[culture])) for _ in range(2)
+        )
+        return f"{middle}{rng.choice(list(ends[culture]))}".title() + ("" if which else "a")
+
+    names: dict[str, None] = {}
+    while len(names) < n:
+        first = int(rng.integers(2))
+        last = first if paired else int(rng.integers(2))
+        names[f"{part(first, 0)} {part(last, 1)}"] = None
+    return list(names)
+
+
+def test_pairing_within_cultures_is_seen_where_single_parts_cannot_show_it():
+    told = [pairing_p(cultures(80, seed, paired=True), NAME, seed) for seed in range(5)]
+    assert max(told) <= PAIRED
+
+
+@pytest.mark.parametrize(
+    ("samples", "most"), [(40, 7), pytest.param(400, 32, marks=pytest.mark.slow)]
+)
+def test_names_that_are_paired_at_random_are_seldom_said_to_be_paired(samples, most):
+    told = [pairing_p(cultures(40, seed, paired=False), NAME, seed) for seed in range(samples)]
+    assert sum(p <= PAIRED for p in told) <= most  # 5 %, the 99.9 % quantile
+
+
+def test_few_names_say_nothing_about_pairing_and_order_moves_nothing():
+    names = cultures(60, 0, paired=True)
+    assert pairing_p(names[:19], NAME, 0) is None
+    assert pairing_p([*names[::-1], "Cher"], NAME, 0) == pairing_p(names, NAME, 0)
+
+
 def test_the_gate_is_quiet_on_names_of_one_kind(seeds):
     """30 + 30 labels, detector at .97: 1 of 495 draws trips when measured in bulk."""
     members = np.arange(60) < 30
