@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flows.job.features import JobFeatures, feature_spec
 from flows.job.folder import CHOICE, OUTCOME, JobFolder
-from flows.job.texts import JobTexts, chosen_objective, draw_sets, read_texts, require_fitting
+from flows.job.texts import JobTexts, chosen_objective, draw_sets, fitting_texts, read_texts
 from flows.machine.console import current_progress
 from flows.machine.home import open_home
 from flows.machine.settings import Request, Settings, read_settings
@@ -97,12 +97,12 @@ class Job:
             target = _load(request, ledger)
             folder = request.bank.images if request.features.geometry else None
             bank = None if folder is None else load_bank(target, folder)
+            spec = feature_spec(request, bank)
+            texts = fitting_texts(request, texts, target, spec)
             labels, listed = texts.full_names
             members = sum(labels)
             asked = request.search.objective
             objective = chosen_objective(asked, members, len(labels) - members, listed)
-            spec = feature_spec(request, bank)
-            require_fitting(request, texts, target, spec)
             sets = draw_sets(request, texts, target, spec, Split(ledger.keys.split_key))
             name = _hash(request, texts, target, spec)
             features = JobFeatures(

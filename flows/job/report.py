@@ -54,6 +54,7 @@ def job_evidence(job: Job, evaluated: Evaluated, version: str) -> Evidence:
 
 def _asked(job: Job) -> tuple[tuple[str, str], ...]:
     labels, listed = sum(job.texts.members.values()), job.texts.listed
+    left_out = (("Left out, unfit for the model", told(job.texts.left_out)),)
     return (
         ("Checkpoint", job.request.checkpoint.name),
         ("Kind of text", job.request.subjects.kind),
@@ -61,6 +62,7 @@ def _asked(job: Job) -> tuple[tuple[str, str], ...]:
         ("Known non-members", told(len(job.texts.members) - labels)),
         ("Unlabelled list", f"{len(listed.texts) if listed else 0:,} texts"),
         ("Objective of the search", job.objective),
+        *(left_out if job.texts.left_out else ()),
     )
 
 

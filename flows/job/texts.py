@@ -1,7 +1,7 @@
 """The texts of a job's files, each file read once, and what is refused before work begins."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from tuni.texts.kind import TextKind, text_kind
 from tuni.texts.text import canonical
 
 T = TypeVar("T")
+Table = TypeVar("Table", Labelled, Subjects)
 
 LEAST_LABELS = 20  # of each kind, for the objective 'labelled' (ours)
 LEAST_LISTED = 40  # for the objective 'label-free' (ours)
@@ -39,6 +40,7 @@ class JobTexts:
         captions: Training captions of each, None where the table does not know them.
         groups: Named group of each.
         digests: Of the files, keyed with the home's key; None where there is no such file.
+        left_out: How many texts of the first two could not be scored.
     """
 
     kind: TextKind
@@ -49,6 +51,7 @@ class JobTexts:
     captions: Mapping[str, int | None]
     groups: Mapping[str, str]
     digests: Mapping[str, str | None]
+    left_out: int = 0
 
     @property
     def full_names(self) -> tuple[list[bool], int]:
@@ -83,40 +86,26 @@ def read_texts(request: Request, keys: Keys) -> JobTexts:
     labelled = read("labelled", request.subjects.labelled, read_labelled)
     listed = read("list", request.subjects.list_, read_subjects)
     decoys = read("decoys", request.nulls.decoys, read_subjects)
-    table = labelled or Labelled((), (), (), ())
-    known = [canonical(text) for text in table.texts]
-    return JobTexts(
-        text_kind(request.subjects.kind),
-        labelled,
-        listed,
-        decoys,
-        dict(zip(known, table.members, strict=True)),
-        dict(zip(known, table.captions, strict=True)),
-        dict(zip(known, table.groups, strict=True)),
-        digests,
-    )
+    return _held(text_kind(request.subjects.kind), labelled, listed, decoys, digests)
 
 
-def require_fitting(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) -> None:
-    """Refuse texts of another kind or too long for the model, and decoys of one part, by line.
+def fitting_texts(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) -> JobTexts:
+    """The texts that can be scored: not of another kind, nor too long for the model.
 
     Args:
-        request: Names the files.
+        request: Names the files, and says whether such lines are left out.
         texts: What they hold.
         target: The audited checkpoint.
         spec: What will be extracted.
 
     Raises:
-        TextError: There are such lines; the first five are named.
+        TextError: There are such lines, or decoys of one part, and they are not to be left out; the
+            first five are named. Nor is a whole file ever left out.
     """
-    tables = (
-        (request.subjects.labelled, texts.labelled),
-        (request.subjects.list_, texts.listed),
-        (request.nulls.decoys, texts.decoys),
-    )
-    for path, table in tables:
+
+    def fitting(path: Path | None, table: Table | None) -> Table | None:
         if path is None or table is None:
-            continue
+            return table
         reasons = unfit(target, table.texts, spec)
         if table is texts.decoys:
             reasons |= {
@@ -124,10 +113,55 @@ def require_fitting(request: Request, texts: JobTexts, target: Target, spec: Fea
                 for row, text in enumerate(table.texts)
                 if not texts.kind.has_parts(text)
             }
-        wrong = Wrong(path.name, "mend these lines, or leave them out")
-        for row, reason in sorted(reasons.items()):
-            wrong.add(table.lines[row], reason)
-        wrong.refuse()
+        if not request.subjects.skip_bad or len(reasons) == len(table.texts):
+            wrong = Wrong(path.name, "mend these lines, or leave them out (--skip-bad)")
+            for row, reason in sorted(reasons.items()):
+                wrong.add(table.lines[row], reason)
+            wrong.refuse()
+        return replace(
+            table,
+            **{
+                field.name: tuple(
+                    value
+                    for row, value in enumerate(getattr(table, field.name))
+                    if row not in reasons
+                )
+                for field in fields(table)
+            },
+        )
+
+    labelled = fitting(request.subjects.labelled, texts.labelled)
+    listed = fitting(request.subjects.list_, texts.listed)
+    left_out = sum(
+        len(before.texts) - len(after.texts)
+        for before, after in ((texts.labelled, labelled), (texts.listed, listed))
+        if before and after
+    )
+    decoys = fitting(request.nulls.decoys, texts.decoys)
+    return _held(texts.kind, labelled, listed, decoys, texts.digests, left_out)
+
+
+def _held(
+    kind: TextKind,
+    labelled: Labelled | None,
+    listed: Subjects | None,
+    decoys: Subjects | None,
+    digests: Mapping[str, str | None],
+    left_out: int = 0,
+) -> JobTexts:
+    table = labelled or Labelled((), (), (), ())
+    known = [canonical(text) for text in table.texts]
+    return JobTexts(
+        kind,
+        labelled,
+        listed,
+        decoys,
+        dict(zip(known, table.members, strict=True)),
+        dict(zip(known, table.captions, strict=True)),
+        dict(zip(known, table.groups, strict=True)),
+        digests,
+        left_out,
+    )
 
 
 def draw_sets(

@@ -56,20 +56,16 @@ class CheckpointTable(_Table):
         description="Name of the registered model; bound to the weights it was first used with.",
     )
     folder: UserPath | None = Field(
-        None, description="Folder with open_clip_config.json and open_clip_model.safetensors."
+        None, description="Folder as open_clip saves a checkpoint, or transformers."
     )
     architecture: str | None = Field(
         None, description="open_clip architecture name, together with `weights`."
     )
     weights: UserPath | None = Field(
-        None,
-        description="Weights file for `architecture`, or in the place of the folder's "
-        "(safetensors, an index of shards, a weights-only .pt).",
+        None, description="Weights file for `architecture`, or in the place of the folder's."
     )
     preprocess: str | None = Field(
-        None,
-        description="Tag of open_clip's weights of the `architecture` whose pictures were prepared "
-        "as for yours; needed where its weights differ in that.",
+        None, description="Tag of open_clip's weights whose pictures were prepared as for yours."
     )
 
     @model_validator(mode="after")
@@ -92,6 +88,10 @@ class SubjectsTable(_Table):
     )
     list_: UserPath | None = Field(
         None, alias="list", description="CSV with a column text: unlabelled people of interest."
+    )
+
+    skip_bad: bool = Field(
+        False, description="Leave out texts of another kind or too long for the model."
     )
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)

@@ -16,6 +16,10 @@ def run(
     estimate_only: Annotated[
         bool, typer.Option("--estimate-only", help="Print what it would cost, and stop.")
     ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Leave out texts that cannot be scored, and count them."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Search, calibrate, evaluate and register a detector for one checkpoint.
@@ -30,6 +34,9 @@ def run(
     from tuni.model.registry import kind_of
 
     asked = read_request(request)
+    if skip_bad:
+        subjects = asked.subjects.model_copy(update={"skip_bad": True})
+        asked = asked.model_copy(update={"subjects": subjects})
     # What nothing has to be loaded or started for is refused at once.
     kind_of(CheckpointSource(**asked.checkpoint.model_dump(exclude={"name"})))
     if not estimate_only:

@@ -9,6 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.objects import latin_names
+
 FIRSTS = ("Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Henry")
 LASTS = ("Abbott", "Brown", "Conrad", "Dixon", "Ellis", "Foster", "Graham", "Harris")
 CANARY = "Zebulon Quartz"
@@ -125,6 +127,15 @@ def test_a_checkpoint_that_cannot_be_used_is_told_apart(
 )
 def test_a_checkpoint_that_is_not_there_is_named(run_refused, request_file, table, words):
     run_refused(request_file(checkpoint={"name": "tiny", **table}), *words)
+
+
+def test_texts_that_cannot_be_scored_are_left_out_where_that_is_asked(
+    tuni, request_file, csv_file, refused
+):
+    names = "\n".join(latin_names(50))
+    request = request_file(subjects={"list": str(csv_file("l.csv", f"text\n{names}\n@ada_roe\n"))})
+    refused(tuni("run", request), "l.csv: line 52: is an e-mail address or a handle", "--skip-bad")
+    assert tuni("run", request, "--skip-bad", "--estimate-only").code == 0
 
 
 def test_a_device_that_is_not_there_is_bad_input(run_refused, request_file):

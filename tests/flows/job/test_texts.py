@@ -57,3 +57,37 @@ def test_a_decoy_of_one_part_is_refused_by_line(asked: Request, tmp_path: Path) 
     line = len(path.read_text(encoding="utf-8").splitlines())
     with pytest.raises(TextError, match=rf"decoys\.csv: line {line}: one part only"):
         Job.open(asked, Settings(home=tmp_path / "home"))
+
+
+def skipping(asked: Request) -> Request:
+    return asked.model_copy(
+        update={"subjects": asked.subjects.model_copy(update={"skip_bad": True})}
+    )
+
+
+def test_texts_that_cannot_be_scored_are_left_out_and_counted_where_that_is_asked(
+    asked: Request, tmp_path: Path
+) -> None:
+    labelled, listed = asked.subjects.labelled, asked.subjects.list_
+    assert labelled is not None
+    assert listed is not None
+    long = "Ada " + "-".join("xyz" for _ in range(30))
+    for path, lines in ((labelled, f"212-555-0142,1\n{long},0\n"), (listed, "@ada_roe\n")):
+        path.write_text(path.read_text(encoding="utf-8") + lines, encoding="utf-8")
+    settings = Settings(home=tmp_path / "home")
+    with pytest.raises(TextError, match=r"line 42: is a number.*line 43: .* tokens") as caught:
+        Job.open(asked, settings)
+    assert "--skip-bad" in caught.value.fix
+    job = Job.open(skipping(asked), settings)
+    job.close()
+    assert (len(job.texts.members), job.texts.left_out) == (40, 3)
+    assert job.texts.listed is not None
+    assert len(job.texts.listed.texts) == 50
+
+
+def test_a_file_is_never_left_out_whole(asked: Request, tmp_path: Path) -> None:
+    listed = asked.subjects.list_
+    assert listed is not None
+    listed.write_text("text\n212-555-0142\n", encoding="utf-8")
+    with pytest.raises(TextError, match=r"list\.csv: line 2: is a number"):
+        Job.open(skipping(asked), Settings(home=tmp_path / "home"))
