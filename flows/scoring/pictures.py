@@ -5,15 +5,17 @@ picture and no path leaves this process.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuni.errors import RequestError, TooFewTexts
+from tuni.errors import RequestError
 from tuni.features.prompt_embeddings import embed_names
 from tuni.judging.judge import Judge, ListDecoys
 from tuni.judging.null import LEAST_DECOYS, decoys_needed
-from tuni.judging.pictures import DecoyNames, PictureJudge
+from tuni.judging.pictures import DecoyNames, PicturedScore, PictureJudge
+from tuni.judging.record import Grounds
 from tuni.judging.whole_list import ListVerdicts
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile
@@ -61,6 +63,10 @@ def judge_pictures(
 ) -> Mapping[int, Cells]:
     """What name and pictures say together, by person.
 
+    Each name is compared with decoy names of which pictures may show the same, as stratum and
+    gender (`TextKind.shown`): a model that ties faces to origin prefers any name of that origin.
+    Where those are too few for the operating point, no verdict is given from pictures.
+
     Args:
         judge: Judged the list.
         verdicts: About the texts alone.
@@ -68,7 +74,7 @@ def judge_pictures(
         pictures: At least one for each of some people.
 
     Raises:
-        TooFewTexts: The list's decoys are too few for the operating point.
+        TooFewTexts: There is no decoy.
     """
     bundle, target, texts = judge.bundle, judge.target, verdicts.index.texts
     batch = bundle.feature_spec.batch
@@ -84,28 +90,40 @@ def judge_pictures(
             continue
         # Any beginning of the list's decoys is a fair sample of them.
         names = decoys.of(paired=paired)[:LEAST_DECOYS]
-        if len(names) < decoys_needed(bundle.operating_point):
-            raise TooFewTexts(
-                f"--pictures: {len(names)} decoy names are too few for the operating point",
-                "give a longer list",
-            )
         beside = DecoyNames(embed_names(target, names, batch), judge.scores(names, paired=paired))
+        shown = np.array([judge.kind.shown(name) for name in names])
         count = sum(len(pictures.files[asked[person]]) for person in people)
         with judge.progress.stage("pictures", count) as step:
             seen = [
                 np.asarray(embed_pictures(target, read_pictures(pictures, asked[person]), step))
                 for person in people
             ]
-        picture_judge = PictureJudge(beside, seen)
         embedded = embed_names(target, [texts[person] for person in people], batch)
+        alike: dict[str, list[int]] = {}
         for row, person in enumerate(people):
-            score = picture_judge.judge(row, embedded[row], float(verdicts.score[person]))
-            cells[person] = {
-                "pictures": str(len(seen[row])),
-                "score_pictures": score.score,
-                "name_rank": str(score.name_rank),
-                "picture_rank": None if score.picture_rank is None else str(score.picture_rank),
-                "p_pictures": None if verdicts.grounds.withheld else score.p,
-                "verdict_pictures": verdicts.grounds.verdict(score.p),
-            }
+            alike.setdefault(judge.kind.shown(texts[person]), []).append(row)
+        for word, rows in alike.items():
+            own = beside.part(shown == word)
+            told = len(own.scores) >= decoys_needed(bundle.operating_point)
+            picture_judge = PictureJudge(own if told else beside, seen)
+            for row in rows:
+                text_score = float(verdicts.score[people[row]])
+                pictured = picture_judge.judge(row, embedded[row], text_score)
+                grounds = verdicts.grounds if told else replace(verdicts.grounds, withheld=_FEW)
+                cells[people[row]] = _cells(pictured, len(seen[row]), grounds)
     return cells
+
+
+_FEW = "decoy names that pictures could show alike are too few"
+
+
+def _cells(pictured: PicturedScore, count: int, grounds: Grounds) -> Cells:
+    rank = pictured.picture_rank
+    return {
+        "pictures": str(count),
+        "score_pictures": pictured.score,
+        "name_rank": str(pictured.name_rank),
+        "picture_rank": None if rank is None else str(rank),
+        "p_pictures": None if grounds.withheld else pictured.p,
+        "verdict_pictures": grounds.verdict(pictured.p),
+    }

@@ -161,8 +161,8 @@ class ScoreOutcome:
             lines.append(
                 f"  with pictures: {self.with_pictures} people, columns "
                 f"{', '.join(PICTURE_COLUMNS)}; there read these instead of the text's verdict, "
-                "never the better of the two; where the model ties faces to gender or origin, as "
-                "web-scale ones do, strangers are accused in 10 to 49 % by pictures (simulated)"
+                "never the better of the two; they hold as far as our lists know culture and "
+                "gender of the names"
             )
         if self.pictures_left_out:
             lines.append(f"  pictures left out: {self.pictures_left_out}")

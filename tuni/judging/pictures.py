@@ -51,6 +51,10 @@ class DecoyNames:
     embeddings: NDArray[np.float32]
     scores: Floats
 
+    def part(self, marks: NDArray[np.bool_]) -> "DecoyNames":
+        """Those of some of the names."""
+        return DecoyNames(self.embeddings[marks], self.scores[marks])
+
 
 class PictureJudge:
     """Decoy names beside the pictures of everybody who has some."""

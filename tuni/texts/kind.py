@@ -80,6 +80,10 @@ def _of_any_kind(_text: str) -> str | None:
     return None
 
 
+def _unseen(_text: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextKind:
     """One kind of text.
@@ -99,6 +103,8 @@ class TextKind:
             counts tokens.
         like: Common texts of a locale, to make decoys from where a list lends no parts.
         refusal: Why a text is plainly of another kind, or None; the reason never quotes the text.
+        shown: What of a text its bearer's pictures may show, as one word for all texts alike in it:
+            beside pictures a text is compared with decoys of the same word alone.
     """
 
     name: str
@@ -112,6 +118,7 @@ class TextKind:
     drawn: Callable[[Sequence[str], int, int, AbstractSet[str], TokenCounts], tuple[str, ...]]
     like: Callable[[str], Sequence[str]]
     refusal: Callable[[str], str | None] = _of_any_kind
+    shown: Callable[[str], str] = _unseen
 
 
 def register_kind(kind: TextKind) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from tuni.texts.decoys import PartPool
 from tuni.texts.faker_decoys import faker_decoys
 from tuni.texts.kind import NeighbourParts, TextKind
+from tuni.texts.name_lists import given_name_gender
 from tuni.texts.names import has_two_parts, parse_name
 from tuni.texts.neighbours import neighbours, parts_for
 from tuni.texts.reference_parts import all_reference_parts, reference_parts
@@ -39,6 +40,12 @@ def _refusal(text: str) -> str | None:
     return None
 
 
+def _shown(text: str) -> str:
+    """Stratum and, where our lists of given names know it, gender: a face may show both."""
+    name = parse_name(text)
+    return f"{name.stratum} {given_name_gender(name.stratum, name.first)}"
+
+
 KIND = TextKind(
     name="name",
     parse=parse_name,
@@ -49,4 +56,5 @@ KIND = TextKind(
     drawn=faker_decoys,
     like=_like,
     refusal=_refusal,
+    shown=_shown,
 )

@@ -110,6 +110,36 @@ def part_list(script: str, locale: str, kind: str) -> PartList:
     return PartList(parts, shares, tuple(_gender(part, groups) for part in parts), known)
 
 
+def given_name_gender(stratum: str, part: str) -> str:
+    """Gender of a given name by the lists of its stratum's locale, or of all its script's.
+
+    Args:
+        stratum: Such as ``"latin/de_DE"`` or ``"latin/*"``.
+        part: The given name.
+
+    Returns:
+        ``"male"`` or ``"female"`` where the lists that hold it agree, else ``""``.
+    """
+    script, _, locale = stratum.partition("/")
+    places = LOCALES.get(script, ())
+    key = canonical(part)
+    found = {
+        gender
+        for place in ((locale,) if locale in places else places)
+        if (gender := _genders(script, place).get(key)) is not None
+    }
+    return ("male", "female", "")[found.pop()] if len(found) == 1 else ""
+
+
+@cache
+def _genders(script: str, locale: str) -> Mapping[str, int]:
+    """Canonical given name -> its gender, as `PartList.genders` says."""
+    names = part_list(script, locale, "first")
+    return {
+        canonical(part): gender for part, gender in zip(names.parts, names.genders, strict=True)
+    }
+
+
 @cache
 def _raw(script: str, locale: str, kind: str) -> tuple[dict[str, float], ...]:
     """Faker's entries with weights, one mapping per gender where it tells them apart."""

@@ -20,7 +20,7 @@ def score(tuni, registered, csv_file, tmp_path):
     def run(out, *options):
         return tuni(
             "score", "--checkpoint", "tiny", "--subjects", subjects, "--out", tmp_path / out,
-            "--decoys", 200, *options, home=registered.home,
+            "--decoys", 800, *options, home=registered.home,
         )  # fmt: skip
 
     return run
@@ -83,3 +83,24 @@ def test_pictures_without_the_list_s_decoys_are_refused(score, pictures):
     ended = score("none.csv", "--pictures", pictures, "--no-list-decoys")
     assert ended.code == 2
     assert "--no-list-decoys" in ended.err
+
+
+def test_a_name_of_which_too_few_decoys_show_the_same_gets_no_verdict_from_pictures(
+    tuni, registered, csv_file, pictures, tmp_path
+):
+    """One name in Cyrillic among Latin ones: nearly no decoy is one that its bearer could have."""
+    firsts, lasts = ("Anna", "Carla", "Dora", "Julia", "Laura"), ("Abbott", "Brown", "Cole")
+    alone = "Иван Петров"
+    listed = [*(f"{first} {last}" for first in firsts for last in lasts), alone]
+    (pictures / "Boris Brown").rename(pictures / alone)
+    done = tuni(
+        "score", "--checkpoint", "tiny", "--out", tmp_path / "out.csv", "--decoys", 200,
+        "--subjects", csv_file("some.csv", "text\n" + "\n".join(listed)),
+        "--pictures", pictures, home=registered.home,
+    )  # fmt: skip
+    assert done.code == 0
+    rows = {row["text"]: row for row in read_csv(tmp_path / "out.csv")}
+    assert (rows[alone]["p_pictures"], rows[alone]["verdict_pictures"]) == ("", "withheld")
+    assert float(rows[alone]["score_pictures"])
+    assert 0 < float(rows["Anna Abbott"]["p_pictures"]) <= 1
+    assert rows["Anna Abbott"]["verdict_pictures"] != "withheld"

@@ -45,6 +45,29 @@ def test_p_stays_uniform_beside_pictures_that_the_model_takes_for_many_names():
     assert sum(one <= 0.05 for one in p) <= binom(400, 0.05).ppf(0.999)
 
 
+@pytest.mark.parametrize("groups", [2, 5])
+def test_p_holds_where_faces_go_with_names_against_names_of_the_same_group_alone(groups):
+    """A model that prefers any name of a face's group: strangers, 99 decoys of each group."""
+    held, broken = [], []
+    for seed in range(400):
+        draw = np.random.default_rng(seed)
+        centres = 4.0 * draw.normal(size=(groups, 16)) / 4
+        group = np.repeat(np.arange(groups), 99)
+
+        def shown(count, which, centres=centres, draw=draw):
+            values = draw.normal(size=(count, 16)) / 4 + centres[which]
+            return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+
+        decoys = DecoyNames(shown(len(group), group), draw.normal(size=len(group)))
+        pictures = [shown(3, which % groups) for which in range(10)]
+        name, score = shown(1, 0)[0], float(draw.normal())
+        broken.append(PictureJudge(decoys, pictures).judge(0, name, score).p <= 0.05)
+        own = PictureJudge(decoys.part(group == 0), pictures)
+        held.append(own.judge(0, name, score).p <= 0.05)
+    assert sum(held) <= binom(400, 0.05).ppf(0.999)
+    assert sum(broken) > binom(400, 0.05).ppf(0.999)
+
+
 def test_a_name_that_fits_its_pictures_stands_out():
     judge, draw = setting(1)
     name = units(draw)
