@@ -9,14 +9,14 @@ from flows.machine.settings import Request
 from registry.keys.pseudonyms import Keys
 from tuni.errors import RequestError, TooFewTexts
 from tuni.features.spec import FeatureSpec
-from tuni.judging.fits import too_long, unfit
+from tuni.judging.fits import kept_characters, too_long, unfit
 from tuni.judging.null import decoys_needed
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.labelled import Labelled, Subjects, read_content, read_labelled, read_subjects
 from tuni.lists.sets import NullDraw, NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
 from tuni.model.target import Target
-from tuni.texts.gibberish import GibberishSpec
+from tuni.texts.gibberish import ALPHABET, GibberishSpec
 from tuni.texts.kind import TextKind, text_kind
 from tuni.texts.text import canonical
 
@@ -186,9 +186,8 @@ def draw_sets(
     room = target.context_length - int(target.token_counts(prompts).max()) + 1
     low, high = asked.gibberish_length
     high = min(high, max(2, room // 2 - 1))
-    gibberish = GibberishSpec(min_length=min(low, high), max_length=high)
-    if asked.alphabet:
-        gibberish = replace(gibberish, alphabet=asked.alphabet)
+    gibberish = GibberishSpec(asked.alphabet or ALPHABET, min(low, high), high)
+    gibberish = replace(gibberish, alphabet=kept_characters(target, gibberish.alphabet))
 
     def fitting(drawn: tuple[str, ...]) -> tuple[str, ...]:
         """Those of some texts that the model reads whole, with their neighbours."""

@@ -25,7 +25,19 @@ def unfit(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, 
             reasons[row] = reason
         elif any(word in text for word in marks):
             reasons[row] = "holds a special token of the model's tokenizer"
+        elif not any(map(str.isalnum, text)) and not kept_characters(target, text):
+            reasons[row] = "holds nothing that the model's tokenizer keeps"
     return reasons
+
+
+def kept_characters(target: Target, characters: str) -> str:
+    """Those of some characters that the tokenizer does not drop, as SigLIP's drops punctuation."""
+    counts = target.token_counts(list(characters)).tolist()
+    return "".join(
+        character
+        for character, count in zip(characters, counts, strict=True)
+        if count > sum(target.marks)
+    )
 
 
 def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from flows.job.job import Job
 from flows.machine.settings import Request, Settings
+from tests.small_models import FAMILIES
 from tuni.errors import TextError
 from tuni.texts.reference_parts import reference_parts
 
@@ -91,3 +92,16 @@ def test_a_file_is_never_left_out_whole(asked: Request, tmp_path: Path) -> None:
     listed.write_text("text\n212-555-0142\n", encoding="utf-8")
     with pytest.raises(TextError, match=r"list\.csv: line 2: is a number"):
         Job.open(skipping(asked), Settings(home=tmp_path / "home"))
+
+
+def test_gibberish_is_made_of_what_the_tokenizer_keeps(asked: Request, tmp_path: Path) -> None:
+    """SigLIP's drops punctuation: of gibberish of nothing else no token would be left."""
+    FAMILIES["SiglipModel"].write(tmp_path / "siglip")
+    table = {"name": "siglip", "folder": tmp_path / "siglip"}
+    job = Job.open(
+        Request.model_validate(asked.model_dump(by_alias=True) | {"checkpoint": table}),
+        Settings(home=tmp_path / "home"),
+    )
+    job.close()
+    assert job.sets.gibberish_fit
+    assert all(text.replace(" ", "").isalnum() for text in job.sets.gibberish_fit)

@@ -1,9 +1,11 @@
 """Texts that the model cannot read whole are told by row."""
 
+from tests.small_models import FAMILIES
 from tuni.features.families.hidden import HiddenSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
-from tuni.judging.fits import too_long
+from tuni.judging.fits import kept_characters, too_long, unfit
+from tuni.model.load import load_target
 from tuni.texts.kind import NeighbourParts
 from tuni.texts.reference_parts import reference_parts
 
@@ -35,3 +37,16 @@ def test_a_text_whose_neighbours_do_not_fit_is_too_long(tiny_target):
     assert int(tiny_target.token_counts([f"a photo of {text}"])[0]) <= tiny_target.context_length
     assert too_long(tiny_target, [text], SPEC) == {}
     assert "beside another name part" in too_long(tiny_target, [text], spec)[0]
+
+
+def test_what_the_tokenizer_drops_or_takes_for_a_mark_is_told(tiny_target, tmp_path):
+    """SigLIP's drops punctuation, so that nothing of some texts is left."""
+    FAMILIES["SiglipModel"].write(tmp_path / "siglip")
+    FAMILIES["ChineseCLIPModel"].write(tmp_path / "bert")
+    siglip, bert = (load_target(tmp_path / name) for name in ("siglip", "bert"))
+    texts = ["?!", "Ada Roe", "Ada [SEP] Roe"]
+    assert unfit(tiny_target, texts, SPEC) == {}
+    assert unfit(siglip, texts, SPEC) == {0: "holds nothing that the model's tokenizer keeps"}
+    assert unfit(bert, texts, SPEC) == {2: "holds a special token of the model's tokenizer"}
+    assert kept_characters(siglip, "a?b!") == "ab"
+    assert kept_characters(tiny_target, "a?b!") == "a?b!"
