@@ -30,7 +30,7 @@ def extract_features(request: Request) -> int:
     if job.objective == "none" or job.folder.kept(CHOICE):
         return 0
     trials = Trials(job)
-    return sum(len(next(iter(table.values()))) for table in trials.judged.values() if table)
+    return sum(len(getattr(job.sets, name)) for name in trials.judged)
 
 
 @task(name="try detectors and choose")

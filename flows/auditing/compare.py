@@ -315,7 +315,7 @@ def _paired_null(
         for judge in judges:
             decoys = judge.fitting(decoys)
         if len(decoys) >= decoys_needed(point):
-            return [judge.scores(decoys, paired=True) for judge in judges], own_parts
+            return [judge.score_decoys(decoys, paired=True)[1] for judge in judges], own_parts
     raise TooFewTexts("decoys: too few can be made of the common names", "compare longer lists")
 
 

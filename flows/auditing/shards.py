@@ -7,6 +7,7 @@ numbers too. It judges with what the audit began with, or not at all.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from flows.auditing.null import null_of_audit
 from flows.machine.guard import guard, report_fault
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
@@ -26,6 +27,7 @@ from tuni.errors import (
 )
 from tuni.judging.judge import Judge
 from tuni.judging.null import ListNull
+from tuni.judging.record import Judged
 
 # How often a shard is tried before the audit ends without it.
 ATTEMPTS = 3
@@ -53,15 +55,14 @@ class ShardWorker:
 
         Raises:
             SpecMismatch: This process runs another version of tuni than the audit began with.
-            HomeError: The audit was not prepared.
+            HomeError: The audit was not prepared, or somebody was erased since.
         """
         ledger = open_ledger(settings)
         entry = Audits(ledger).get(audit)
-        kept = Audits(ledger).list_null(audit)
-        if kept is None:
+        if Audits(ledger).list_null(audit) is None:
             raise HomeError(f"audit {audit}: not prepared", f"tuni audits resume {audit}")
         detector = open_detector(ledger, settings, entry)
-        return cls(ledger, entry, detector, ListNull.from_json(kept.decode()))
+        return cls(ledger, entry, detector, null_of_audit(ledger, entry, detector))
 
     def attempt(self, shard: int) -> int | None:
         """Run a shard; None where it failed, which the log tells without any message.
@@ -106,7 +107,13 @@ def judge_subjects(
     judge: Judge, listed: Sequence[Listed], null: ListNull, selected_on: Collection[int] = ()
 ) -> list[KeptVerdict]:
     """What the ledger keeps of some subjects' verdicts; see `Judge.judge`."""
-    judged = judge.judge([subject.text for subject in listed], null, selected_on)
+    return kept_verdicts(
+        listed, judge.judge([subject.text for subject in listed], null, selected_on)
+    )
+
+
+def kept_verdicts(listed: Sequence[Listed], judged: Sequence[Judged]) -> list[KeptVerdict]:
+    """Verdicts about some subjects as the ledger keeps them."""
     return [
         KeptVerdict(subject.id, said.score, said.p_decoy, said.p_gibberish, " ".join(said.flags))
         for subject, said in zip(listed, judged, strict=True)

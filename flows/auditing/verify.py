@@ -5,19 +5,23 @@ from the list, the kept detector and the seeds, and compared bit for bit.
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flows.auditing.conduct import judge_options, make_null
+import numpy as np
+
+from flows.auditing.null import judge_options, make_null
 from flows.auditing.outcome import ended_summary
-from flows.auditing.shards import judge_subjects, open_detector
+from flows.auditing.shards import judge_subjects, kept_verdicts, open_detector
 from flows.machine.console import current_progress
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.machine.show import fields_of
 from registry.audits.audits import Audits
-from registry.audits.rows import AuditRows, KeptVerdict
+from registry.audits.rows import AuditRows, KeptVerdict, Listed
 from registry.ledger.trail import Trail
+from tuni.judging.judge import Judge
 from tuni.judging.null import ListNull
 from tuni.judging.record import SELECTED_ON
 from tuni.progress import SILENT
@@ -32,6 +36,8 @@ class Verification:
         audit: The audit's id.
         subjects: Verdicts that were computed again.
         erased: Subjects that were erased since; their p-values are kept unlinked.
+        rescored: Whether scores were computed again. Not where subjects were erased and the
+            detector corrects for name parts, which takes decoys made of all names.
         null_same: Whether the list's decoys scored the same; None where subjects were erased, since
             the decoys are made of all.
         differing: What differs, to how many subjects.
@@ -41,6 +47,7 @@ class Verification:
     audit: str
     subjects: int
     erased: int
+    rescored: bool
     null_same: bool | None
     differing: dict[str, int]
     q_values_same: bool
@@ -68,6 +75,11 @@ class Verification:
                 f"  {self.erased:,} subjects were erased since: the others were ranked against "
                 "the kept decoys, and q-values over the kept list of p-values"
             )
+        if not self.rescored:
+            lines.append(
+                "  scores were taken as they are kept: the detector corrects for name parts by "
+                "decoys made of all names"
+            )
         return "\n".join(lines)
 
 
@@ -91,8 +103,10 @@ def verify_audit(audit_id: str, settings: Settings) -> Verification:
         null = ListNull.from_json(kept_null.decode())
         null_same = None
         if not erased:
-            remade = make_null(ledger, audit, detector, fresh=True)
-            null_same = remade.to_json().encode() == kept_null
+            null = make_null(ledger, audit, detector, fresh=True)
+            null_same = null.to_json().encode() == kept_null
+        # Decoys of all names tell what a part does, and erased names are in none.
+        rescored = not (erased and detector.bundle.corrects)
         differing: Counter[str] = Counter()
         done = 0
         judge = replace(detector.judge(), progress=SILENT)
@@ -100,16 +114,28 @@ def verify_audit(audit_id: str, settings: Settings) -> Verification:
             for block in rows.subjects():
                 kept = rows.kept_verdicts([subject.id for subject in block])
                 scored = [who for who in block if who.id in kept and not kept[who.id].refused]
-                for again in judge_subjects(judge, scored, null):
+                for again in (
+                    judge_subjects(judge, scored, null)
+                    if rescored
+                    else _ranked_again(judge, scored, kept, null)
+                ):
                     differing.update(_differences(kept[again.subject], again))
                 done += len(scored)
                 step(len(kept))
         levels = rows.kept_levels()
         q = q_values({p: n for p, (n, _) in levels.items()}, judge_options(audit).dependence)
         q_same = all(q[p] == value for p, (_, value) in levels.items())
-        found = Verification(audit_id, done, erased, null_same, dict(differing), q_same)
+        found = Verification(audit_id, done, erased, rescored, null_same, dict(differing), q_same)
         Trail(ledger).append("audit verified", audit=audit_id, same=found.same)
         return found
+
+
+def _ranked_again(
+    judge: Judge, scored: Sequence[Listed], kept: Mapping[int, KeptVerdict], null: ListNull
+) -> list[KeptVerdict]:
+    """Verdicts that follow from kept scores."""
+    scores = np.array([kept[who.id].score for who in scored])
+    return kept_verdicts(scored, judge.rank([who.text for who in scored], scores, null))
 
 
 def _differences(kept: KeptVerdict, again: KeptVerdict) -> list[str]:

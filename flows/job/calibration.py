@@ -3,29 +3,37 @@
 import numpy as np
 
 from flows.job.job import Job
+from flows.job.tables import SetTables
 from flows.pages.evidence import library_versions
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.defaults import SINGLE
 from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.model import ArrayModel
 from tuni.detectors.score import Table, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.registry import family_named
 from tuni.hashing import derive_seed
-from tuni.statistics.p_values import quantise, quantum
+from tuni.statistics.p_values import Floats, quantise, quantum
 
-CALIBRATED = ("decoy_calibration", "decoy_check", "gibberish_calibration", "labelled_test")
+# Decoys that part effects of a calibrated detector are fitted on, beside those of its fit.
+CALIBRATED = ("gibberish_calibration", "labelled_test")
+DECOYS = ("decoy_search", "decoy_calibration", "decoy_check")
 
 
-NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
+def calibrated_tables(job: Job, families: frozenset[str]) -> SetTables:
+    """The sets that a detector is fitted on, calibrated with and measured on."""
+    return SetTables.load(job, CALIBRATED, DECOYS, families)
 
 
 def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
     """Fit a detector on the fit nulls and calibrate it on decoys that it never saw."""
     single = SINGLE if SINGLE.families <= set(job.spec.families) else SINGLE.parts[0]
     families = detector.families
-    job.features.load((*NULLS, *CALIBRATED), families)
     bank = job.features.bank
     reads_bank = any(family_named(name).reads_bank for name in families)
+    tables = calibrated_tables(job, families)
+    model = tables.fit(detector)
+    scores = tables.scores(detector, model, ("decoy_calibration", "gibberish_calibration"))
     return Bundle(
         checkpoint=job.request.checkpoint.name,
         fingerprint=job.target.fingerprint,
@@ -33,10 +41,9 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
         feature_spec=job.spec.only(families | single.families),
         pair=_scorer(
             detector,
-            fit_nulls(job, detector),
-            job.features.table("decoy_calibration", families),
-            job.features.table("gibberish_calibration", families),
-            job.request.compute.seed,
+            model,
+            scores["decoy_calibration"],
+            scores["gibberish_calibration"],
         ),
         single=_single_scorer(job, single),
         operating_point=job.request.operating_point,
@@ -52,36 +59,25 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
     )
 
 
-def fit_nulls(job: Job, detector: DetectorSpec) -> Nulls:
-    """The nulls of a job with the features that one detector reads."""
-    families = detector.families
-    job.features.load(NULLS, families)
-    return Nulls(**{name: job.features.table(name, families) for name in NULLS})
-
-
 def _single_scorer(job: Job, detector: DetectorSpec) -> Scorer:
     families = detector.families
     fit, scale = (job.features.table(name, families) for name in ("single_fit", "single_scale"))
     nothing: Table = {}
-    return _scorer(
-        detector,
-        Nulls(gibberish_fit=nothing, gibberish_scale=nothing, decoy_fit=fit, decoy_scale=scale),
-        job.features.table("single_calibration", families),
-        job.features.table("single_gibberish", families),
-        job.request.compute.seed,
+    nulls = Nulls(gibberish_fit=nothing, gibberish_scale=nothing, decoy_fit=fit, decoy_scale=scale)
+    model = fit_detector(detector, nulls, derive_seed(job.request.compute.seed, "fit"))
+    decoys, gibberish = (
+        score(model, job.features.table(name, families))
+        for name in ("single_calibration", "single_gibberish")
     )
+    return _scorer(detector, model, decoys, gibberish)
 
 
-def _scorer(
-    detector: DetectorSpec, nulls: Nulls, decoys: Table, gibberish: Table, seed: int
-) -> Scorer:
-    # The seed of the search, so that the calibrated detector is the one that was chosen.
-    model = fit_detector(detector, nulls, derive_seed(seed, "fit"))
-    raw = score(model, decoys)
-    grid = quantum(raw)
+def _scorer(detector: DetectorSpec, model: ArrayModel, decoys: Floats, gibberish: Floats) -> Scorer:
+    grid = quantum(decoys)
     return Scorer(
         model=model,
-        decoy_scores=np.sort(quantise(raw, grid)),
-        gibberish_scores=np.sort(quantise(score(model, gibberish), grid)),
+        decoy_scores=np.sort(quantise(decoys, grid)),
+        gibberish_scores=np.sort(quantise(gibberish, grid)),
         quantum=grid,
+        less_parts=detector.less_parts,
     )

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.job.calibration import CALIBRATED, NULLS
+from flows.job.calibration import CALIBRATED, DECOYS
 from flows.job.folder import CHOICE
 from flows.job.job import Job, open_job
 from flows.job.search.space import default_detector, paper_detector
+from flows.job.tables import NULLS
 from flows.machine.settings import Request
 from flows.machine.show import spell
 from tuni.features.cost import Work, warm_up, work_of
@@ -82,7 +83,7 @@ def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, str, set[str]
     """What is extracted together: whether with neighbours, the family, the texts."""
     default = default_detector(job.spec).families
     steps = job.features.plan(job.searched if searching else NULLS, None if searching else default)
-    steps += job.features.plan(CALIBRATED, default)
+    steps += job.features.plan((*DECOYS, *CALIBRATED), default)
     if job.has_test_labels:
         paper = paper_detector(job.spec)
         compared = default | (paper.families if paper else set())

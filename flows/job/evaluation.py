@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from flows.job.calibration import fit_nulls
+from flows.job.calibration import calibrated_tables
 from flows.job.charts import draw_charts
 from flows.job.folder import CHOICE
 from flows.job.gates import counted, label_gates, strangers_alone
@@ -13,9 +13,8 @@ from flows.job.search.space import default_detector, paper_detector
 from flows.pages.kinds.job_facts import Gate
 from tuni.detectors.bundle import Bundle
 from tuni.detectors.describe import describe
-from tuni.detectors.fit import fit_detector
 from tuni.detectors.kind import Floats
-from tuni.detectors.score import has_votes, score
+from tuni.detectors.score import has_votes
 from tuni.detectors.spec import DetectorSpec
 from tuni.hashing import derive_seed, digest
 from tuni.judging.judge import Judge
@@ -104,10 +103,10 @@ class Evaluated:
 
 def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     """All figures of one calibrated detector."""
-    families = families_of(bundle.pair.model)
-    scorer = bundle.pair
+    scorer, detector = bundle.pair, job.chosen_detector()
+    tables = calibrated_tables(job, families_of(scorer.model))
     check = quantise(
-        score(scorer.model, job.features.table("decoy_check", families)), scorer.quantum
+        tables.scores(detector, scorer.model, ("decoy_check",))["decoy_check"], scorer.quantum
     )
     check_p = conformal_p(check, scorer.decoy_scores)
     decoys = null_check(check_p, len(scorer.decoy_scores), bundle.operating_point)
@@ -162,7 +161,6 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     elif len(job.test_members) and not job.test_members.any():
         gates.append(strangers_alone(job, bundle, score_labelled_test(job, bundle)))
     withheld = [gate.sentence for gate in gates if gate.passed is False]
-    detector = job.chosen_detector()
     return Evaluated(
         detector=describe(detector),
         asked=_asked(job),
@@ -191,28 +189,26 @@ def score_labelled_test(job: Job, bundle: Bundle) -> Floats:
     """Scores of labelled-test by any bundle of this checkpoint, judged once a process."""
     made_from = digest(dict(bundle.settings))
     if made_from not in job.test_scores:
-        # Scores alone: decoys of the list would cost more than the list itself and move no score.
-        judge_labelled_test(job, bundle, JudgeOptions(list_decoys=False))
+        # Scores alone: decoys of the list cost more than the list itself; most move no score.
+        judge_labelled_test(job, bundle, JudgeOptions(list_decoys=bundle.corrects))
     return job.test_scores[made_from]
 
 
 def compare(job: Job, bundle: Bundle) -> list[JSON]:
-    """The chosen detector, the default H and the paper's configuration on the same texts."""
+    """The chosen detector, the default H2 and the paper's configuration on the same texts."""
     rows = []
     asked: dict[str, DetectorSpec | None] = {
         "chosen": job.chosen_detector(),
-        "default H (ours)": default_detector(job.spec),
+        "default H2 (ours)": default_detector(job.spec),
         "the paper's configuration": paper_detector(job.spec),
     }
     members = job.test_members
-    seed = derive_seed(job.request.compute.seed, "fit")
     for name, detector in asked.items():
         if detector is None:
             continue
-        model = bundle.pair.model
-        if name != "chosen":
-            model = fit_detector(detector, fit_nulls(job, detector), seed)
-        scores = score(model, job.features.table("labelled_test", families_of(model)))
+        tables = calibrated_tables(job, detector.families)
+        model = bundle.pair.model if name == "chosen" else tables.fit(detector)
+        scores = tables.scores(detector, model, ("labelled_test",))["labelled_test"]
         row: JSON = {
             "name": name,
             "detector": describe(detector),

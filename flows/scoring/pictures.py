@@ -90,7 +90,8 @@ def judge_pictures(
             continue
         # Any beginning of the list's decoys is a fair sample of them.
         names = decoys.of(paired=paired)[:LEAST_DECOYS]
-        beside = DecoyNames(embed_names(target, names, batch), judge.scores(names, paired=paired))
+        scores = judge.score_decoys(decoys.of(paired=paired), paired=paired)[1][: len(names)]
+        beside = DecoyNames(embed_names(target, names, batch), scores)
         shown = np.array([judge.kind.shown(name) for name in names])
         count = sum(len(pictures.files[asked[person]]) for person in people)
         with judge.progress.stage("pictures", count) as step:

@@ -1,7 +1,7 @@
 """Audits as several tests begin and read them; the list is called staff."""
 
-from flows.auditing.conduct import prepare
 from flows.auditing.engines.engine import LocalEngine
+from flows.auditing.null import null_of_audit
 from flows.auditing.shards import ShardWorker
 from flows.machine.settings import Settings
 from flows.scoring.detector import Detector
@@ -25,7 +25,7 @@ def interrupted(
     fingerprint, digest = detector.bundle.fingerprint, version.tags["digest"]
     plan = Plan(NAME, fingerprint, version.version, digest, options, shard_size)
     begun = Audits(ledger).begin(Watchlists(ledger).get(LIST), plan)
-    worker = ShardWorker(ledger, begun, detector, prepare(ledger, begun, detector))
+    worker = ShardWorker(ledger, begun, detector, null_of_audit(ledger, begun, detector))
     LocalEngine(worker).run(AuditRows(ledger, begun.id).shards_left()[:shards], lambda _: None)
     return begun
 

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import Engine, create_engine, event, make_url, select, text, update
 
 from flows.audit import audit, resume
-from flows.auditing.conduct import conduct, prepare
+from flows.auditing.conduct import conduct
 from flows.auditing.engines.engine import LocalEngine
+from flows.auditing.null import null_of_audit
 from flows.auditing.outcome import AuditOutcome
 from flows.auditing.shards import ShardWorker
 from flows.auditing.verify import verify_audit
@@ -354,7 +355,7 @@ def test_a_database_that_goes_away_ends_the_audit_and_nothing_is_lost(
         far.bind_checkpoint("tiny", fingerprint, checkpoint)
         part = interrupted(away, far)
         detector = Detector.open(far, away, "tiny", "champion")
-        worker = _Outage(ShardWorker(far, part, detector, prepare(far, part, detector)), cut)
+        worker = _Outage(ShardWorker(far, part, detector, null_of_audit(far, part, detector)), cut)
         left = AuditRows(far, part.id).shards_left()
         with pytest.raises(HomeError, match="OperationalError"):
             LocalEngine(worker).run(left, lambda _: None)

@@ -45,12 +45,19 @@ class Scorer:
         decoy_scores: Scores of the calibration decoys, quantised and ascending, shape (m,).
         gibberish_scores: Of the calibration gibberish, likewise.
         quantum: Step to which scores are rounded before they are ranked, > 0.
+        less_parts: Scores are ranked less what the parts of their texts add to them.
     """
 
     model: ArrayModel
     decoy_scores: Floats
     gibberish_scores: Floats
     quantum: float
+    less_parts: bool = False
+
+    @property
+    def corrects(self) -> bool:
+        """Whether it needs the effects of name parts, and so decoys of the list."""
+        return self.less_parts or bool(self.model.corrected)
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -90,6 +97,11 @@ class Bundle:
     evidence: Mapping[str, JSON]
     versions: Mapping[str, str]
     bank: Floats | None = None
+
+    @property
+    def corrects(self) -> bool:
+        """Whether a list's verdicts need the effects of name parts."""
+        return any(scorer.corrects for scorer in (self.pair, self.single) if scorer)
 
     def __post_init__(self) -> None:
         """Make the bank read-only."""
@@ -178,7 +190,8 @@ def _describe(scorer: Scorer, path: str, arrays: dict[str, NDArray[Any]]) -> dic
     arrays[f"{path}.decoy_scores"] = _contiguous(scorer.decoy_scores)
     arrays[f"{path}.gibberish_scores"] = _contiguous(scorer.gibberish_scores)
     model = _describe_model(scorer.model, f"{path}.model", arrays)
-    return {"model": model, "quantum": float(scorer.quantum)}
+    younger = {"less_parts": True} if scorer.less_parts else {}
+    return {"model": model, "quantum": float(scorer.quantum), **younger}
 
 
 def _describe_model(model: ArrayModel, path: str, arrays: dict[str, NDArray[Any]]) -> JSON:
@@ -311,7 +324,7 @@ def _bank(arrays: dict[str, NDArray[Any]]) -> Floats:
 
 
 def _build_scorer(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Scorer:
-    if set(_of(value, dict)) != {"model", "quantum"}:
+    if set(_of(value, dict)) - {"less_parts"} != {"model", "quantum"}:
         raise KeyError
     quantum = _of(value["quantum"], float)
     if not quantum > 0:
@@ -319,7 +332,8 @@ def _build_scorer(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Sco
     scores = [_calibration(arrays, f"{path}.{null}_scores") for null in ("decoy", "gibberish")]
     model = _build_model(value["model"], f"{path}.model", arrays)
     check_model(model)
-    return Scorer(model, scores[0], scores[1], quantum)
+    less_parts = _of(value.get("less_parts", False), bool)
+    return Scorer(model, scores[0], scores[1], quantum, less_parts)
 
 
 def _calibration(arrays: dict[str, NDArray[Any]], name: str) -> Floats:

@@ -76,6 +76,7 @@ class DetectorKind:
         check_spec: Refuses a spec of the kind for what bounds of single numbers cannot say.
         describe: A spec in one line, given that of each part; None names columns and null.
         voter: How it votes in a search; None where it does not.
+        votes: Whether scores are shares of votes, from which nothing can be taken.
         most_rows: Rows of the null that a search fits on at most: bounds the time of a trial where
             a score costs a pass over all fitted rows (ours).
     """
@@ -94,6 +95,7 @@ class DetectorKind:
     check_spec: Callable[["DetectorSpec"], None] | None = None
     describe: Callable[["DetectorSpec", Sequence[str]], str] | None = None
     voter: Voter | None = None
+    votes: bool = False
     most_rows: int | None = None
 
     @property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tuni.detectors.kind import Arrays, DetectorKind
 from tuni.detectors.registry import kind_named
 from tuni.errors import BundleError, RequestError
-from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS
+from tuni.features.family import LESS_PARTS, OTHER_FIRSTS, OTHER_LASTS
 
 # Bounds of what is believed (ours): far above what fits, far below what hurts.
 MAX_COLUMNS = 64
@@ -31,7 +31,8 @@ class ArrayModel:
 
     Attributes:
         kind: Name of a kind of `tuni.detectors.registry`.
-        columns: Columns of a feature table that it reads, in this order.
+        columns: Columns of a feature table that it reads, in this order: ``base``,
+            ``base~factor`` or ``base.less_parts``.
         params: Numbers that scoring needs, and for a guarded model ``guard_norm`` and
             ``guard_cap``: the score of a text whose ``hidden.norm`` is below the first is at
             most the second (ours).
@@ -56,6 +57,11 @@ class ArrayModel:
         """Names of all table columns that a score reads, neighbours' and guard's included."""
         return needed_columns(self.kind, self.columns, self.parts, guarded=GUARD[0] in self.params)
 
+    @property
+    def corrected(self) -> frozenset[str]:
+        """Names of the extracted columns of which it reads what the texts' parts leave."""
+        return corrected_columns(self.needed)
+
 
 def needed_columns(
     kind: str, columns: tuple[str, ...], parts: tuple[Any, ...], *, guarded: bool
@@ -65,6 +71,12 @@ def needed_columns(
     for name in columns:
         names |= base_columns(name, kind_named(kind).neighbours)
     return frozenset(names | ({"hidden.norm"} if guarded else set()))
+
+
+def corrected_columns(needed: frozenset[str]) -> frozenset[str]:
+    """Extracted columns behind those of some names that end in `LESS_PARTS`."""
+    ends = tuple(name for name in needed if name.endswith(LESS_PARTS))
+    return frozenset(name.removesuffix(LESS_PARTS) for name in ends)
 
 
 def base_columns(name: str, pairs: bool = False) -> set[str]:
@@ -133,13 +145,15 @@ def _check_inputs(model: ArrayModel, kind: DetectorKind) -> None:
     if len(model.parts) > MAX_PARTS:
         refuse(model, f"more than {MAX_PARTS} parts")
     for name in model.columns:
-        _, tilde, factor = name.partition("~")
+        base, tilde, factor = name.partition("~")
         try:
             usable = not tilde or (np.isfinite(float(factor)) and not kind.neighbours)
         except ValueError:
             usable = False
+        if base.endswith(LESS_PARTS):  # neighbours have no effects of their own
+            usable = not tilde and not kind.neighbours
         if not usable or not 0 < len(name) <= 100:
-            refuse(model, "a column is neither 'base' nor 'base~factor'")
+            refuse(model, "a column is neither 'base', 'base.less_parts' nor 'base~factor'")
 
 
 def refuse(model: ArrayModel, problem: str) -> NoReturn:

@@ -11,7 +11,7 @@ from tuni.texts.kinds_by_name import KindsByName, function_of, is_module
 # In this order searches suggest them; a study that was begun goes on only in the same order.
 BUILT_IN = (
     "sum", "pair_residual", "feature", "vote",
-    "ocsvm", "mahalanobis", "knn", "lof", "isolation_forest", "autoencoder",
+    "ocsvm", "mahalanobis", "knn", "lof", "isolation_forest", "autoencoder", "length",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from tuni.features.family import Column
+from tuni.features.family import LESS_PARTS, Column
 from tuni.features.registry import family_named, family_of
 from tuni.features.spec import FeatureSpec
 
@@ -43,11 +43,13 @@ class Search:
         ask: Gives the values.
         features: Which features there are.
         gibberish: How many gibberish texts there are.
+        less_parts: Whether what parts of texts add is taken from the score, and so from vectors.
     """
 
     ask: Ask
     features: FeatureSpec
     gibberish: int
+    less_parts: bool = False
 
     @property
     def directed(self) -> list[str]:
@@ -63,10 +65,15 @@ class Search:
         }
 
     def factored(self, *columns: str) -> tuple[str, ...]:
-        """The columns, each less a suggested share of its neighbours' where it has any."""
+        """The columns, each less its parts, or less a suggested share of its neighbours' if any.
+
+        Numbers keep what their parts add: of them it is taken once, from the score.
+        """
         return tuple(self._factored(name) for name in columns)
 
     def _factored(self, column: str) -> str:
+        if self.less_parts and self.is_wide(column):
+            return column + LESS_PARTS
         if not family_named(family_of(column)).neighbours:
             return column
         factor = self._factor()
@@ -102,8 +109,8 @@ class Search:
         return self.factored(*options[option])
 
     def is_wide(self, column: str) -> bool:
-        """Whether a column, also one written ``base~lambda``, is as wide as the model."""
-        return self._columns[column.partition("~")[0]].wide
+        """Whether a column, also one less parts or neighbours, is as wide as the model."""
+        return self._columns[column.partition("~")[0].removesuffix(LESS_PARTS)].wide
 
 
 def is_costly(column: str) -> bool:

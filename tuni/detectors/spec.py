@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
-from tuni.detectors.model import MAX_COLUMNS, MAX_DEPTH, MAX_PARTS, needed_columns
+from tuni.detectors.model import (
+    MAX_COLUMNS,
+    MAX_DEPTH,
+    MAX_PARTS,
+    corrected_columns,
+    needed_columns,
+)
 from tuni.detectors.registry import kind_named
 from tuni.errors import RequestError
 from tuni.features.registry import family_of
@@ -26,7 +32,8 @@ class DetectorSpec:
 
     Attributes:
         kind: Name of what it computes; see docs/method.md.
-        columns: Columns of a feature table, ``base`` or ``base~factor``; none for joins.
+        columns: Columns of a feature table, ``base``, ``base~factor`` or ``base.less_parts``; none
+            for joins.
         null: What it is fitted on; for joins, what their scales or thresholds come from.
         null_count: Use the first so many rows of the fit null; None is all.
         params: Numbers of the kind by name; those left out take their default.
@@ -34,6 +41,8 @@ class DetectorSpec:
         guard: Cap the score of a text whose ``hidden.norm`` is below the decoys' median at
             the decoys' median score: a text that the model knows less than it knows strangers
             is no evidence, however far it lies from them (ours).
+        less_parts: Take from the whole score what the parts of a text add to it, as the decoys of
+            its list tell, so that nobody is judged by a surname (ours). Not for parts of a join.
     """
 
     kind: str
@@ -43,6 +52,7 @@ class DetectorSpec:
     params: tuple[tuple[str, float], ...] = ()
     parts: tuple["DetectorSpec", ...] = ()
     guard: bool = False
+    less_parts: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what could not be fitted.
@@ -62,6 +72,11 @@ class DetectorSpec:
     def needed(self) -> frozenset[str]:
         """Names of all table columns that the fitted detector reads."""
         return needed_columns(self.kind, self.columns, self.parts, guarded=self.guard)
+
+    @property
+    def corrected(self) -> frozenset[str]:
+        """Names of the extracted columns of which it reads what the texts' parts leave."""
+        return corrected_columns(self.needed)
 
     @property
     def families(self) -> frozenset[str]:
@@ -115,6 +130,10 @@ def _check_spec(spec: DetectorSpec) -> None:
         refuse_spec(f"{spec.kind}: got {len(spec.columns)} columns", "fewer")
     if len(spec.parts) > MAX_PARTS // 2 or _depth(spec) > MAX_DEPTH:
         refuse_spec(f"{spec.kind}: too many or too deep parts", "a flatter spec")
+    if any(part.less_parts for part in spec.parts):
+        refuse_spec("less_parts: asked of a part", "it of the whole detector")
+    if spec.less_parts and kind.votes:
+        refuse_spec(f"{spec.kind}: less_parts of votes", "it of another kind")
     if kind.check_spec is not None:
         kind.check_spec(spec)
 
@@ -141,6 +160,8 @@ def _to_dict(spec: DetectorSpec) -> dict[str, Any]:  # Any: JSON
         "params": spec.numbers,
         "parts": [_to_dict(part) for part in spec.parts],
         "guard": spec.guard,
+        # Younger than kept specs: where it is not asked for, hashes stay as they were.
+        **({"less_parts": True} if spec.less_parts else {}),
     }
 
 
@@ -153,4 +174,5 @@ def _from_dict(value: Mapping[str, Any]) -> DetectorSpec:  # Any: JSON
         params=tuple(sorted((str(name), float(x)) for name, x in value["params"].items())),
         parts=tuple(_from_dict(part) for part in value["parts"]),
         guard=bool(value["guard"]),
+        less_parts=bool(value.get("less_parts", False)),
     )

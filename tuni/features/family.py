@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # a spec is read where torch is not installed
 S = TypeVar("S")
 
 OTHER_LASTS, OTHER_FIRSTS = ".other_lasts", ".other_firsts"
+# A column less what the parts of each text add to it, as the decoys of a list tell (ours).
+LESS_PARTS = ".less_parts"
 # Plain caption-like prompts (ours): more or odder ones bring nothing to hidden states.
 PLAIN_PROMPTS = ("{}", "a photo of {}", "a portrait of {}", "this is {}")
 

@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle, Scorer
-from tuni.detectors.score import score
-from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
+from tuni.detectors.score import Table
+from tuni.errors import FingerprintMismatch, RequestError, TextError, TooFewTexts
 from tuni.features.extract import FeatureCache, extract
 from tuni.hashing import derive_seed
 from tuni.judging.fits import too_long, unfit
@@ -24,6 +25,7 @@ from tuni.judging.null import (
     foreign_kind,
     p_values,
 )
+from tuni.judging.part_effects import UNCORRECTED, Correction
 from tuni.judging.record import SELECTED_ON, Judged
 from tuni.judging.scores import KeptFeatures, bank_of, families_of, reads_neighbours
 from tuni.lists.shape import ListShape
@@ -155,15 +157,21 @@ class Judge:
         for paired, size, scorer in self._kinds(shape):
             if not size or scorer is None:
                 continue
-            scores: Floats = np.empty(0)
+            groups[paired] = GroupNull(size, np.empty(0))
             if options.list_decoys:
                 own = decoys.of(paired=paired)
                 _require_enough(len(own), bundle.operating_point)
                 if paired:
                     check = decoy_check(shape.pair_sample, own, self.kind, check_seed)
                 company = [text for text in beside if self.kind.has_parts(text) == paired]
-                scores = self.scores(own, paired=paired, beside=company)
-            groups[paired] = GroupNull(size, np.sort(scores))
+                correction, scores = self.score_decoys(own, paired=paired, beside=company)
+                groups[paired] = GroupNull(size, np.sort(scores), correction)
+            elif scorer.corrects:
+                raise RequestError(
+                    "list decoys: turned off, and this detector needs them to tell what the parts "
+                    "of a name do",
+                    "leave out --no-list-decoys (list_decoys = true)",
+                )
             calibrated.append(len(scorer.decoy_scores))
         if not calibrated:
             raise TextError(
@@ -199,16 +207,33 @@ class Judge:
         Raises:
             TextError: A text is refused, or of a kind that the null was made without.
         """
-        bundle = self.bundle
-        kind = self.kind
-        single = np.array([not kind.has_parts(text) for text in texts], dtype=bool)
+        single = self._single(texts)
         scores = np.empty(len(texts))
-        for paired, scorer in ((True, bundle.pair), (False, bundle.single)):
+        for paired, group in ((True, null.pair), (False, null.single)):
             rows = np.flatnonzero(single != paired).tolist()
-            if rows and scorer is None:
+            if rows and group is None:
                 raise foreign_kind(rows)
-            if rows:
-                scores[rows] = self.scores([texts[row] for row in rows], paired=paired)
+            if rows and group is not None:
+                some = [texts[row] for row in rows]
+                scores[rows] = self.scores(some, group.correction, paired=paired)
+        return self.rank(texts, scores, null, selected_on)
+
+    def rank(
+        self,
+        texts: Sequence[str],
+        scores: Floats,
+        null: ListNull,
+        selected_on: Collection[int] = (),
+    ) -> tuple[Judged, ...]:
+        """The second half of `judge`: what follows from texts and their scores.
+
+        Args:
+            texts: As in `judge`.
+            scores: Quantised scores of the texts, shape (n,).
+            null: Of the whole list.
+            selected_on: As in `judge`.
+        """
+        bundle, single = self.bundle, self._single(texts)
         p_decoy, p_gibberish = p_values(bundle, null, scores, single)
         shared = {alone: _shared_flags(bundle, null, single=alone) for alone in (True, False)}
         chosen = frozenset(selected_on)
@@ -218,33 +243,69 @@ class Judge:
                 value,
                 p,
                 p_noise,
-                _flags(shared[alone], kind.parse(texts[row]), selected=row in chosen),
+                _flags(shared[alone], self.kind.parse(texts[row]), selected=row in chosen),
             )
             for row, (value, p, p_noise, alone) in enumerate(zip(*numbers, strict=True))
         )
 
-    def scores(self, texts: Sequence[str], *, paired: bool, beside: Sequence[str] = ()) -> Floats:
+    def _single(self, texts: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether each text has one part."""
+        return np.array([not self.kind.has_parts(text) for text in texts], dtype=bool)
+
+    def scores(
+        self, texts: Sequence[str], correction: Correction = UNCORRECTED, *, paired: bool
+    ) -> Floats:
         """Quantised scores of texts of one kind.
 
-        A score depends on its text, the bundle and the checkpoint; the company that a text is
-        extracted in moves nothing (`tuni.features.prompts` says what holds it still, rounding to
-        the bundle's quantum does the rest).
+        A score depends on its text, the bundle, the checkpoint and the correction; the company
+        that a text is extracted in moves nothing (`tuni.features.prompts` says what holds it
+        still, rounding to the bundle's quantum does the rest).
 
         Args:
-            texts: n texts, n >= 1.
+            texts: n texts, n >= 1, none of them a decoy of the correction.
+            correction: Of the list's null.
             paired: Whether they have two parts and more, and so neighbours.
-            beside: Further texts of the kind to extract in the same call, for the cache:
-                neighbours that they share with ``texts`` are then encoded once.
 
         Returns:
             Shape (n,); higher is nearer to "trained on".
 
         Raises:
             TextError: As `extract`; or the bundle judges no texts of the kind.
+            SpecMismatch: The detector takes another correction.
         """
+        scorer = self._scorer(paired=paired)
+        values = correction.scores(scorer, texts, self._table(texts, scorer, paired=paired))
+        return quantise(values, scorer.quantum)
+
+    def score_decoys(
+        self, decoys: Sequence[str], *, paired: bool, beside: Sequence[str] = ()
+    ) -> tuple[Correction, Floats]:
+        """A list's correction, and the quantised scores of the decoys that it is fitted on.
+
+        Args:
+            decoys: n distinct texts of one kind, n >= 1.
+            paired: As in `scores`.
+            beside: Further texts of the kind to extract in the same call, for the cache:
+                neighbours that they share with the decoys are then encoded once.
+
+        Returns:
+            The correction, and scores of shape (n,), each as if its text were none of the decoys.
+        """
+        scorer = self._scorer(paired=paired)
+        table = self._table(decoys, scorer, paired=paired, beside=beside)
+        correction, values = Correction.fit(scorer, self.kind, decoys, table)
+        return correction, quantise(values, scorer.quantum)
+
+    def _scorer(self, *, paired: bool) -> Scorer:
         scorer = self.bundle.pair if paired else self.bundle.single
         if scorer is None:
             raise foreign_kind([0])
+        return scorer
+
+    def _table(
+        self, texts: Sequence[str], scorer: Scorer, *, paired: bool, beside: Sequence[str] = ()
+    ) -> Table:
+        """Features of texts of one kind that a detector reads."""
         table = extract(
             self.target,
             [*texts, *beside],
@@ -255,7 +316,7 @@ class Judge:
             cache=self.cache,
             progress=self.progress,
         )
-        return quantise(score(scorer.model, table.head(len(texts)).columns), scorer.quantum)
+        return table.head(len(texts)).columns
 
     def _kinds(self, shape: ListShape) -> tuple[tuple[bool, int, Scorer | None], ...]:
         """Full names and names of one part: how many the list holds, and what scores them."""

@@ -19,6 +19,7 @@ from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import read_only
 from tuni.errors import BundleError, TextError, TuniError, UnusableScores
 from tuni.hashing import canonical_json
+from tuni.judging.part_effects import UNCORRECTED, Correction
 from tuni.statistics.intervals import rate
 from tuni.statistics.list_evidence import ListEvidence, list_evidence
 from tuni.statistics.p_values import Floats, conformal_p, finite
@@ -58,10 +59,13 @@ class GroupNull:
         size: Distinct texts of the kind, at least 1.
         decoy_scores: Scores of the list's decoys, quantised and ascending, shape (m,); m = 0
             where list decoys were turned off.
+        correction: How scores of the list's texts are corrected for their parts; not kept, since
+            it would tell whose parts are on the list.
     """
 
     size: int
     decoy_scores: Floats
+    correction: Correction = UNCORRECTED
 
     def __post_init__(self) -> None:
         """Make the scores read-only."""

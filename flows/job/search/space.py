@@ -1,16 +1,16 @@
 """What the search may try: Optuna's suggestions turned into detector specs.
 
-The one law: the default H and the paper's configuration are points of this space, so that every
-study shows both. What is asked of Optuna is said by each kind of detector, in `suggest`.
+The one law: the default H2, H and the paper's configuration are points of this space, so that every
+study shows them. What is asked of Optuna is said by each kind of detector, in `suggest`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import optuna
 
-from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
+from tuni.detectors.defaults import DEFAULT_H, DEFAULT_H2, H2_WITHOUT_GRADIENTS, PAPER
 from tuni.detectors.kinds.vote import voters
 from tuni.detectors.registry import kind_named, kind_names
 from tuni.detectors.search import Search, T, sum_offers
@@ -23,6 +23,7 @@ T_PARAMS: Params = {"pair.layer": 0, "pair.ridge": 0.5, "pair.spread": 0.3}
 H_PARAMS: Params = {
     **T_PARAMS,
     "detector": "sum",
+    "less_parts": False,
     "sum.pair": True,
     "sum.jacobian": "jacobian_relative",
     "sum.noise": False,
@@ -31,12 +32,22 @@ H_PARAMS: Params = {
     "lambda": 0.375,
 }
 
+_H2: Params = {
+    "detector": "sum",
+    "less_parts": True,
+    "sum.pair": False,
+    "sum.length": True,
+    "length.layer": 0,
+    "lambda": 0.0,
+}
+
 
 def paper_params() -> Params:
     """The paper's configuration as a point of the space."""
     chosen = {part.kind for part in PAPER.parts}
     return {
         "detector": "vote",
+        "less_parts": False,
         "vote.inputs": "inversion",
         "vote.needed": 2,
         "vote.alpha": 0.05,
@@ -47,18 +58,22 @@ def paper_params() -> Params:
 def starting_points(spec: FeatureSpec) -> list[tuple[Params, str]]:
     """Parameters of the trials that every study begins with, and what they are called."""
     points = []
+    nothing: Params = {name: next(iter(options)) for name, options in sum_offers(spec).items()}
+    light = (nothing | _H2 | {"sum.norm": True}, "H2 without gradients (ours)")
     if DEFAULT_H.families <= set(spec.families):
-        nothing = {name: next(iter(options)) for name, options in sum_offers(spec).items()}
-        points.append((nothing | H_PARAMS, "default H (ours)"))
-    points.append((T_PARAMS | {"detector": "pair_residual"}, "T alone (ours)"))
+        jacobian: Params = {"sum.jacobian": "jacobian_relative"}
+        points.append((nothing | _H2 | jacobian, "default H2 (ours)"))
+        points.append((nothing | H_PARAMS, "H (ours)"))
+    points.append(light)
+    points.append((T_PARAMS | {"detector": "pair_residual", "less_parts": False}, "T alone (ours)"))
     if PAPER.families <= set(spec.families):
         points.append((paper_params(), "the paper's configuration"))
     return points
 
 
 def default_detector(spec: FeatureSpec) -> DetectorSpec:
-    """H, or T alone where the spec has no gradients."""
-    return DEFAULT_H if DEFAULT_H.families <= set(spec.families) else DEFAULT_T
+    """H2, with the norm in the place of the Jacobian where the spec has no gradients."""
+    return DEFAULT_H2 if DEFAULT_H2.families <= set(spec.families) else H2_WITHOUT_GRADIENTS
 
 
 def paper_detector(spec: FeatureSpec) -> DetectorSpec | None:
@@ -83,10 +98,11 @@ def suggest(trial: optuna.trial.BaseTrial, spec: FeatureSpec, gibberish: int) ->
         if (suggestion := kind_named(name).suggest) is not None
     }
     chosen = trial.suggest_categorical("detector", list(suggestions))
-    detector = suggestions[chosen](Search(_Trial(trial), spec, gibberish))
-    if detector is None:
+    less_parts = trial.suggest_categorical("less_parts", [True, False])
+    detector = suggestions[chosen](Search(_Trial(trial), spec, gibberish, less_parts))
+    if detector is None or (less_parts and kind_named(detector.kind).votes):
         raise optuna.TrialPruned("the values make no detector")
-    return detector
+    return replace(detector, less_parts=less_parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,9 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 
-from flows.job.calibration import NULLS
 from flows.job.job import Job
 from flows.job.search.space import starting_points, suggest
-from tuni.detectors.fit import Nulls, fit_detector
-from tuni.detectors.score import score
+from flows.job.tables import NULLS, SetTables
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import TooFewTexts, UnusableScores
 from tuni.files import replacing
@@ -66,9 +64,9 @@ class Trials:
     def __init__(self, job: Job) -> None:
         """Extract, or find in the cache, everything that a trial may need."""
         self.job = job
-        job.features.load(job.searched)
-        self.nulls = Nulls(**{name: job.features.table(name) for name in NULLS})
-        self.judged = {name: job.features.table(name) for name in job.searched if name not in NULLS}
+        # Calibration decoys come near no search, so that they lend it no effects of parts either.
+        self.tables = SetTables.load(job, job.searched, ("decoy_search",))
+        self.judged = [name for name in job.searched if name not in NULLS]
         members = [job.texts.members.get(canonical(text), False) for text in job.sets.labelled_dev]
         self.members = np.array(members, dtype=bool)
         self.folder = job.folder / "trials"
@@ -80,10 +78,8 @@ class Trials:
         if path.exists():
             with np.load(path, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
-        seed = derive_seed(self.job.request.compute.seed, "fit")
-        model = fit_detector(detector, self.nulls, seed)
-        raw = {name: score(model, table) for name, table in self.judged.items()}
-        raw["gibberish_scale"] = score(model, self.nulls.gibberish_scale)
+        model = self.tables.fit(detector)
+        raw = self.tables.scores(detector, model, (*self.judged, "gibberish_scale"))
         grid = quantum(raw["decoy_search"])
         scores = {name: quantise(values, grid) for name, values in raw.items()}
         with replacing(path) as file:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from flows.job.calibration import fit_nulls, make_bundle
+from flows.job.calibration import calibrated_tables, make_bundle
 from flows.job.job import Job
 from flows.job.search.space import default_detector
 from flows.machine.settings import Settings
@@ -29,8 +29,8 @@ def test_calibration_scores_are_as_many_as_the_calibration_decoys(job):
 
 
 def test_a_detector_is_fitted_on_fit_and_scale_sets_alone(job):
-    nulls = fit_nulls(job, default_detector(job.spec))
-    rows = {len(array) for array in nulls.decoy_fit.values()}
+    tables = calibrated_tables(job, default_detector(job.spec).families).tables
+    rows = {len(array) for array in tables["decoy_fit"].values()}
     assert rows == {len(job.sets.decoy_fit)}
     assert not set(job.sets.decoy_fit) & set(job.sets.decoy_calibration)
 

@@ -16,6 +16,7 @@ from flows.job.search.choose import choose
 from flows.machine.home import open_ledger
 from flows.machine.settings import Request, Settings
 from tests.objects import latin_names
+from tuni.detectors.defaults import DEFAULT_T
 from tuni.judging.null import JudgeOptions
 from tuni.lists.split import Split
 
@@ -101,7 +102,7 @@ def test_the_judged_scores_are_those_of_a_judgement_without_the_lists_decoys(
     measure: Measure,
 ) -> None:
     job, _ = measure(19, 19)
-    bundle = make_bundle(job, job.chosen_detector())
+    bundle = make_bundle(job, DEFAULT_T)
     judged = score_labelled_test(job, bundle)
     assert score_labelled_test(job, bundle) is judged
     again = judge_labelled_test(job, bundle, JudgeOptions(list_decoys=False))

@@ -66,7 +66,7 @@ def test_rows_of_a_block_that_chose_the_detector_are_flagged(judge, null):
 
 def test_a_block_is_refused_where_it_cannot_be_judged(judge, null, tiny_target):
     pairs_only = Judge(replace(judge.bundle, single=None), tiny_target)
-    with pytest.raises(TextError, match="row 2"):
+    with pytest.raises(TextError, match="row 1"):
         pairs_only.judge([NAMES[0], "Cher"], null)
     with pytest.raises(TextError, match="row 2"):
         judge.judge([NAMES[0], "Cher"], replace(null, single=None))

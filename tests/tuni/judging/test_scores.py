@@ -60,12 +60,12 @@ class Shelf:
             self.rows[text] = {name: array[row] for name, array in columns.items()}
 
 
-def test_texts_beside_move_no_score_and_are_kept(bundle, tiny_target):
+def test_texts_beside_decoys_move_no_score_and_are_kept(bundle, tiny_target):
     alone = Judge(bundle, tiny_target).scores(NAMES[:1], paired=True)
     shelf = Shelf()
     kept = KeptFeatures(shelf)
     judge = Judge(bundle, tiny_target, kept)
-    beside = judge.scores(NAMES[:1], paired=True, beside=NAMES[1:])
+    _, beside = judge.score_decoys(NAMES[:1], paired=True, beside=NAMES[1:])
     np.testing.assert_array_equal(beside, alone)
     assert set(shelf.rows) == set(NAMES)
     shelf.asked.clear()

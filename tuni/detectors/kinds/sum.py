@@ -6,7 +6,7 @@ import numpy as np
 
 from tuni.detectors.checks import require_only, require_positive, require_shape
 from tuni.detectors.kind import DetectorKind, Floats
-from tuni.detectors.kinds import pair_residual
+from tuni.detectors.kinds import length, pair_residual
 from tuni.detectors.model import ArrayModel
 from tuni.detectors.search import Search
 from tuni.detectors.spec import DetectorSpec
@@ -28,6 +28,8 @@ def _suggest(search: Search) -> DetectorSpec | None:
     parts = []
     if search.ask.choice("sum.pair", [True, False]):
         parts.append(pair_residual.suggest(search))
+    if search.less_parts and search.ask.choice("sum.length", [True, False]):
+        parts.append(length.suggest(search))
     parts += [DetectorSpec("feature", (name,)) for name in search.addends()]
     if len(parts) < 2:
         return parts[0] if parts else None

@@ -80,4 +80,5 @@ KIND = DetectorKind(
     suggest=_suggest,
     check_spec=_check_spec,
     describe=_describe,
+    votes=True,
 )

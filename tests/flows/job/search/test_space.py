@@ -12,7 +12,7 @@ from flows.job.search.space import (
     starting_points,
     suggest,
 )
-from tuni.detectors.defaults import DEFAULT_H, DEFAULT_T, PAPER
+from tuni.detectors.defaults import DEFAULT_H, DEFAULT_H2, DEFAULT_T, H2_WITHOUT_GRADIENTS, PAPER
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.families.geometry import GeometrySpec
 from tuni.features.families.hidden import HiddenSpec
@@ -51,7 +51,9 @@ def suggested(spec: FeatureSpec, count: int = 150) -> list[DetectorSpec]:
     return found
 
 
-def test_h_and_the_papers_configuration_are_points_of_the_space():
+def test_h2_h_and_the_papers_configuration_are_points_of_the_space():
+    points = [suggest(FixedTrial(params), WHOLE, 3000) for params, _ in starting_points(WHOLE)]
+    assert {DEFAULT_H2, DEFAULT_H, DEFAULT_T, H2_WITHOUT_GRADIENTS, PAPER} == set(points)
     assert suggest(FixedTrial(H_PARAMS), WHOLE, 3000) == DEFAULT_H
     assert suggest(FixedTrial(paper_params()), WHOLE, 3000) == PAPER
 
@@ -64,8 +66,8 @@ def test_every_study_starts_with_detectors_that_its_features_allow(spec):
 
 
 def test_defaults_follow_the_features():
-    assert default_detector(WHOLE) == DEFAULT_H
-    assert default_detector(PLAIN).kind == DEFAULT_T.kind == "pair_residual"
+    assert default_detector(WHOLE) == DEFAULT_H2
+    assert default_detector(PLAIN) == H2_WITHOUT_GRADIENTS
     assert paper_detector(WHOLE) == PAPER
     assert paper_detector(PLAIN) is None
 
@@ -86,17 +88,17 @@ def test_the_space_holds_every_kind():
     kinds = {detector.kind for detector in suggested(WHOLE, 300)}
     assert kinds == {
         "feature", "pair_residual", "sum", "vote", "isolation_forest", "lof", "ocsvm",
-        "mahalanobis", "knn", "autoencoder",
+        "mahalanobis", "knn", "autoencoder", "length",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "params",
     [
-        {"detector": "sum", "sum.pair": False, "sum.norm": False},
+        {"detector": "sum", "less_parts": False, "sum.pair": False, "sum.norm": False},
         {
-            "detector": "vote", "vote.inputs": "hidden", "vote.isolation_forest": False,
-            "vote.lof": True, "vote.ocsvm": False, "vote.mahalanobis": False, "vote.knn": False,
+            "detector": "vote", "less_parts": False, "vote.inputs": "hidden",
+            "vote.isolation_forest": False, "vote.lof": True, "vote.ocsvm": False, "vote.mahalanobis": False, "vote.knn": False,
             "vote.needed": 2, "vote.alpha": 0.05,
         },
     ],
