@@ -98,7 +98,8 @@ def test_the_space_holds_every_kind():
         {"detector": "sum", "less_parts": False, "sum.pair": False, "sum.norm": False},
         {
             "detector": "vote", "less_parts": False, "vote.inputs": "hidden",
-            "vote.isolation_forest": False, "vote.lof": True, "vote.ocsvm": False, "vote.mahalanobis": False, "vote.knn": False,
+            "vote.isolation_forest": False, "vote.lof": True, "vote.ocsvm": False,
+            "vote.mahalanobis": False, "vote.knn": False,
             "vote.needed": 2, "vote.alpha": 0.05,
         },
     ],
