@@ -14,7 +14,7 @@ from flows.machine.show import fields_of, say
 from flows.run import Outcome, run_request
 from flows.scoring.score import ScoreOutcome, ScoreRequest, score_file
 from tuni.bench.testbed.build import Testbed, make_testbed
-from tuni.bench.testbed.settings import Captions, Size, TestbedSettings
+from tuni.bench.testbed.settings import Captions, Size, TestbedSettings, Vocabulary
 from tuni.bench.testbed.unseen import write_pictures
 from tuni.files import check_new_folder, making, output_errors
 from tuni.lists.csv_rows import CsvRows
@@ -37,6 +37,7 @@ class TestbedRequest:
         size: Its size.
         seed: Its seed.
         captions: Its regime of captions.
+        vocabulary: Whether people share name parts.
         namesakes: Strangers who share a member's whole name.
         pictures: New pictures of each person of the watch list and of each namesake.
     """
@@ -47,6 +48,7 @@ class TestbedRequest:
     size: Size
     seed: int
     captions: Captions = "short"
+    vocabulary: Vocabulary = "closed"
     namesakes: int = 0
     pictures: int = 0
 
@@ -54,6 +56,8 @@ class TestbedRequest:
     def settings(self) -> TestbedSettings:
         """What the testbed is made from."""
         sized = TestbedSettings.of_size(self.size, self.seed)
+        if self.vocabulary == "own":
+            sized = sized.with_own_names()
         return replace(sized, captions=self.captions, namesakes=self.namesakes)
 
 

@@ -21,7 +21,7 @@ from tuni.texts.kind import TextKind
 from tuni.texts.text import canonical
 
 # Texts that an effect is shrunk by (ours; docs/method.md says what others give).
-RIDGE_WIDE, RIDGE_NARROW = 2.0, 5.0
+RIDGE = 2.0
 _SCORE = "score"
 
 
@@ -64,8 +64,7 @@ class PartEffects:
         left: dict[str, Floats] = {}
         for name, values in table.items():
             floats = values.astype(np.float64)
-            ridge = RIDGE_WIDE if floats.shape[1] > 1 else RIDGE_NARROW
-            effects[name] = Effects.fit(floats, rows, ridge)
+            effects[name] = Effects.fit(floats, rows, RIDGE)
             left[name + LESS_PARTS] = effects[name].left_out(floats, rows)
         return cls(kind, numbers, effects), left
 

@@ -62,6 +62,10 @@ def make_testbed(
         Literal["short", "described"],
         typer.Option(help="The name nearly alone, or half the time within a description."),
     ] = "short",
+    vocabulary: Annotated[
+        Literal["closed", "own"],
+        typer.Option(help="Whether people share first and last names, or have their own."),
+    ] = "closed",
     namesakes: Annotated[
         int, typer.Option(min=0, help="Strangers who share a member's whole name.")
     ] = 0,
@@ -78,7 +82,7 @@ def make_testbed(
 
     from flows.benchmark.demo import TestbedRequest, write_testbed
 
-    asked = TestbedRequest(out, size, seed, captions, namesakes, pictures)
+    asked = TestbedRequest(out, size, seed, captions, vocabulary, namesakes, pictures)
     outcome = write_testbed(asked, settings)
     answer(outcome, as_json=as_json)
 

@@ -2,7 +2,8 @@
 
 The one law: a closed vocabulary. Members, background people, strangers and hard negatives share
 their first and last names, each part about equally often in every group, so that nothing but
-the pair can tell who was trained. (A namesake shares the pair, and no text can tell.)
+the pair can tell who was trained. (A namesake shares the pair, and no text can tell.) In the own
+vocabulary each of these people but hard negatives has a first and a last name of their own.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from tuni.texts.reference_parts import reference_parts
 Group = Literal["member", "background", "stranger", "hard", "namesake"]
 WELL_KNOWN = 10  # captions from which a member lends name parts to hard negatives
 _RARER = 100  # less common parts from which half of the vocabulary is drawn
+_ALL = 10_000  # as many as lists hold: own names take nearly all
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def draw_people(settings: TestbedSettings, rng: np.random.Generator) -> tuple[Pe
     """
     pools = draw_parts(settings, rng)
     taken: set[tuple[str, str]] = set()
-    pairs = _fair_pairs(pools, rng, taken)
+    pairs = (_fair_pairs if settings.vocabulary == "closed" else _own_pairs)(pools, rng, taken)
     people: list[Person] = []
     trained: tuple[tuple[Group, tuple[tuple[int, int], ...]], ...] = (
         ("member", settings.members),
@@ -94,7 +96,8 @@ def draw_parts(
     used: set[str] = set()
     pools = {}
     for culture in settings.cultures:
-        listed = reference_parts(f"latin/{culture}", settings.parts + _RARER)
+        rarer = _RARER if settings.vocabulary == "closed" else _ALL
+        listed = reference_parts(f"latin/{culture}", settings.parts + rarer)
         drawn: list[tuple[str, ...]] = []
         for names in (listed.firsts, listed.lasts):
             fit = [name for name in names if _plain(name) and name not in used]
@@ -138,6 +141,22 @@ def _fair_pairs(
             if pair not in taken:
                 taken.add(pair)
                 yield culture, *pair
+
+
+def _own_pairs(
+    pools: dict[str, tuple[tuple[str, ...], tuple[str, ...]]],
+    rng: np.random.Generator,
+    taken: set[tuple[str, str]],
+) -> Iterator[tuple[str, str, str]]:
+    """Yield pairs (culture, first, last), each part once, cultures in turn."""
+    size = len(next(iter(pools.values()))[0])
+    orders = {c: (rng.permutation(size), rng.permutation(size)) for c in pools}
+    for i in range(size):
+        for culture, (firsts, lasts) in pools.items():
+            one, other = orders[culture]
+            pair = (firsts[one[i]], lasts[other[i]])
+            taken.add(pair)
+            yield culture, *pair
 
 
 def _hard_negatives(

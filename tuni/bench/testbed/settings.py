@@ -15,8 +15,12 @@ from tuni.hashing import derive_seed, digest
 
 Size = Literal["full", "demo", "test"]
 Captions = Literal["short", "described"]
+Vocabulary = Literal["closed", "own"]
 REVISION = 1  # raised whenever the code draws or trains otherwise from the same settings
 CULTURES = ("en_US", "de_DE", "fr_FR", "es_ES", "it_IT")
+# Cultures whose lists hold enough parts for people who share none.
+RICH_CULTURES = ("en_US", "de_DE", "nl_NL", "es_ES", "it_IT")
+_MOST_OWN = 950  # strangers that the lists have names of their own for
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class TestbedSettings:
             name within a description of hair, clothes and place.
         namesakes: Never trained people who share their whole name with a member. They move
             nothing but truth.csv: labels and list hold each name once.
+        vocabulary: Whether people share first and last names, or each has names of their own, as
+            in lists of celebrities. Hard negatives have two members' names either way.
     """
 
     __test__ = False  # the name starts with Test, and pytest would collect it
@@ -84,6 +90,7 @@ class TestbedSettings:
     weight_decay: float = 0.1
     captions: Captions = "short"
     namesakes: int = 0
+    vocabulary: Vocabulary = "closed"
 
     def __post_init__(self) -> None:
         """Refuse settings of which no testbed can be made.
@@ -114,6 +121,19 @@ class TestbedSettings:
         """Settings of a named size: full, demo (about a minute) or test (seconds)."""
         return replace(_SIZES[size], seed=seed)
 
+    def with_own_names(self) -> "TestbedSettings":
+        """The same, of people who share no name part; fewer strangers where names run out."""
+        count = len(self.cultures)
+        strangers = min(self.strangers, _MOST_OWN)
+        pairs = sum(n for _captions, n in (*self.members, *self.background)) + strangers
+        return replace(
+            self,
+            vocabulary="own",
+            cultures=RICH_CULTURES[:count],
+            parts=-(-pairs // count),
+            strangers=strangers,
+        )
+
     @property
     def hash(self) -> str:
         """SHA-256 of all that moves a testbed, 64 hexadecimal digits."""
@@ -121,7 +141,11 @@ class TestbedSettings:
 
     def as_json(self) -> Mapping[str, object]:
         """The settings as plain values; younger fields only where they move something."""
-        younger = {"captions": "short", "namesakes": 0}  # so that older testbeds keep their hash
+        younger = {
+            "captions": "short",
+            "namesakes": 0,
+            "vocabulary": "closed",
+        }  # so that older testbeds keep their hash
         return {k: v for k, v in asdict(self).items() if younger.get(k, self) != v}
 
     def rng(self, purpose: str) -> np.random.Generator:
