@@ -169,29 +169,26 @@ def _judge(bundle: Any, job: Any, texts: list[str]) -> Any:
 
 
 def _others(job: Any, texts: list[str]) -> dict[str, Any]:
-    """Scores of the default H and of the paper's configuration on the same texts."""
-    from flows.job.calibration import fit_nulls
+    """Scores of the default H2 and of the paper's configuration on the same texts."""
+    from flows.job.calibration import calibrated_tables
     from flows.job.search.space import default_detector, paper_detector
-    from tuni.detectors.fit import fit_detector
-    from tuni.detectors.score import score
     from tuni.features.extract import extract
-    from tuni.hashing import derive_seed
-    from tuni.judging.scores import families_of
 
     scores = {}
-    seed = derive_seed(job.request.compute.seed, "fit")
     for name, detector in (
-        ("default H (ours)", default_detector(job.spec)),
+        ("default H2 (ours)", default_detector(job.spec)),
         ("the paper's configuration", paper_detector(job.spec)),
     ):
         if detector is None:
             continue
-        model = fit_detector(detector, fit_nulls(job, detector), seed)
-        table = extract(
-            job.target, texts, job.spec, families=families_of(model), bank=job.features.bank,
+        tables = calibrated_tables(job, detector.families)
+        tables.texts["everybody"] = tuple(texts)
+        tables.tables["everybody"] = extract(
+            job.target, texts, job.spec, families=detector.families, bank=job.features.bank,
             progress=job.progress,
-        )  # fmt: skip
-        scores[name] = (score(model, table.columns), model)
+        ).columns  # fmt: skip
+        model = tables.fit(detector)
+        scores[name] = (tables.scores(detector, model, ("everybody",))["everybody"], model)
     return scores
 
 

@@ -86,12 +86,13 @@ def _study(bed: Path, folder: Path, count: int) -> Study:
             for one in csv.DictReader(lines)
             if one["group"] in ("member", "stranger") and canonical(one["text"]) not in used
         ]
-    trials.judged["truth"] = dict(
-        extract(
-            job.target, [one["text"] for one in people], job.spec,
-            bank=job.features.bank, cache=job.features.cache, progress=job.progress,
-        ).columns
-    )  # fmt: skip
+    truth = tuple(one["text"] for one in people)
+    trials.tables.texts["truth"] = truth
+    trials.tables.tables["truth"] = extract(
+        job.target, truth, job.spec,
+        bank=job.features.bank, cache=job.features.cache, progress=job.progress,
+    ).columns  # fmt: skip
+    trials.judged.append("truth")
     member = np.array([one["group"] == "member" for one in people])
     done = {trial.detector.hash: trial for trial in reversed(run_trials(job, trials, _ignore))}
     first = default_detector(job.spec).hash

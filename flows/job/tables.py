@@ -27,12 +27,14 @@ class SetTables:
 
     Attributes:
         job: Whose sets they are.
+        texts: Of each set.
         tables: Extracted columns by set; those of one set may differ in their rows.
         decoys: The sets of decoys that part effects are fitted on.
     """
 
     job: Job
-    tables: Mapping[str, Table]
+    texts: dict[str, tuple[str, ...]]
+    tables: dict[str, Table]
     decoys: tuple[str, ...]
     _corrected: dict[str, dict[str, Floats]] = field(default_factory=dict, init=False)
 
@@ -54,8 +56,9 @@ class SetTables:
         """
         every = tuple(dict.fromkeys((*NULLS, *decoys, *names)))
         job.features.load(every, families)
-        tables = {name: job.features.table(name, families) for name in every}
-        return cls(job, tables, (_FIT, "decoy_scale", *decoys))
+        texts = {name: getattr(job.sets, name) for name in every}
+        tables: dict[str, Table] = {name: job.features.table(name, families) for name in every}
+        return cls(job, texts, tables, (_FIT, "decoy_scale", *decoys))
 
     def fit(self, detector: DetectorSpec) -> ArrayModel:
         """Fit a detector on the nulls, always with the same seed: what was chosen is calibrated."""
@@ -99,7 +102,7 @@ class SetTables:
     def _less(self, values: Mapping[str, Floats], decoys: Sequence[str]) -> dict[str, Floats]:
         """Numbers about the first texts of some sets, less what parts add, fitted on decoys."""
         kind = self.job.texts.kind
-        texts = {name: getattr(self.job.sets, name)[: len(some)] for name, some in values.items()}
+        texts = {name: self.texts[name][: len(some)] for name, some in values.items()}
         among = [name for name in decoys if name in values]
         effects, left = PartEffects.fit(
             kind,

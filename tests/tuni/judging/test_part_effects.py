@@ -1,4 +1,4 @@
-"""Nobody is judged by a name part: effects of known size are removed, whatever the list's length."""
+"""Nobody is judged by a name part: effects of known size are removed in lists of any length."""
 
 import hashlib
 

@@ -68,29 +68,28 @@ def test_equal_input_gives_equal_bits_and_the_order_of_coordinates_moves_nothing
     assert first.left_out(values, rows).tobytes() == again.left_out(values, rows).tobytes()
 
 
+def less_parts(values: np.ndarray, rows: list[np.ndarray], strangers: int) -> np.ndarray:
+    """Numbers less effects that are fitted on all texts but the last ones."""
+    fit = [part[:-strangers] for part in rows]
+    fitted = Effects.fit(values[:-strangers], fit, 2.0)
+    new = fitted.remove(values[-strangers:], [part[-strangers:] for part in rows])
+    return np.vstack([fitted.left_out(values[:-strangers], fit), new])
+
+
 def strangers_accused(draws: int, per_part: int, seed: int) -> float:
     """Share of new pairs with p <= 5 % against decoys of as many as ``per_part`` a part."""
-    draw = np.random.default_rng(seed)
+    draw, parts, strangers = np.random.default_rng(seed), 60, 200
     accused = []
     for _ in range(draws):
-        parts, strangers = 60, 200
         chosen = draw.permutation(parts * parts)[: parts * per_part + strangers]
         rows = [chosen // parts, chosen % parts]
         effects = 1.5 * draw.normal(size=(2, parts, 8))
         spread = np.exp(0.3 * draw.normal(size=parts))[rows[0], None]
-        vectors = (
-            effects[0][rows[0]] + effects[1][rows[1]] + spread * draw.normal(size=(len(chosen), 8))
-        )
-        decoys, new = slice(0, -strangers), slice(-strangers, None)
-
-        def less(values, fit_rows=[part[decoys] for part in rows]):  # noqa: B006
-            fitted = Effects.fit(values[decoys], fit_rows, 2.0)
-            left = fitted.remove(values, rows)
-            left[decoys] = fitted.left_out(values[decoys], fit_rows)
-            return left
-
-        scores = less(np.log(np.square(less(vectors)).sum(axis=1, keepdims=True)))[:, 0]
-        accused.append(conformal_p(scores[new], scores[decoys]) <= 0.05)
+        noise = spread * draw.normal(size=(len(chosen), 8))
+        vectors = less_parts(effects[0][rows[0]] + effects[1][rows[1]] + noise, rows, strangers)
+        lengths = np.log(np.square(vectors).sum(axis=1, keepdims=True))
+        scores = less_parts(lengths, rows, strangers)[:, 0]
+        accused.append(conformal_p(scores[-strangers:], scores[:-strangers]) <= 0.05)
     return float(np.mean(accused))
 
 
