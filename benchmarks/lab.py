@@ -1,22 +1,26 @@
 """A testbed's people with their scores, so that thousands of redraws cost no more than one.
 
-The detector is the default H, calibrated as by `tuni run` on the testbed's own names; every person
-of truth.csv is on its list, so that nobody is a decoy. Scores are kept by text in the folder that
-is named; all texts are made up.
+The detector is H unless another is given, calibrated as by `tuni run` on the testbed's own names;
+every person of truth.csv is on its list, so that nobody is a decoy. Scores are kept by text in the
+folder that is named; all texts are made up.
 """
 
 import csv
 import json
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.machine.environment import prepare
 from flows.machine.settings import Settings
+
+if TYPE_CHECKING:
+    from tuni.detectors.spec import DetectorSpec
 
 Floats = NDArray[np.float64]
 
@@ -27,9 +31,10 @@ class Lab:
     Args:
         bed: Folder of the testbed.
         folder: Where home and scores are kept between calls.
+        detector: What is calibrated; None is H.
     """
 
-    def __init__(self, bed: Path, folder: Path) -> None:
+    def __init__(self, bed: Path, folder: Path, detector: "DetectorSpec | None" = None) -> None:
         self._folder = folder / bed.name[:12]
         home = self._folder / "home"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,12 +46,16 @@ class Lab:
         self.captions = np.array([int(one["captions"]) for one in people])
         self.group = np.array([one["group"] for one in people])
         self.culture = np.array([one["culture"] for one in people])
-        self.bundle, self.target, self.fitted = self._calibrated(bed)
+        self.bundle, self.target, self.fitted = self._calibrated(bed, detector)
         self._kept: dict[str, float] = {}
         self._file = self._folder / f"scores-{str(self.bundle.settings['job'])[:12]}.json"
         if self._file.exists():
             self._kept = json.loads(self._file.read_text(encoding="utf-8"))
-        self.score = self.scores(self.texts)
+
+    @cached_property
+    def score(self) -> Floats:
+        """Scores of everybody."""
+        return self.scores(self.texts)
 
     @property
     def stranger(self) -> NDArray[np.bool_]:
@@ -86,15 +95,15 @@ class Lab:
             part.replace(self._file)
         return np.array([self._kept[text] for text in texts])
 
-    def _calibrated(self, bed: Path) -> Any:
-        """The default detector, calibrated on decoys of the testbed's names, and the checkpoint."""
+    def _calibrated(self, bed: Path, detector: "DetectorSpec | None") -> Any:
+        """The detector, calibrated on decoys of the testbed's names, and the checkpoint."""
         from flows.job.calibration import make_bundle
         from flows.job.job import Job
-        from flows.job.search.space import default_detector
         from flows.machine.settings import read_request
+        from tuni.detectors.defaults import DEFAULT_H
 
         listed = self._folder / "everybody.csv"
-        listed.write_text("text\n" + "".join(f"{t}\n" for t in self._listed()), encoding="utf-8")
+        listed.write_text("text\n" + "".join(f"{t}\n" for t in self.listed), encoding="utf-8")
         asked = read_request(bed / "request.toml")
         subjects = {"labelled": None, "list_": listed}
         request = asked.model_copy(
@@ -109,9 +118,10 @@ class Lab:
         )
         job = Job.open(request, Settings(), _progress())
         fitted = frozenset(job.sets.decoy_fit + job.sets.decoy_scale)
-        return make_bundle(job, default_detector(job.spec)), job.target, fitted
+        return make_bundle(job, detector or DEFAULT_H), job.target, fitted
 
-    def _listed(self) -> list[str]:
+    @property
+    def listed(self) -> list[str]:
         """Everybody but the trained people whom no auditor lists."""
         return [t for t, group in zip(self.texts, self.group, strict=True) if group != "background"]
 

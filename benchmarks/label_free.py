@@ -86,10 +86,10 @@ def _study(bed: Path, folder: Path, count: int) -> Study:
             for one in csv.DictReader(lines)
             if one["group"] in ("member", "stranger") and canonical(one["text"]) not in used
         ]
-    truth = tuple(one["text"] for one in people)
-    trials.tables.texts["truth"] = truth
+    everybody = tuple(one["text"] for one in people)
+    trials.tables.texts["truth"] = everybody
     trials.tables.tables["truth"] = extract(
-        job.target, truth, job.spec,
+        job.target, everybody, job.spec,
         bank=job.features.bank, cache=job.features.cache, progress=job.progress,
     ).columns  # fmt: skip
     trials.judged.append("truth")

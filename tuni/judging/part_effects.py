@@ -20,8 +20,8 @@ from tuni.statistics.two_way import NONE, Effects, Rows
 from tuni.texts.kind import TextKind
 from tuni.texts.text import canonical
 
-# Texts that an effect is shrunk by (ours; docs/method.md says what others give).
-RIDGE = 2.0
+# Texts that an effect on vectors and on numbers is shrunk by (ours; docs/method.md says why).
+RIDGE_WIDE, RIDGE_NARROW = 10.0, 5.0
 _SCORE = "score"
 
 
@@ -64,7 +64,8 @@ class PartEffects:
         left: dict[str, Floats] = {}
         for name, values in table.items():
             floats = values.astype(np.float64)
-            effects[name] = Effects.fit(floats, rows, RIDGE)
+            ridge = RIDGE_WIDE if floats.shape[1] > 1 else RIDGE_NARROW
+            effects[name] = Effects.fit(floats, rows, ridge)
             left[name + LESS_PARTS] = effects[name].left_out(floats, rows)
         return cls(kind, numbers, effects), left
 
