@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where the environment forbids bytecode, every command would compile 5,000 modules anew (8 s).
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures audit-figures bench bench-smoke bench-gpu house pins clean
+.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures figures-parts audit-figures bench bench-smoke bench-gpu house pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,14 +93,19 @@ docs: $(STAMP) ## write docs/cli.md and the tables of docs/guide.md anew from th
 figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
 	@$(BIN)/python benchmarks/figures.py
 
+figures-parts: $(STAMP) ## whether a name part decides: the targets of docs/results.md (two hours; goes on in ./parts)
+	@$(BIN)/python benchmarks/parts.py
+
 bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (35 minutes); writes .venv/speed.json
 	@$(BIN)/python benchmarks/speed --out .venv/speed.json
 
 house: $(STAMP) ## how large the house is, and how many files a name passes on its way (3 minutes)
 	@$(BIN)/python benchmarks/house.py --walk
 
-bench-smoke: $(STAMP) ## the same in tiny sizes: whether it runs, not how fast
+bench-smoke: $(STAMP) ## the same and figures-parts in tiny sizes: whether they run, not how fast
 	@$(BIN)/python benchmarks/speed --smoke
+	@parts=$$(mktemp -d); trap 'rm -rf $$parts' EXIT; \
+	$(BIN)/python benchmarks/parts.py --smoke --folder $$parts --out $$parts/parts.json
 
 bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
 	@$(BIN)/python benchmarks/speed --gpu --out .venv/speed-gpu.json

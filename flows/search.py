@@ -13,7 +13,7 @@ from flows.machine.settings import Request
 @flow(name="search", flow_run_name="search {request.checkpoint.name}", log_prints=False)
 @guarded
 def search(request: Request) -> str:
-    """Try detectors on the search sets and choose one; the default H stays unless beaten.
+    """Try detectors on the search sets and choose one; the default H2 stays unless beaten.
 
     Returns:
         Hash of the chosen detector, which is written in the job's folder.

@@ -7,7 +7,7 @@ from typing import Any
 from flows.job.calibration import calibrated_tables
 from flows.job.charts import draw_charts
 from flows.job.folder import CHOICE
-from flows.job.gates import counted, label_gates, strangers_alone
+from flows.job.gates import counted, evenness_gate, label_gates, strangers_alone
 from flows.job.job import Job
 from flows.job.search.space import default_detector, paper_detector
 from flows.pages.kinds.job_facts import Gate
@@ -105,9 +105,8 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     """All figures of one calibrated detector."""
     scorer, detector = bundle.pair, job.chosen_detector()
     tables = calibrated_tables(job, families_of(scorer.model))
-    check = quantise(
-        tables.scores(detector, scorer.model, ("decoy_check",))["decoy_check"], scorer.quantum
-    )
+    scores = tables.scores(detector, scorer.model, ("decoy_check", "decoy_calibration"))
+    check = quantise(scores["decoy_check"], scorer.quantum)
     check_p = conformal_p(check, scorer.decoy_scores)
     decoys = null_check(check_p, len(scorer.decoy_scores), bundle.operating_point)
     gates = [
@@ -123,6 +122,14 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
         "decoy_fpr": decoys.rejected.value,
         "gibberish_fpr": float((gibberish_p <= bundle.operating_point).mean()),
     }
+    even, rates = evenness_gate(
+        tables.texts["decoy_calibration"],
+        quantise(scores["decoy_calibration"], scorer.quantum),
+        job.texts.kind,
+        bundle.operating_point,
+    )
+    gates.append(even)
+    headline |= rates
     judgement = job.folder.kept(CHOICE)["judgement"] or {}
     if "default_control" in judgement:
         gates.append(
@@ -155,9 +162,8 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
                 "test_auc_optimism": optimism(looks, measured.auc_interval),
             }
             compared = compare(job, bundle)
-            scores = score_labelled_test(job, bundle)
-            members = job.test_members
-            groups = {"members": scores[members], "non-members": scores[~members], **groups}
+            judged, members = score_labelled_test(job, bundle), job.test_members
+            groups = {"members": judged[members], "non-members": judged[~members], **groups}
     elif len(job.test_members) and not job.test_members.any():
         gates.append(strangers_alone(job, bundle, score_labelled_test(job, bundle)))
     withheld = [gate.sentence for gate in gates if gate.passed is False]

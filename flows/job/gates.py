@@ -1,14 +1,17 @@
 """Checks of a detector on labelled texts, before a claim is made from it."""
 
+from collections.abc import Sequence
+
 from flows.job.job import Job
 from flows.pages.kinds.job_facts import Gate
 from tuni.detectors.bundle import Bundle
 from tuni.statistics.evaluation import Evaluation
 from tuni.statistics.intervals import Rate
-from tuni.statistics.null_check import NullCheck, null_check
+from tuni.statistics.null_check import NullCheck, evenness, null_check
 from tuni.statistics.p_values import Floats, conformal_p
 from tuni.statistics.spelling import DecoyCheck
 from tuni.statistics.suppression import SMALLEST_SHARED
+from tuni.texts.kind import TextKind
 
 
 def label_gates(job: Job, measured: Evaluation, check: DecoyCheck | None) -> list[Gate]:
@@ -52,6 +55,47 @@ def strangers_alone(job: Job, bundle: Bundle, scores: Floats) -> Gate:
     decoys = bundle.pair.decoy_scores
     null = null_check(conformal_p(scores, decoys), len(decoys), bundle.operating_point)
     return _strangers_gate(job, null)
+
+
+def evenness_gate(
+    texts: Sequence[str], scores: Floats, kind: TextKind, point: float
+) -> tuple[Gate, dict[str, float]]:
+    """Whether strangers are accused alike whatever their name parts and culture.
+
+    It is told from calibration decoys, each among the others: they are no genuine pairs, and no
+    label is needed.
+
+    Args:
+        texts: The calibration decoys.
+        scores: Theirs, shape (n,).
+        kind: Of the texts.
+        point: Operating point.
+
+    Returns:
+        The gate, and the worst rates and spreads by MLflow name.
+    """
+    parsed = [kind.parse(text) for text in texts]
+    places = {
+        "first part": [text.parts[0] for text in parsed],
+        "last part": [text.parts[-1] for text in parsed],
+        "culture": [text.stratum for text in parsed],
+    }
+    p = conformal_p(scores, scores)
+    told = {place: even for place, groups in places.items() if (even := evenness(groups, p, point))}
+    figures = {f"{place.replace(' ', '_')}_spread": even.spread for place, even in told.items()}
+    parts = [told[place].worst.value for place in ("first part", "last part") if place in told]
+    if parts:
+        figures["worst_part_fpr"] = max(parts)
+    if "culture" in told:
+        figures["culture_fpr_max"] = told["culture"].worst.value
+    sentences = [
+        f"of {even.groups} by {place} the worst is accused in {counted(even.worst)}, "
+        f"spread {even.spread:.2f} of chance"
+        for place, even in told.items()
+    ]
+    passed = all(even.even for even in told.values()) if told else None
+    words = "; ".join(sentences) or "too few decoys of one part"
+    return Gate("no name part decides", passed, f"among decoys, {words}"), figures
 
 
 def counted(rate: Rate) -> str:

@@ -175,7 +175,7 @@ class SearchTable(_Table):
         description="auto: labelled with at least 20 + 20 labels, else label-free with a list.",
     )
     margin: float = Field(
-        MARGIN, ge=0, le=1, description="By how much a trial must beat the default detector H."
+        MARGIN, ge=0, le=1, description="By how much a trial must beat the default detector H2."
     )
 
 

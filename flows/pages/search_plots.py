@@ -68,7 +68,7 @@ def draw_search(table: SearchTable, axes: Axes, objective: str = "objective") ->
     """Draw every trial, the best so far, and the default and the paper's configuration."""
     axes.plot(table.numbers, table.objectives, "o", color=GREY, markersize=4, alpha=0.8)
     axes.step(table.numbers, table.best, where="post", color=BLUE, linewidth=1.6)
-    looks = {"default": ("D", GREEN, "default H"), "paper": ("s", VERMILLION, "the paper's")}
+    looks = {"default": ("D", GREEN, "default"), "paper": ("s", VERMILLION, "the paper's")}
     for role, (number, value) in table.marked.items():
         marker, colour, label = looks[role]
         axes.plot([number], [value], marker, color=colour, markersize=8, label=label)

@@ -12,6 +12,7 @@ from tuni.detectors.registry import BUILT_IN
 from tuni.detectors.score import score
 
 HERE = Path(__file__).parent
+YOUNGER = {"length"}  # kinds that were added after the bundle was kept
 FORMATS = sorted(path.name for path in HERE.glob("format-*"))
 
 
@@ -32,4 +33,4 @@ def test_a_kept_bundle_still_gives_its_scores(name: str) -> None:
 
 def test_the_kept_bundle_holds_every_kind() -> None:
     assert FORMATS == ["format-1"]
-    assert kinds(read_bundle(HERE / "format-1" / "bundle").pair.model) == set(BUILT_IN)
+    assert kinds(read_bundle(HERE / "format-1" / "bundle").pair.model) == set(BUILT_IN) - YOUNGER

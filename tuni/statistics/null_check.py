@@ -12,16 +12,22 @@ lower it.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import betabinom, ks_2samp
+from scipy.stats import betabinom, binom, ks_2samp
 
 from tuni.errors import UnusableScores
-from tuni.statistics.intervals import Ranks, Rate, redrawn_share
+from tuni.statistics.intervals import Ranks, Rate, rate, redrawn_share
 from tuni.statistics.p_values import finite
 
 REFUTED = 0.01  # a validity p at or below this refutes the nominal rate (ours)
+LEAST_OF_GROUP = 10  # texts of a group whose rate is looked at (ours)
+UNEVEN = (
+    0.05  # a group whose rate is this unlikely, over all groups, refutes the nominal one (ours)
+)
 _EXACT_CELLS = 1_000_000  # beyond this many pairs the asymptotic law is used
 
 
@@ -128,4 +134,52 @@ def two_sample(nonmembers: ArrayLike, calibration: ArrayLike) -> TwoSample:
         p_above=float(above.pvalue),
         n=len(known),
         n_calibration=len(decoys),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Evenness:
+    """How evenly texts that were not trained on are accused, whatever group they belong to.
+
+    Attributes:
+        groups: Groups of at least `LEAST_OF_GROUP` texts.
+        worst: Rate of the group that is accused most.
+        spread: Standard deviation of the groups' rates over that of equal groups; 1 is chance.
+        even: Whether none of them is refuted to be accused at the nominal rate at most (exact
+            binomial test, one-sided 95 %, Bonferroni over groups).
+    """
+
+    groups: int
+    worst: Rate
+    spread: float
+    even: bool
+
+
+def evenness(groups: Sequence[str], p: ArrayLike, nominal: float) -> Evenness | None:
+    """Look for a group that is accused too often.
+
+    Args:
+        groups: Group of each of n texts, such as its family name.
+        p: p-values of the texts, shape (n,).
+        nominal: Operating point.
+
+    Returns:
+        The figures, or None without a group that is large enough.
+    """
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    counts = np.bincount(group)
+    hits = np.bincount(group, finite(p, "p-values") <= nominal).astype(int)
+    hits, counts = hits[counts >= LEAST_OF_GROUP], counts[counts >= LEAST_OF_GROUP]
+    if not len(counts):
+        return None
+    rates = hits / counts
+    worst = int(np.argmax(rates))
+    mean = hits.sum() / counts.sum()
+    chance = float(np.sqrt((mean * (1 - mean) / counts).mean()))
+    tails = binom.sf(hits - 1, counts, nominal)
+    return Evenness(
+        groups=len(counts),
+        worst=rate(int(hits[worst]), int(counts[worst])),
+        spread=float(rates.std() / chance) if chance else 1.0,
+        even=bool(tails.min() * len(counts) > UNEVEN),
     )

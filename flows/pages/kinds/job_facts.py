@@ -69,7 +69,7 @@ class Search:
     Attributes:
         objective: What was maximised, in words.
         tried: Trials in all.
-        trials: Those shown: the chosen one, the default H, the paper's, the next best.
+        trials: Those shown: the chosen one, the default, the paper's, the next best.
         reason: Why the chosen one was chosen, one sentence.
     """
 

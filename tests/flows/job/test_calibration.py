@@ -48,3 +48,16 @@ def test_a_bundle_asks_only_for_the_families_it_reads_and_names_its_versions(job
     assert bundle.versions == library_versions()
     content = json.loads((tmp_path / "bundle" / "bundle.json").read_text(encoding="utf-8"))
     assert content["format"] == 1
+
+
+def test_a_bundle_holds_no_part_of_the_jobs_names_beside_those_that_every_bundle_holds(
+    job, tmp_path
+):
+    folder = tmp_path / "bundle"
+    write_bundle(make_bundle(job, default_detector(job.spec)), folder)
+    content = b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
+    kind = job.texts.kind
+    common = {part for parts in job.spec.parts for part in (*parts.firsts, *parts.lasts)}
+    own = {part for text in job.sets.labelled_test for part in kind.parse(text).parts} - common
+    assert own
+    assert not [part for part in own if part.encode() in content]

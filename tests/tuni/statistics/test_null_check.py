@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import ks_2samp, kstest
 
 from tuni.errors import UnusableScores
-from tuni.statistics.null_check import null_check, two_sample
+from tuni.statistics.null_check import evenness, null_check, two_sample
 from tuni.statistics.p_values import conformal_p
 
 
@@ -74,3 +74,33 @@ def test_two_samples_are_compared_as_scipy_does():
 def test_what_is_no_p_value_is_refused(p, m):
     with pytest.raises(UnusableScores):
         null_check(p, m, 0.05)
+
+
+def test_a_group_that_is_accused_too_often_is_found():
+    draw = np.random.default_rng(0)
+    groups = [f"part {number % 40}" for number in range(2000)]
+    p = draw.random(2000)
+    told = evenness(groups, p, 0.05)
+    assert told is not None
+    assert told.even
+    assert told.groups == 40
+    assert 0.6 < told.spread < 1.4
+    p[::40] = np.where(draw.random(50) < 0.4, 0.01, 0.5)
+    uneven = evenness(groups, p, 0.05)
+    assert uneven is not None
+    assert not uneven.even
+    assert uneven.worst.n == 50
+    assert uneven.worst.value > 0.2
+    assert uneven.spread > told.spread
+
+
+def test_small_groups_are_not_looked_at():
+    assert evenness(["a"] * 9 + ["b"] * 5, np.full(14, 0.01), 0.05) is None
+
+
+@pytest.mark.slow
+def test_fair_groups_are_called_uneven_in_a_twentieth_of_cases_at_most():
+    draw = np.random.default_rng(1)
+    groups = [f"part {number % 60}" for number in range(2000)]
+    called = [evenness(groups, draw.random(2000), 0.05).even for _ in range(1500)]
+    assert np.mean(np.logical_not(called)) <= 0.06
