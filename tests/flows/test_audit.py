@@ -1,7 +1,7 @@
 """Audits of a tiny checkpoint, run by the flows' own bodies: Prefect is not what is tested here."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, make_url, select, text, update
+from sqlalchemy import Engine, create_engine, event, make_url, text, update
 
 from flows.audit import audit, resume
+from flows.auditing import shards
 from flows.auditing.conduct import conduct
 from flows.auditing.engines.engine import LocalEngine
 from flows.auditing.null import null_of_audit
 from flows.auditing.outcome import AuditOutcome
-from flows.auditing.shards import ShardWorker
+from flows.auditing.shards import ShardWorker, judge_subjects
 from flows.auditing.verify import verify_audit
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.scoring.detector import Detector
 from flows.scoring.score import ScoreRequest, score_file
 from registry.audits.audits import Audits
-from registry.audits.rows import AuditRows
+from registry.audits.rows import AuditRows, KeptVerdict, Listed
 from registry.audits.watchlists import Member, Watchlists
 from registry.ledger import schema
 from registry.ledger.erasure import forget
@@ -38,9 +39,11 @@ from tuni.errors import (
     RowAltered,
     SpecMismatch,
     TextError,
+    ValueAltered,
     WatchlistNotFound,
 )
 from tuni.hashing import canonical_json
+from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_texts
 from tuni.lists.csv_rows import CsvRows
@@ -165,25 +168,39 @@ def test_two_audits_of_one_list_at_once_do_not_disturb_each_other(
 
 
 def test_a_shard_that_always_fails_makes_the_audit_partial_until_it_is_mended(
-    settings: Settings, ledger: Ledger
+    settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part = interrupted(settings, ledger)
-    rows, people = AuditRows(ledger, part.id), schema.subjects
+    rows = AuditRows(ledger, part.id)
     shard = rows.shard(rows.shards_left()[0])  # 4 where the text that is too long lies in it
-    broken = people.c.id == shard[0].id
-    with ledger.engine.begin() as connection:
-        sound = connection.scalar(select(people.c.sealed).where(broken))
-        connection.execute(update(people).where(broken).values(sealed=b"x" * 40))
-    assert resume.fn(part.id) == part.id
+
+    def broken(judge: Judge, listed: Sequence[Listed], *others: Any) -> list[KeptVerdict]:
+        if listed[0].id == shard[0].id:
+            raise RuntimeError("a fault of the program")
+        return judge_subjects(judge, listed, *others)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shards, "judge_subjects", broken)
+        assert resume.fn(part.id) == part.id
     ended = AuditOutcome.of(Audits(ledger).get(part.id))
     assert ended.audit.state == "partial"
     assert ended.summary is not None
     assert ended.summary.missing == len(shard)
     assert f"NO VERDICT: {len(shard)} subjects" in ended.text()
-    with ledger.engine.begin() as connection:
-        connection.execute(update(people).where(broken).values(sealed=sound))
     assert resume.fn(part.id) == part.id
     assert Audits(ledger).get(part.id).state == "done"
+
+
+def test_an_audit_whose_list_was_damaged_does_not_go_on(settings: Settings, ledger: Ledger) -> None:
+    part = interrupted(settings, ledger)
+    people = schema.subjects
+    rows = AuditRows(ledger, part.id)
+    broken = rows.shard(rows.shards_left()[0])
+    with ledger.engine.begin() as connection:
+        altered = update(people).where(people.c.id == broken[0].id).values(sealed=b"x" * 40)
+        connection.execute(altered)
+    with pytest.raises(ValueAltered, match="was altered"):
+        resume.fn(part.id)
 
 
 def change_audit(ledger: Ledger, name: str, **values: object) -> None:

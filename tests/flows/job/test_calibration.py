@@ -58,6 +58,7 @@ def test_a_bundle_holds_no_part_of_the_jobs_names_beside_those_that_every_bundle
     content = b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
     kind = job.texts.kind
     common = {part for parts in job.spec.parts for part in (*parts.firsts, *parts.lasts)}
-    own = {part for text in job.sets.labelled_test for part in kind.parse(text).parts} - common
+    texts = (*job.sets.labelled_test, *job.sets.decoy_calibration)
+    own = {part for text in texts for part in kind.parse(text).parts} - common
     assert own
-    assert not [part for part in own if part.encode() in content]
+    assert not [part for part in own if f'"{part}"'.encode() in content]

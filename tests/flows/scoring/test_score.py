@@ -179,7 +179,7 @@ class Recording:
 
 
 @pytest.mark.parametrize(
-    ("first", "options"), [("Dora", {"decoys": 200}), ("Elsa", {"list_decoys": False})]
+    ("first", "options"), [("Dora", {"decoys": 200}), ("Elsa", {"decoys": 300})]
 )
 def test_what_is_told_to_be_encoded_is_encoded(registered, csv_file, tmp_path, first, options):
     names = [f"{first} Dahl{end}" for end in ("", "berg", "gren", "mann", "quist")]
