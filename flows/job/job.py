@@ -25,6 +25,7 @@ from registry.ledger.ledger import Ledger
 from registry.models.store import ModelStore
 from tuni import __version__
 from tuni.detectors.registry import other_names
+from tuni.detectors.search import SPACE_REVISION
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import RequestError
 from tuni.features.spec import FeatureSpec
@@ -249,6 +250,7 @@ def _hash(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) 
             "spec": spec.hash,
             "files": dict(texts.digests),
             "version": __version__,
+            "space": SPACE_REVISION,
             # A study goes on only with the kinds that it was begun with.
             **({"kinds": others} if (others := other_names()) else {}),
         }

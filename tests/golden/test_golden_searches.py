@@ -1,4 +1,7 @@
-"""What searches ask stays as it is: a study in a home goes on only with the same parameters."""
+"""What searches ask stays as it is: a study in a home goes on only with the same parameters.
+
+Where they change, `SPACE_REVISION` of tuni/detectors/search.py is raised and the file written anew.
+"""
 
 from pathlib import Path
 
@@ -44,12 +47,12 @@ class Dice:
         return low
 
 
-def asked_by(kind):
+def asked_by(kind, less_parts=False):
     """Every parameter of a kind in the one order that all its suggestions keep."""
     order = []
     for seed in range(400):
         dice, place = Dice(seed), -1
-        kind_named(kind).suggest(Search(dice, FEATURES, 5000))
+        kind_named(kind).suggest(Search(dice, FEATURES, 5000, less_parts))
         for line in (f"{name} = {values}" for name, values in dice.asked.items()):
             if line not in order:
                 order.insert(place + 1, line)
@@ -62,4 +65,6 @@ def test_searches_ask_what_they_asked():
     lines = [f"detector = {' | '.join(BUILT_IN)}"]
     for kind in BUILT_IN:
         lines += [kind, *(f"  {line}" for line in asked_by(kind))]
+    for kind in ("sum", "length", "knn"):
+        lines += [f"{kind}, less parts", *(f"  {line}" for line in asked_by(kind, True))]
     assert lines == EXPECTED.read_text(encoding="utf-8").splitlines()

@@ -69,7 +69,7 @@ def test_strangers_are_accused_at_the_stated_rate_in_lists_of_any_length(size, l
 
 def test_a_name_is_not_accused_for_its_surname():
     lopez = [f"{first} Lopez" for first in US.firsts[:40]]
-    shifted = {"Lopez": 6.0}
+    shifted = {"Lopez": 3.0}
     shape = ListShape.of(lopez, KIND)
     drawn = list(draw(shape, KIND, 2000, 1, lambda _: (), paired=True))
 
