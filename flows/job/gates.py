@@ -85,9 +85,9 @@ def evenness_gate(
     figures = {f"{place.replace(' ', '_')}_spread": even.spread for place, even in told.items()}
     parts = [told[place].worst.value for place in ("first part", "last part") if place in told]
     if parts:
-        figures["worst_part_fpr"] = max(parts)
+        figures["worst_part_decoy_fpr"] = max(parts)
     if "culture" in told:
-        figures["culture_fpr_max"] = told["culture"].worst.value
+        figures["culture_decoy_fpr_max"] = told["culture"].worst.value
     sentences = [
         f"of {even.groups} by {place} the worst is accused in {counted(even.worst)}, "
         f"spread {even.spread:.2f} of chance"
