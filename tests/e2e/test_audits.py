@@ -31,12 +31,18 @@ from tuni.texts.text import clean_text
 
 TUNI = Path(sys.executable).with_name("tuni")
 
-# A library that fails with the text in its message: every text is cleaned with it.
+# A library that fails with the text in its message where a shard is judged: every text is cleaned
+# with it, also where the decoys of the list are drawn again.
 FAULTY = """
 import ftfy
+import sys
 _sound = ftfy.fix_text
 def fix_text(text, *options, **more):
-    if {needle!r} in text:
+    frame, judging = sys._getframe(), False
+    while frame is not None:
+        judging |= frame.f_code.co_name == "judge_subjects"
+        frame = frame.f_back
+    if judging and {needle!r} in text:
         raise ValueError("cannot clean " + text)
     return _sound(text, *options, **more)
 ftfy.fix_text = fix_text

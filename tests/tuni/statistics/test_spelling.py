@@ -46,7 +46,6 @@ def shifted(n: int, seed: int, ours: str, theirs: str) -> tuple[list[str], np.nd
     return texts, np.arange(len(texts)) < n
 
 
-@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(5), marks=pytest.mark.slow)])
 def cultures(n: int, seed: int, *, paired: bool) -> list[str]:
     """Names of two invented cultures, first and last parts of one, or of either, going together."""
     rng = np.random.default_rng(seed)
@@ -85,6 +84,7 @@ def test_few_names_say_nothing_about_pairing_and_order_moves_nothing():
     assert pairing_p([*names[::-1], "Cher"], NAME, 0) == pairing_p(names, NAME, 0)
 
 
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(5), marks=pytest.mark.slow)])
 def test_the_gate_is_quiet_on_names_of_one_kind(seeds):
     """30 + 30 labels, detector at .97: 1 of 495 draws trips when measured in bulk."""
     members = np.arange(60) < 30
