@@ -31,21 +31,34 @@ from tuni.texts.text import clean_text
 
 TUNI = Path(sys.executable).with_name("tuni")
 
-# A library that fails with the text in its message where a shard is judged: every text is cleaned
-# with it, also where the decoys of the list are drawn again.
+# A fault of judging with the text in its message, put in where the module is imported.
 FAULTY = """
-import ftfy
+import importlib.util
 import sys
-_sound = ftfy.fix_text
-def fix_text(text, *options, **more):
-    frame, judging = sys._getframe(), False
-    while frame is not None:
-        judging |= frame.f_code.co_name == "judge_subjects"
-        frame = frame.f_back
-    if judging and {needle!r} in text:
-        raise ValueError("cannot clean " + text)
-    return _sound(text, *options, **more)
-ftfy.fix_text = fix_text
+
+def judge(sound):
+    def judge(self, texts, *others):
+        for text in texts:
+            if {needle!r} in text:
+                raise ValueError("cannot judge " + text)
+        return sound(self, texts, *others)
+    return judge
+
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != "tuni.judging.judge":
+            return None
+        sys.meta_path.remove(cls)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            module.Judge.judge = judge(module.Judge.judge)
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Finder)
 """
 
 
@@ -82,7 +95,7 @@ def audited(once, audit, bed, planted, tuni) -> Audited:
         write(own / "staff.csv", audit.verdicts, f"{planted['refused at score']}\u200b")
         (own / "forget.csv").write_text(f"text\n{watched}\n", encoding="utf-8")
         (own / "fault").mkdir()
-        faulty = FAULTY.format(needle=watched.split()[1])
+        faulty = FAULTY.format(needle=watched)
         (own / "fault" / "sitecustomize.py").write_text(faulty, encoding="utf-8")
         shutil.copytree(bed / "checkpoint", own / "cut")
         weights = own / "cut" / "open_clip_model.safetensors"
