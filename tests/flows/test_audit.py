@@ -270,7 +270,9 @@ def test_a_full_disk_ends_the_audit_and_the_same_call_goes_on(
     assert ledger.home.ledger_file.exists()
     with full_disk(ledger.home.ledger_file), pytest.raises(HomeError, match="make room"):
         audited(shard_size=5)
-    assert AuditRows(ledger, part.id).counts() == before
+    listed, written = AuditRows(ledger, part.id).counts()
+    assert listed == before[0]
+    assert (written - before[1]) % 5 == 0  # whole shards, where pages that were free held some
     assert Audits(ledger).get(part.id).state == "running"
     Trail(ledger).verify()
     assert audited(shard_size=5) == part.id
