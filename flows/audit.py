@@ -23,6 +23,7 @@ from registry.audits.watchlists import Watchlists
 from registry.models.store import ModelStore
 from tuni import __version__
 from tuni.errors import ModelNotFound, TextError
+from tuni.judging.null import JudgeOptions, require_decoys
 from tuni.statistics.suppression import shared_words
 
 # Texts of a shard share neighbours that are encoded once: 1,000 cost about twice as many encodings
@@ -75,6 +76,7 @@ def audit(
                 f"tuni watchlist import FILE.csv --name {watchlist}",
             )
         detector = Detector.open(ledger, settings, checkpoint, version)
+        require_decoys(detector.bundle, JudgeOptions(list_decoys, decoys, dependence))
         found = detector.version
         plan = Plan(
             checkpoint,

@@ -6,19 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flows.job.job import Job
-from tuni.detectors.fit import Nulls, fit_detector
+from tuni.detectors.fit import Nulls, fit_detector, head
 from tuni.detectors.model import ArrayModel
 from tuni.detectors.score import Table, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.family import LESS_PARTS
 from tuni.hashing import derive_seed
-from tuni.judging.part_effects import PartEffects
+from tuni.judging.part_effects import PartNumbers, fit_left_out
 from tuni.statistics.p_values import Floats
 
 NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
-# Decoys that part effects are fitted on, beside those that the caller judges by.
 _FIT = "decoy_fit"
-_VALUE = "value"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +77,7 @@ class SetTables:
         # their parts' alone.
         unseen = [name for name in self.decoys if name != _FIT] if detector.less_parts else []
         raw = {
-            name: score(model, _head(self._table(name, model.corrected), model.needed))[:, None]
+            name: score(model, head(self._table(name, model.corrected), model.needed))[:, None]
             for name in dict.fromkeys((*unseen, *names))
         }
         corrected = self._less(raw, unseen) if unseen else raw
@@ -101,25 +99,15 @@ class SetTables:
 
     def _less(self, values: Mapping[str, Floats], decoys: Sequence[str]) -> dict[str, Floats]:
         """Numbers about the first texts of some sets, less what parts add, fitted on decoys."""
-        kind = self.job.texts.kind
-        texts = {name: self.texts[name][: len(some)] for name, some in values.items()}
         among = [name for name in decoys if name in values]
-        effects, left = PartEffects.fit(
-            kind,
-            [text for name in among for text in texts[name]],
-            {_VALUE: np.concatenate([values[name] for name in among])},
-        )
+        texts = {name: self.texts[name][: len(some)] for name, some in values.items()}
+        every = [text for name in among for text in texts[name]]
+        numbers = PartNumbers.of(self.job.texts.kind, every)
+        stacked = np.concatenate([values[name] for name in among]).astype(np.float64)
+        effects, left = fit_left_out(stacked, numbers.rows(every))
         ends = np.cumsum([len(values[name]) for name in among])
-        parts = np.split(left[_VALUE + LESS_PARTS], ends[:-1])
-        others = {
-            name: effects.remove(texts[name], {_VALUE: some})[_VALUE + LESS_PARTS]
+        return dict(zip(among, np.split(left, ends[:-1]), strict=True)) | {
+            name: effects.remove(some.astype(np.float64), numbers.rows(texts[name]))
             for name, some in values.items()
             if name not in among
         }
-        return dict(zip(among, parts, strict=True)) | others
-
-
-def _head(table: Table, needed: frozenset[str]) -> Table:
-    """The rows that all the columns have that a model reads."""
-    rows = min(len(table[name]) for name in needed if name in table)
-    return {name: table[name][:rows] for name in needed if name in table}

@@ -18,7 +18,7 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
-from tuni.judging.null import JudgeOptions
+from tuni.judging.null import JudgeOptions, require_decoys
 from tuni.judging.record import COLUMNS, NUMBERS, Record
 from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, scorable
 from tuni.lists.csv_rows import Wrong
@@ -201,6 +201,8 @@ def score_file(
             ledger, settings.model_copy(update=asked), request.checkpoint, request.version
         )
         version = detector.version.version
+        options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
+        require_decoys(detector.bundle, options)
         cache = EncryptedFeatureCache(ledger)
         judge = detector.judge(cache)
         index = _accepted(request, lambda wrong: scorable(judge, index, wrong))
@@ -210,7 +212,6 @@ def score_file(
                 "refused",
                 "leave --skip-bad out to see why",
             )
-        options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
         decoys = decoys_of(judge, index, options)
         if tell is not None:
             tell(estimate_score(judge, index, decoys, cache))

@@ -36,6 +36,7 @@ from tuni.errors import (
     FingerprintMismatch,
     HomeError,
     ModelNotFound,
+    RequestError,
     RowAltered,
     SpecMismatch,
     TextError,
@@ -201,6 +202,14 @@ def test_an_audit_whose_list_was_damaged_does_not_go_on(settings: Settings, ledg
         connection.execute(altered)
     with pytest.raises(ValueAltered, match="was altered"):
         resume.fn(part.id)
+
+
+def test_an_audit_that_would_need_decoys_is_not_begun_without(
+    settings: Settings, ledger: Ledger
+) -> None:
+    with pytest.raises(RequestError, match="list decoys: turned off"):
+        audited(list_decoys=False)
+    assert Audits(ledger).list() == ()
 
 
 def change_audit(ledger: Ledger, name: str, **values: object) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.score import Table
-from tuni.errors import FingerprintMismatch, RequestError, TextError, TooFewTexts
+from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
 from tuni.features.extract import FeatureCache, extract
 from tuni.hashing import derive_seed
 from tuni.judging.fits import too_long, unfit
@@ -24,6 +24,7 @@ from tuni.judging.null import (
     decoys_needed,
     foreign_kind,
     p_values,
+    require_decoys,
 )
 from tuni.judging.part_effects import UNCORRECTED, Correction
 from tuni.judging.record import SELECTED_ON, Judged
@@ -148,7 +149,9 @@ class Judge:
         Raises:
             TextError: The list holds no text that the detector judges.
             TooFewTexts: The list's decoys are too few for the bundle's operating point.
+            RequestError: List decoys were turned off, and the detector needs them.
         """
+        require_decoys(self.bundle, options)
         bundle, shape = self.bundle, decoys.shape
         check_seed = derive_seed(bundle.seed, "decoy check")
         groups: dict[bool, GroupNull] = {}
@@ -166,12 +169,6 @@ class Judge:
                 company = [text for text in beside if self.kind.has_parts(text) == paired]
                 correction, scores = self.score_decoys(own, paired=paired, beside=company)
                 groups[paired] = GroupNull(size, np.sort(scores), correction)
-            elif scorer.corrects:
-                raise RequestError(
-                    "list decoys: turned off, and this detector needs them to tell what the parts "
-                    "of a name do",
-                    "leave out --no-list-decoys (list_decoys = true)",
-                )
             calibrated.append(len(scorer.decoy_scores))
         if not calibrated:
             raise TextError(
@@ -216,7 +213,7 @@ class Judge:
             if rows and group is not None:
                 some = [texts[row] for row in rows]
                 scores[rows] = self.scores(some, group.correction, paired=paired)
-        return self.rank(texts, scores, null, selected_on)
+        return self._ranked(texts, scores, single, null, selected_on)
 
     def rank(
         self,
@@ -233,7 +230,17 @@ class Judge:
             null: Of the whole list.
             selected_on: As in `judge`.
         """
-        bundle, single = self.bundle, self._single(texts)
+        return self._ranked(texts, scores, self._single(texts), null, selected_on)
+
+    def _ranked(
+        self,
+        texts: Sequence[str],
+        scores: Floats,
+        single: NDArray[np.bool_],
+        null: ListNull,
+        selected_on: Collection[int],
+    ) -> tuple[Judged, ...]:
+        bundle = self.bundle
         p_decoy, p_gibberish = p_values(bundle, null, scores, single)
         shared = {alone: _shared_flags(bundle, null, single=alone) for alone in (True, False)}
         chosen = frozenset(selected_on)

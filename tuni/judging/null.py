@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import read_only
-from tuni.errors import BundleError, TextError, TuniError, UnusableScores
+from tuni.errors import BundleError, RequestError, TextError, TuniError, UnusableScores
 from tuni.hashing import canonical_json
 from tuni.judging.part_effects import UNCORRECTED, Correction
 from tuni.statistics.intervals import rate
@@ -209,6 +209,20 @@ def foreign_kind(rows: Sequence[int]) -> TextError:
         "not judge or that the list's null was made without",
         "judge texts of the list that the null was made from",
     )
+
+
+def require_decoys(bundle: Bundle, options: JudgeOptions) -> None:
+    """Refuse to judge without list decoys where the detector needs them.
+
+    Raises:
+        RequestError: It does, and they were turned off.
+    """
+    if bundle.corrects and not options.list_decoys:
+        raise RequestError(
+            "list decoys: turned off, and this detector needs them to tell what the parts of a "
+            "name add",
+            "leave out --no-list-decoys (list_decoys = true)",
+        )
 
 
 def decoys_needed(operating_point: float) -> int:

@@ -6,8 +6,8 @@ alone, never on the list, and are held in memory alone: with a dictionary of nam
 whose names are on it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,65 +22,50 @@ from tuni.texts.text import canonical
 
 # Texts that an effect on vectors and on numbers is shrunk by (ours; docs/method.md says why).
 RIDGE_WIDE, RIDGE_NARROW = 10.0, 5.0
-_SCORE = "score"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PartEffects:
-    """What parts of texts add to columns about the texts.
+class PartNumbers:
+    """The parts of some decoys, numbered.
 
     Attributes:
         kind: Of the texts; says what their parts are.
         numbers: For each place of a part, the number of each part there, by canonical form.
-        columns: Effects on each column, in the order of the numbers.
     """
 
     kind: TextKind
     numbers: tuple[Mapping[str, int], ...]
-    columns: Mapping[str, Effects]
 
     @classmethod
-    def fit(
-        cls, kind: TextKind, texts: Sequence[str], table: Table
-    ) -> tuple["PartEffects", dict[str, Floats]]:
-        """Fit effects on n texts of two parts.
-
-        Args:
-            kind: Of the texts.
-            texts: Distinct ones, n >= 1.
-            table: Columns of shape (n, d).
-
-        Returns:
-            The effects; and the columns less what parts add, under names that end in
-            `LESS_PARTS`, of each text as if it had not been among them.
-        """
-        parts = [_parts(kind, text) for text in texts]
-        numbers = tuple(
-            {part: number for number, part in enumerate(sorted(set(column)))}
-            for column in zip(*parts, strict=True)
+    def of(cls, kind: TextKind, decoys: Sequence[str]) -> "PartNumbers":
+        """Number the parts of at least one text of two parts."""
+        columns = zip(*(_parts(kind, text) for text in decoys), strict=True)
+        return cls(
+            kind,
+            tuple({part: n for n, part in enumerate(sorted(set(column)))} for column in columns),
         )
-        rows = _rows(numbers, parts)
-        effects: dict[str, Effects] = {}
-        left: dict[str, Floats] = {}
-        for name, values in table.items():
-            floats = values.astype(np.float64)
-            ridge = RIDGE_WIDE if floats.shape[1] > 1 else RIDGE_NARROW
-            effects[name] = Effects.fit(floats, rows, ridge)
-            left[name + LESS_PARTS] = effects[name].left_out(floats, rows)
-        return cls(kind, numbers, effects), left
 
-    def remove(self, texts: Sequence[str], table: Table) -> dict[str, Floats]:
-        """Columns less what parts add, of m other texts of two parts.
+    def rows(self, texts: Sequence[str]) -> list[Rows]:
+        """By place, the number of each text's part there; `NONE` for parts that have none."""
+        parts = [_parts(self.kind, text) for text in texts]
+        return [
+            np.array([known.get(text[place], NONE) for text in parts], dtype=np.int64)
+            for place, known in enumerate(self.numbers)
+        ]
 
-        Args:
-            texts: None of those that the effects were fitted on; the caller sees to it.
-            table: The fitted columns, of shape (m, d).
-        """
-        rows = _rows(self.numbers, [_parts(self.kind, text) for text in texts])
-        return {
-            name + LESS_PARTS: effects.remove(table[name].astype(np.float64), rows)
-            for name, effects in self.columns.items()
-        }
+
+def fit_left_out(values: Floats, rows: Sequence[Rows]) -> tuple[Effects, Floats]:
+    """Effects of parts on numbers about n decoys, and the numbers less what their parts add.
+
+    Args:
+        values: Shape (n, d).
+        rows: Of the decoys, from `PartNumbers.rows`.
+
+    Returns:
+        The effects; and shape (n, d), of each decoy as if it had not been among them.
+    """
+    effects = Effects.fit(values, rows, RIDGE_WIDE if values.shape[1] > 1 else RIDGE_NARROW)
+    return effects, effects.left_out(values, rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,12 +73,14 @@ class Correction:
     """How a detector's scores are corrected for the parts of a list's texts.
 
     Attributes:
-        columns: Effects on columns that the detector reads; None where it reads none less parts.
+        parts: Of the list's decoys; None where nothing is corrected.
+        columns: Effects on the columns that the detector reads less parts.
         score: Effects on its score, after that; None where they stay in.
     """
 
-    columns: PartEffects | None = None
-    score: PartEffects | None = None
+    parts: PartNumbers | None = None
+    columns: Mapping[str, Effects] = field(default_factory=dict)
+    score: Effects | None = None
 
     @classmethod
     def fit(
@@ -104,21 +91,25 @@ class Correction:
         Args:
             scorer: The detector.
             kind: Of the texts.
-            decoys: n distinct texts; not of two parts where the detector corrects nothing.
+            decoys: n distinct texts; of two parts where the detector corrects anything.
             table: Their features, columns of shape (n, d).
 
         Returns:
             The correction, and the decoys' scores as if each had not been among them, shape (n,).
         """
-        columns, corrected = None, table
-        if names := scorer.model.corrected:
-            columns, left = PartEffects.fit(kind, decoys, extracted(table, names))
-            corrected = {**table, **left}
+        if not scorer.corrects:
+            return UNCORRECTED, score(scorer.model, table)
+        parts = PartNumbers.of(kind, decoys)
+        rows, columns, corrected = parts.rows(decoys), {}, dict(table)
+        for name in sorted(scorer.model.corrected & set(table)):
+            columns[name], corrected[name + LESS_PARTS] = fit_left_out(
+                table[name].astype(np.float64), rows
+            )
         scores = score(scorer.model, corrected)
         if not scorer.less_parts:
-            return cls(columns), scores
-        effects, left = PartEffects.fit(kind, decoys, {_SCORE: scores[:, None]})
-        return cls(columns, effects), left[_SCORE + LESS_PARTS][:, 0]
+            return cls(parts, columns), scores
+        effects, left = fit_left_out(scores[:, None], rows)
+        return cls(parts, columns, effects), left[:, 0]
 
     def scores(self, scorer: Scorer, texts: Sequence[str], table: Table) -> Floats:
         """Corrected scores of texts that are none of the decoys, shape (m,).
@@ -131,38 +122,29 @@ class Correction:
         Raises:
             SpecMismatch: It was fitted for a detector that corrects something else.
         """
-        if (self.score is None) == scorer.less_parts or (self.columns is None) == bool(
-            scorer.model.corrected
+        if (
+            self.columns.keys() != scorer.model.corrected
+            or (self.score is not None) != scorer.less_parts
         ):
             raise SpecMismatch(
                 "detector: corrects for the parts of texts, which takes decoys of their list",
                 "judge with decoys recombined from the list",
             )
-        if self.columns is not None:
-            table = {**table, **self.columns.remove(texts, table)}
-        scores = score(scorer.model, table)
-        if self.score is None:
-            return scores
-        return self.score.remove(texts, {_SCORE: scores[:, None]})[_SCORE + LESS_PARTS][:, 0]
+        if self.parts is None:
+            return score(scorer.model, table)
+        rows = self.parts.rows(texts)
+        left = {
+            name + LESS_PARTS: effects.remove(table[name].astype(np.float64), rows)
+            for name, effects in self.columns.items()
+        }
+        scores = score(scorer.model, {**table, **left})
+        return scores if self.score is None else self.score.remove(scores[:, None], rows)[:, 0]
 
 
-def extracted(table: Table, names: Collection[str]) -> Table:
-    """Some columns of a table; those that it lacks are named by whoever reads them."""
-    return {name: table[name] for name in sorted(names) if name in table}
+UNCORRECTED = Correction()
 
 
 def _parts(kind: TextKind, text: str) -> tuple[str, ...]:
     """The stratum of a text, to which its parts' effects shrink, and its parts."""
     parsed = kind.parse(text)
     return (parsed.stratum, *(canonical(part) for part in parsed.parts))
-
-
-def _rows(numbers: Sequence[Mapping[str, int]], parts: Sequence[Sequence[str]]) -> list[Rows]:
-    """By place, the number of each text's part there; `NONE` for parts that have none."""
-    return [
-        np.array([known.get(text[place], NONE) for text in parts], dtype=np.int64)
-        for place, known in enumerate(numbers)
-    ]
-
-
-UNCORRECTED = Correction()

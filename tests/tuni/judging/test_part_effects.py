@@ -9,7 +9,7 @@ from tuni.detectors.bundle import Scorer
 from tuni.detectors.model import ArrayModel
 from tuni.errors import SpecMismatch
 from tuni.judging.judge import draw
-from tuni.judging.part_effects import UNCORRECTED, Correction, PartEffects
+from tuni.judging.part_effects import UNCORRECTED, Correction, PartNumbers, fit_left_out
 from tuni.lists.shape import ListShape
 from tuni.statistics.p_values import conformal_p
 from tuni.texts.kind import text_kind
@@ -87,11 +87,11 @@ def test_a_name_is_not_accused_for_its_surname():
 def test_vectors_are_corrected_coordinate_by_coordinate():
     texts = names(200, 0)
     columns = np.hstack([table(f"w{axis}", texts)[COLUMN] for axis in range(3)])
-    effects, left = PartEffects.fit(KIND, texts, {"hidden.0": columns})
-    assert list(left) == ["hidden.0.less_parts"]
-    again = effects.remove(texts[:5], {"hidden.0": columns[:5]})["hidden.0.less_parts"]
+    rows = PartNumbers.of(KIND, texts).rows(texts)
+    effects, left = fit_left_out(columns, rows)
+    again = effects.remove(columns[:5], [part[:5] for part in rows])
     assert again.shape == (5, 3)
-    assert (np.abs(again) < np.abs(left["hidden.0.less_parts"][:5]) + 1e-9).all()  # not left out
+    assert (np.abs(again) < np.abs(left[:5]) + 1e-9).all()  # not left out
 
 
 def test_a_detector_that_corrects_is_not_scored_without_decoys():
@@ -101,5 +101,6 @@ def test_a_detector_that_corrects_is_not_scored_without_decoys():
 
 def test_names_of_all_scripts_have_parts():
     texts = ["王小明", "Иван Петров", "محمد علي", "Ada van der Roe", "欧阳小明"]
-    effects, _ = PartEffects.fit(KIND, texts, {COLUMN: np.arange(5.0)[:, None]})
-    assert [len(known) for known in effects.numbers] == [4, 4, 5]
+    known = PartNumbers.of(KIND, texts)
+    assert [len(numbers) for numbers in known.numbers] == [4, 4, 5]
+    assert [row.tolist() for row in known.rows(["Zoe Петров"])] == [[-1], [-1], [1]]
