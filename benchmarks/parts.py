@@ -203,6 +203,12 @@ def _targets(regime: str, beds: Beds) -> Iterator[dict[str, Any]]:
             yield row(figure, text, "low end >= -0.04", low >= -0.04)
         else:
             yield row(figure, text)
+    for count in (count for count in COUNTS if count in counts):
+        before, now = (_accused(beds, name, "member", count) for name in ("H", "H2"))
+        yield row(f"found at p <= 5 %, {count} captions", f"{before:.2f} -> {now:.2f}")
+    for group in ("stranger", "hard"):
+        before, now = (_accused(beds, name, group, 0) for name in ("H", "H2"))
+        yield row(f"{group}s with p <= 5 %, all testbeds", f"{before:.1%} -> {now:.1%}")
     told = [_auc(beds, name) for name in ("H", "H2")]
     low, high = _interval(beds, lambda b: _auc(b, "H2") - _auc(b, "H"))
     gain = told[1] - told[0]
@@ -267,6 +273,15 @@ def _found(beds: Beds, name: str, count: int) -> float:
         rows = (bed["H.group"] == "member") & (bed["H.captions"] == count)
         above.append(score[rows] > threshold)
     return float(np.concatenate(above).mean())
+
+
+def _accused(beds: Beds, name: str, group: str, count: int) -> float:
+    """Share of a group with so many captions whose p is at most 5 %, over all testbeds."""
+    found = []
+    for bed in beds:
+        rows = (bed[f"{name}.group"] == group) & (bed[f"{name}.captions"] == count)
+        found.append(bed[f"{name}.p"][rows] <= POINT)
+    return float(np.concatenate(found).mean())
 
 
 def _auc(beds: Beds, name: str) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle, Scorer
 from tuni.detectors.score import Table
-from tuni.errors import FingerprintMismatch, TextError, TooFewTexts
+from tuni.errors import FingerprintMismatch, TextError
 from tuni.features.extract import FeatureCache, extract
 from tuni.hashing import derive_seed
 from tuni.judging.fits import too_long, unfit
@@ -21,10 +21,10 @@ from tuni.judging.null import (
     GroupNull,
     JudgeOptions,
     ListNull,
-    decoys_needed,
     foreign_kind,
     p_values,
     require_decoys,
+    require_enough,
 )
 from tuni.judging.part_effects import UNCORRECTED, Correction
 from tuni.judging.record import SELECTED_ON, Judged
@@ -163,7 +163,7 @@ class Judge:
             groups[paired] = GroupNull(size, np.empty(0))
             if options.list_decoys:
                 own = decoys.of(paired=paired)
-                _require_enough(len(own), bundle.operating_point)
+                require_enough(len(own), bundle.operating_point)
                 if paired:
                     check = decoy_check(shape.pair_sample, own, self.kind, check_seed)
                 company = [text for text in beside if self.kind.has_parts(text) == paired]
@@ -371,16 +371,6 @@ def draw(
     listed = frozenset(on_list(drawn))
     # Any beginning of a draw is a fair sample of it.
     return tuple(text for row, text in enumerate(drawn) if row not in listed)[:wanted]
-
-
-def _require_enough(count: int, operating_point: float) -> None:
-    if count < decoys_needed(operating_point):
-        raise TooFewTexts(
-            f"list decoys: {count}, no p-value could fall to the operating point "
-            f"{operating_point:g}",
-            f"ask for at least {decoys_needed(operating_point)} (--decoys), or turn them off "
-            "(--no-list-decoys)",
-        )
 
 
 def _shared_flags(bundle: Bundle, null: ListNull, *, single: bool) -> tuple[str, ...]:

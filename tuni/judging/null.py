@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tuni.detectors.bundle import Bundle
 from tuni.detectors.model import read_only
-from tuni.errors import BundleError, RequestError, TextError, TuniError, UnusableScores
+from tuni.errors import BundleError, RequestError, TextError, TooFewTexts, TuniError, UnusableScores
 from tuni.hashing import canonical_json
 from tuni.judging.part_effects import UNCORRECTED, Correction
 from tuni.statistics.intervals import rate
@@ -222,6 +222,21 @@ def require_decoys(bundle: Bundle, options: JudgeOptions) -> None:
             "list decoys: turned off, and this detector needs them to tell what the parts of a "
             "name add",
             "leave out --no-list-decoys (list_decoys = true)",
+        )
+
+
+def require_enough(count: int, operating_point: float) -> None:
+    """Refuse to rank among so few list decoys.
+
+    Raises:
+        TooFewTexts: No p-value could fall to the operating point.
+    """
+    if count < decoys_needed(operating_point):
+        raise TooFewTexts(
+            f"list decoys: {count}, no p-value could fall to the operating point "
+            f"{operating_point:g}",
+            f"ask for at least {decoys_needed(operating_point)} (--decoys), or turn them off "
+            "(--no-list-decoys)",
         )
 
 
