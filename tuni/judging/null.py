@@ -231,12 +231,11 @@ def require_enough(count: int, operating_point: float) -> None:
     Raises:
         TooFewTexts: No p-value could fall to the operating point.
     """
-    if count < decoys_needed(operating_point):
+    if count < (needed := decoys_needed(operating_point)):
         raise TooFewTexts(
             f"list decoys: {count}, no p-value could fall to the operating point "
             f"{operating_point:g}",
-            f"ask for at least {decoys_needed(operating_point)} (--decoys), or turn them off "
-            "(--no-list-decoys)",
+            f"ask for at least {needed} (--decoys)",
         )
 
 
