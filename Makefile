@@ -95,6 +95,7 @@ figures: $(STAMP) ## the measured figures of docs/results.md (an hour)
 
 figures-parts: $(STAMP) ## whether a name part decides: the targets of docs/results.md (two hours; goes on in ./parts)
 	@$(BIN)/python benchmarks/parts.py
+	@for vocabulary in closed own; do $(BIN)/python benchmarks/part_lists.py --vocabulary $$vocabulary --out part-lists-$$vocabulary.json; done
 
 bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (35 minutes); writes .venv/speed.json
 	@$(BIN)/python benchmarks/speed --out .venv/speed.json
@@ -105,7 +106,8 @@ house: $(STAMP) ## how large the house is, and how many files a name passes on i
 bench-smoke: $(STAMP) ## the same and figures-parts in tiny sizes: whether they run, not how fast
 	@$(BIN)/python benchmarks/speed --smoke
 	@parts=$$(mktemp -d); trap 'rm -rf $$parts' EXIT; \
-	$(BIN)/python benchmarks/parts.py --smoke --folder $$parts --out $$parts/parts.json
+	$(BIN)/python benchmarks/parts.py --smoke --folder $$parts --regimes short own --out $$parts/parts.json; \
+	$(BIN)/python benchmarks/part_lists.py --smoke --folder $$parts --out $$parts/lists.json
 
 bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
 	@$(BIN)/python benchmarks/speed --gpu --out .venv/speed-gpu.json

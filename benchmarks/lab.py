@@ -8,7 +8,8 @@ folder that is named; all texts are made up.
 import csv
 import json
 import os
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,36 @@ class Lab:
     def listed(self) -> list[str]:
         """Everybody but the trained people whom no auditor lists."""
         return [t for t, group in zip(self.texts, self.group, strict=True) if group != "background"]
+
+
+def trained(folder: Path, size: Any, seed: int, captions: Any, vocabulary: str = "closed") -> Path:
+    """The folder of a testbed, trained among those of a folder where it is not there yet."""
+    from dataclasses import replace
+
+    from tuni.bench.testbed.build import make_testbed
+    from tuni.bench.testbed.settings import TestbedSettings
+
+    settings = TestbedSettings.of_size(size, seed)
+    if vocabulary == "own":
+        settings = settings.with_own_names()
+    settings = replace(settings, captions=captions)
+    return make_testbed(settings, folder / "testbeds", _progress()).folder
+
+
+def kept_or(path: Path, measure: Callable[[], dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Arrays that a file keeps, or that are measured and kept there whole."""
+    if not path.exists():
+        part = path.with_suffix(".part.npz")
+        np.savez(part, allow_pickle=False, **measure())
+        part.replace(path)
+    with np.load(path, allow_pickle=False) as kept:
+        return {name: kept[name] for name in kept.files}
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a file."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _progress() -> Any:

@@ -13,12 +13,12 @@ import argparse
 import csv
 import hashlib
 import os
-import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lab import say
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
@@ -64,7 +64,7 @@ def main() -> None:
         found.append(_show(bed.name[:12], study))
     if len(found) > 1:
         means = np.mean(found, axis=0)
-        _say(f"over {len(found)} testbeds: mean {means[0]:.2f}, without the control {means[1]:.2f}")
+        say(f"over {len(found)} testbeds: mean {means[0]:.2f}, without the control {means[1]:.2f}")
 
 
 def _study(bed: Path, folder: Path, count: int) -> Study:
@@ -158,7 +158,7 @@ def _show(bed: str, study: Study) -> tuple[float, float]:
         value, low, high = _spearman(values_of[rows], study.found[rows])
         told.append(f"{name} {value:.2f} ({low:.2f} to {high:.2f}, {int(rows.sum())} trials)")
         values.append(value)
-    _say(f"{bed}: rank correlation with members found at 5 % of strangers: {'; '.join(told)}")
+    say(f"{bed}: rank correlation with members found at 5 % of strangers: {'; '.join(told)}")
     open_to = study.allowed.copy()
     open_to[0] = True
     best = int(np.argmax(np.where(open_to, study.objective, -np.inf)))
@@ -168,14 +168,14 @@ def _show(bed: str, study: Study) -> tuple[float, float]:
         ("taken by the search", study.chosen),
         ("truly best", int(np.argmax(study.found))),
     ):
-        _say(
+        say(
             f"  {title}: {study.names[place]}: finds {study.found[place]:.2f}, objective "
             f"{study.objective[place]:+.3f}, accuses {study.accused[place]:.3f} of strangers"
         )
     ranks = np.argsort(np.argsort(study.objective)) - np.argsort(np.argsort(study.found))
     for place in np.argsort(-ranks)[:SHOWN]:
         refused = "" if study.allowed[place] else ", refused by the control"
-        _say(
+        say(
             f"  flattered by {ranks[place]} places: {study.names[place]}: finds "
             f"{study.found[place]:.2f}, objective {study.objective[place]:+.3f}, accuses "
             f"{study.accused[place]:.3f} of strangers{refused}"
@@ -197,11 +197,6 @@ def _spearman(first: Floats, second: Floats) -> tuple[float, float, float]:
 
 def _ignore(_trial: object) -> None:
     """Nobody is told of single trials."""
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

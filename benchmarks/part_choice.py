@@ -12,14 +12,13 @@ These testbeds chose H2, so the figures flatter it; `benchmarks/parts.py` tells 
 
 import argparse
 import csv
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lab import Floats
+from lab import Floats, say
 from numpy.typing import NDArray
 
 POINT = 0.05
@@ -33,9 +32,9 @@ def main() -> None:
     parser.add_argument("testbeds", type=Path, nargs="+")
     for bed in parser.parse_args().testbeds:
         people = People.of(bed)
-        _say(f"{bed}: {len(people.texts)} texts, {people.decoy.sum()} of them decoys")
+        say(f"{bed}: {len(people.texts)} texts, {people.decoy.sum()} of them decoys")
         shares = _explained(people, people.plain)
-        _say(f"  variance of H that first and last names explain: {shares:.0%}")
+        say(f"  variance of H that first and last names explain: {shares:.0%}")
         _line(people, "H", people.plain, people.decoy)
         for wide, narrow in ((10, 5), (2, 5), (5, 5), (10, 2), (10, 10), (2, 2)):
             scores = _h2(people, wide, narrow, people.decoy)
@@ -203,15 +202,10 @@ def _line(people: People, name: str, scores: Floats, decoys: NDArray[np.bool_]) 
         told = evenness([str(number) for number in part], p[untrained], POINT)
         spreads.append("-" if told is None else f"{told.spread:.2f} (worst {told.worst.value:.2f})")
     accused = (p[stranger] <= POINT).mean()
-    _say(
+    say(
         f"  {name:26} AUC {area:.3f}  found {found}  strangers {accused:.1%}  "
         f"spread by first {spreads[0]}, last {spreads[1]}"
     )
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

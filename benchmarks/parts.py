@@ -1,22 +1,22 @@
 """Does a name part decide? H2 beside H on testbeds that neither was tuned on.
 
-    python benchmarks/parts.py --seeds 41 42 43 --out parts.json
+    python benchmarks/parts.py --regimes short --out parts.json
 
-For each seed and regime of captions a testbed is trained, or found among the testbeds of --folder,
-everybody is judged as one list by both detectors, and untrained pairs are counted by their parts.
-It also judges lists of one surname and people one by one. What is done is kept in --folder, so a
-stopped run goes on. --smoke does all of it on a testbed of seconds, to see that it runs.
+For each seed and regime (short or described captions, or people who share no name part) a testbed
+is trained, or found among the testbeds of --folder, everybody is judged as one list by both
+detectors, and untrained pairs are counted by their parts. It also judges lists of one surname and
+people one by one. What is done is kept in --folder, so a stopped run goes on. --smoke does all of
+it on testbeds of seconds, to see that it runs.
 """
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from lab import Floats, Lab
+from lab import Floats, Lab, kept_or, say, trained
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -26,68 +26,60 @@ POINT = 0.05
 COUNTS = (1, 2, 5, 10, 20, 50)
 LEAST_CAPTIONS, WELL_KNOWN = 5, 10
 DRAWS = 1000
+REGIMES = {"short": [41, 42, 43], "described": [41, 42, 43], "own": [44, 45, 46]}
 USED = (1, 2, 7, 11, 12, 13, 21, 22, 23, 31, 32)  # docs/seeds.md: they tuned or chose something
 UNTRAINED = ("stranger", "hard", "decoy")
 Arrays = dict[str, NDArray[Any]]
 Beds = list[Arrays]
+Row = dict[str, Any]
 
 
 def main() -> None:
     """Measure what is missing, then print the table of targets."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[41, 42, 43])
-    parser.add_argument("--captions", nargs="+", default=["short", "described"])
+    parser.add_argument("--seeds", type=int, nargs="+", help="others than 41-43, or 44-46 for own")
+    parser.add_argument("--regimes", nargs="+", choices=list(REGIMES), default=list(REGIMES))
     parser.add_argument("--families", type=int, default=20, help="surnames a testbed, as lists")
     parser.add_argument("--alone", type=int, default=10, help="people of each kind, one by one")
     parser.add_argument("--folder", type=Path, default=Path("parts"))
     parser.add_argument("--out", type=Path, default=Path("parts.json"))
     parser.add_argument("--smoke", action="store_true", help="a testbed of seconds")
     asked = parser.parse_args()
-    if used := sorted(set(asked.seeds) & set(USED)):
+    if used := sorted(set(asked.seeds or ()) & set(USED)):
         parser.error(f"seeds {used} tuned or chose something (docs/seeds.md): take others")
     if asked.smoke:
-        asked.seeds, asked.captions, asked.families, asked.alone = [41], ["short"], 1, 1
+        asked.seeds, asked.families, asked.alone = [41], 1, 1
     regimes: dict[str, Beds] = {}
-    for captions in asked.captions:
-        regimes[captions] = [_measured(asked, seed, captions) for seed in asked.seeds]
-    rows = [row for captions, beds in regimes.items() for row in _targets(captions, beds)]
+    for regime in asked.regimes:
+        seeds = asked.seeds or REGIMES[regime]
+        regimes[regime] = [_measured(asked, seed, regime) for seed in seeds]
+    rows = [row for regime, beds in regimes.items() for row in _targets(regime, beds)]
     rows += _validity(regimes)
     asked.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     for row in rows:
         mark = {True: "passed", False: "NOT passed", None: ""}[row["passed"]]
-        _say(f"{row['regime']:10} {row['figure']:52} {row['value']:44} {row['target']:28} {mark}")
+        say(f"{row['regime']:10} {row['figure']:52} {row['value']:44} {row['target']:28} {mark}")
 
 
-def _measured(asked: Any, seed: int, captions: str) -> Arrays:
+def _measured(asked: Any, seed: int, regime: str) -> Arrays:
     """Scores and p-values of one testbed by both detectors, computed once."""
-    size = "test" if asked.smoke else "full"
-    path = asked.folder / f"{size}-{seed}-{captions}.npz"
-    if not path.exists():
-        bed = _testbed(asked.folder, size, seed, captions)
+    size, own = "test" if asked.smoke else "full", regime == "own"
+
+    def measure() -> Arrays:
         from tuni.detectors.defaults import DEFAULT_H, DEFAULT_H2
 
-        found: Arrays = {}
+        captions, vocabulary = ("short", "own") if own else (regime, "closed")
+        bed = trained(asked.folder, size, seed, captions, vocabulary)
+        measured: Arrays = {}
         for name, detector in (("H", DEFAULT_H), ("H2", DEFAULT_H2)):
             lab = Lab(bed, asked.folder / name, detector)
-            found |= {f"{name}.{key}": value for key, value in _everybody(lab).items()}
+            measured |= {f"{name}.{key}": value for key, value in _everybody(lab).items()}
             if name == "H2":
-                found |= _families(lab, asked.families, seed) | _alone(lab, asked.alone, seed)
-        part = path.with_suffix(".part.npz")
-        np.savez(part, allow_pickle=False, **found)
-        part.replace(path)
-    with np.load(path, allow_pickle=False) as kept:
-        return {name: kept[name] for name in kept.files}
+                measured |= _alone(lab, asked.alone, seed)
+                measured["families"] = _families(lab, 0 if own else asked.families, seed)
+        return measured
 
-
-def _testbed(folder: Path, size: Any, seed: int, captions: Any) -> Path:
-    from dataclasses import replace
-
-    from flows.machine.console import ConsoleProgress
-    from tuni.bench.testbed.build import make_testbed
-    from tuni.bench.testbed.settings import TestbedSettings
-
-    settings = replace(TestbedSettings.of_size(size, seed), captions=captions)
-    return make_testbed(settings, folder / "testbeds", ConsoleProgress()).folder
+    return kept_or(asked.folder / f"{size}-{seed}-{regime}.npz", measure)
 
 
 def _everybody(lab: Lab) -> Arrays:
@@ -123,7 +115,7 @@ def _everybody(lab: Lab) -> Arrays:
     }
 
 
-def _families(lab: Lab, count: int, seed: int) -> Arrays:
+def _families(lab: Lab, count: int, seed: int) -> NDArray[Any]:
     """Lists of one surname, all of them strangers: whether judged, and the bound of each."""
     draw = np.random.default_rng([seed, 1])
     strangers = [text for text, is_one in zip(lab.texts, lab.stranger, strict=True) if is_one]
@@ -135,8 +127,8 @@ def _families(lab: Lab, count: int, seed: int) -> Arrays:
     bounds = []
     for surname in draw.permutation(sorted(lists))[:count]:
         bounds.append(_bound(judge, lists[surname]))
-        _say(f"  list of one surname: {len(lists[surname])} strangers, bound {bounds[-1]}")
-    return {"families": np.array(bounds)}
+        say(f"  list of one surname: {len(lists[surname])} strangers, bound {bounds[-1]}")
+    return np.array(bounds)
 
 
 def _bound(judge: "Judge", texts: Sequence[str]) -> int:
@@ -175,72 +167,86 @@ def _judge(lab: Lab) -> "Judge":
     return Judge(lab.bundle, lab.target).keeping()
 
 
-def _targets(regime: str, beds: Beds) -> Iterator[dict[str, Any]]:
+def _targets(regime: str, beds: Beds) -> Iterator[Row]:
     """Figures of one regime, pooled over its testbeds, with what they have to reach."""
+    yield from _power(regime, beds)
+    if regime != "own":  # where nobody shares a part, none has strangers enough for a rate
+        yield from _evenness(regime, beds)
+    for name in ("strangers", "members"):
+        p = np.concatenate([bed[f"alone.{name}"] for bed in beds])
+        told = f"{(p <= POINT).sum()} of {len(p)}"
+        yield _row(regime, f"one person alone: {name} with p <= 5 %", told)
 
-    def row(figure: str, value: str, target: str = "", passed: bool | None = None) -> Any:
-        return {
-            "regime": regime, "figure": figure, "value": value, "target": target, "passed": passed,
-        }  # fmt: skip
 
-    counts = set(beds[0]["H.captions"])
-    for count in (count for count in COUNTS if count in counts):
+def _row(regime: str, figure: str, value: str, target: str = "", passed: bool | None = None) -> Row:
+    return {
+        "regime": regime, "figure": figure, "value": value, "target": target, "passed": passed,
+    }  # fmt: skip
+
+
+def _power(regime: str, beds: Beds) -> Iterator[Row]:
+    counts = [count for count in COUNTS if count in beds[0]["H.captions"]]
+    least_gain = {} if regime == "own" else {2: 0.12, 5: 0.07}
+    least_low = {5: -0.03, 10: -0.03} if regime == "own" else dict.fromkeys((10, 20, 50), -0.04)
+    for count in counts:
 
         def gained(some: Beds, count: int = count) -> float:
             return _found(some, "H2", count) - _found(some, "H", count)
 
         before, now = (_found(beds, name, count) for name in ("H", "H2"))
         gain, (low, high) = now - before, _interval(beds, gained)
-        text = f"{before:.2f} -> {now:.2f}, {gain:+.2f} ({low:+.2f} to {high:+.2f})"
-        figure, least = (
-            f"found at 5 % of strangers, {count} captions",
-            {2: 0.12, 5: 0.07}.get(count),
-        )
-        if least is not None:
-            passed = gain >= least and low > 0
-            yield row(figure, text, f">= {least:+.2f}, low end > 0", passed)
-        elif count >= WELL_KNOWN:
-            yield row(figure, text, "low end >= -0.04", low >= -0.04)
+        figure = f"found at 5 % of strangers, {count} captions"
+        value = f"{before:.2f} -> {now:.2f}, {gain:+.2f} ({low:+.2f} to {high:+.2f})"
+        if count in least_gain:
+            target = f">= {least_gain[count]:+.2f}, low end > 0"
+            yield _row(regime, figure, value, target, gain >= least_gain[count] and low > 0)
+        elif count in least_low:
+            least = least_low[count]
+            yield _row(regime, figure, value, f"low end >= {least}", low >= least)
         else:
-            yield row(figure, text)
-    for count in (count for count in COUNTS if count in counts):
+            yield _row(regime, figure, value)
+    for count in counts:
         before, now = (_accused(beds, name, "member", count) for name in ("H", "H2"))
-        yield row(f"found at p <= 5 %, {count} captions", f"{before:.2f} -> {now:.2f}")
+        yield _row(regime, f"found at p <= 5 %, {count} captions", f"{before:.2f} -> {now:.2f}")
     for group in ("stranger", "hard"):
         before, now = (_accused(beds, name, group, 0) for name in ("H", "H2"))
-        yield row(f"{group}s with p <= 5 %, all testbeds", f"{before:.1%} -> {now:.1%}")
-    told = [_auc(beds, name) for name in ("H", "H2")]
-    low, high = _interval(beds, lambda b: _auc(b, "H2") - _auc(b, "H"))
-    gain = told[1] - told[0]
-    text = f"{told[0]:.3f} -> {told[1]:.3f}, {gain:+.3f} ({low:+.3f} to {high:+.3f})"
-    yield row("AUC, 5 captions and more", text, ">= +0.005, low end > 0", gain >= 0.005 and low > 0)
+        yield _row(regime, f"{group}s with p <= 5 %, all testbeds", f"{before:.1%} -> {now:.1%}")
+    before, now = (_auc(beds, name) for name in ("H", "H2"))
+    low, high = _interval(beds, lambda some: _auc(some, "H2") - _auc(some, "H"))
+    value = f"{before:.3f} -> {now:.3f}, {now - before:+.3f} ({low:+.3f} to {high:+.3f})"
+    figure, passed = "AUC, 5 captions and more", now - before >= 0.005 and low > 0
+    if regime == "own":
+        yield _row(regime, figure, value)
+    else:
+        yield _row(regime, figure, value, ">= +0.005, low end > 0", passed)
+
+
+def _evenness(regime: str, beds: Beds) -> Iterator[Row]:
     for place in ("first", "last"):
-        told_spread = [_spread(beds, name, place) for name in ("H", "H2")]
-        spread, worst = told_spread[1]
-        text = f"{told_spread[0][0]:.2f} -> {spread:.2f}"
-        yield row(f"spread by {place} name over the binomial one", text, "<= 1.15", spread <= 1.15)
-        text = f"{told_spread[0][1]:.2f} -> {worst:.2f}"
-        yield row(f"worst {place} name", text, "<= 0.25", worst <= 0.25)
+        (before, worst_before), (now, worst) = (_spread(beds, name, place) for name in ("H", "H2"))
+        figure, value = (
+            f"spread by {place} name over the binomial one",
+            f"{before:.2f} -> {now:.2f}",
+        )
+        yield _row(regime, figure, value, "<= 1.15", now <= 1.15)
+        value = f"{worst_before:.2f} -> {worst:.2f}"
+        yield _row(regime, f"worst {place} name", value, "<= 0.25", worst <= 0.25)
     for culture in sorted({*beds[0]["H2.culture"]} - {""}):
         rate = _culture(beds, culture)
         low, high = _clustered(beds, culture)
-        yield row(
-            f"untrained pairs accused, {culture}", f"{rate:.3f} ({low:.3f} to {high:.3f})",
-            ".035 to .065", 0.035 <= rate <= 0.065,
-        )  # fmt: skip
+        figure, value = (
+            f"untrained pairs accused, {culture}",
+            f"{rate:.3f} ({low:.3f} to {high:.3f})",
+        )
+        yield _row(regime, figure, value, ".035 to .065", 0.035 <= rate <= 0.065)
     bounds = np.concatenate([bed["families"] for bed in beds])
     judged, above = (bounds >= 0).mean(), int((bounds > 0).sum())
-    yield row(
-        "innocent lists of one surname: judged; bound above 0",
-        f"{judged:.0%} of {len(bounds)}; {above}", ">= 90 %; <= 8 %",
-        bool(judged >= 0.9 and above <= 18 / 230 * len(bounds)),
-    )  # fmt: skip
-    for name in ("strangers", "members"):
-        p = np.concatenate([bed[f"alone.{name}"] for bed in beds])
-        yield row(f"one person alone: {name} with p <= 5 %", f"{(p <= POINT).sum()} of {len(p)}")
+    passed = bool(judged >= 0.9 and above <= 18 / 230 * len(bounds))
+    figure = "innocent lists of one surname: judged; bound above 0"
+    yield _row(regime, figure, f"{judged:.0%} of {len(bounds)}; {above}", ">= 90 %; <= 8 %", passed)
 
 
-def _validity(regimes: dict[str, Beds]) -> Iterator[dict[str, Any]]:
+def _validity(regimes: dict[str, Beds]) -> Iterator[Row]:
     """Rates at 5 %, each tested one-sided under the beta-binomial law, Holm over all."""
     from tuni.statistics.null_check import null_check
 
@@ -257,11 +263,9 @@ def _validity(regimes: dict[str, Beds]) -> Iterator[dict[str, Any]]:
         regime, place, group, p, validity = checks[row]
         worst = max(worst, min(1.0, validity * (len(checks) - rank)))
         accused = int((p <= POINT).sum())
-        yield {
-            "regime": regime, "figure": f"{group}s accused, testbed {place + 1}",
-            "value": f"{accused} of {len(p)} = {accused / len(p):.1%}, Holm p {worst:.2f}",
-            "target": "not refuted", "passed": worst > POINT,
-        }  # fmt: skip
+        told = f"{accused} of {len(p)} = {accused / len(p):.1%}, Holm p {worst:.2f}"
+        figure = f"{group}s accused, testbed {place + 1}"
+        yield _row(regime, figure, told, "not refuted", worst > POINT)
 
 
 def _found(beds: Beds, name: str, count: int) -> float:
@@ -362,11 +366,6 @@ def _clustered(beds: Beds, culture: str) -> tuple[float, float]:
         values.append(_culture(beds, culture, weights))
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ is that over the redraws. "list decoys" are recombined from the drawn list's own
 """
 
 import argparse
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lab import Floats, Lab
+from lab import Floats, Lab, say
 
 POINT = 0.05
 DECOYS = 2000
@@ -36,9 +35,9 @@ def main() -> None:
     asked = parser.parse_args()
     for bed in asked.testbeds:
         lab = Lab(bed, asked.folder)
-        _say(f"{bed.name[:12]}: {len(lab.texts)} people, {len(lab.pairs())} pairs as decoys")
+        say(f"{bed.name[:12]}: {len(lab.texts)} people, {len(lab.pairs())} pairs as decoys")
         for part in asked.parts:
-            _say(f" {part}")
+            say(f" {part}")
             PARTS[part](lab, np.random.default_rng(len(part)), asked)
 
 
@@ -80,7 +79,7 @@ def fdr(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
         for level, rates in told.items():
             found = np.array(rates)
             mean, error = found[:, 0].mean(), 1.96 * found[:, 0].std() / len(found) ** 0.5
-            _say(
+            say(
                 f"  {share:4.0%} members of {size}, q <= {level}: false discovery rate {mean:.3f} "
                 f"({max(mean - error, 0.0):.3f}-{mean + error:.3f}), lists with a discovery "
                 f"{int((found[:, 1] > 0).sum())} of {len(found)}, members found "
@@ -101,7 +100,7 @@ def calibration(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
         first = int(POINT * (count + 1) + 1e-9)
         law = betabinom(len(strangers), first, count + 1 - first)
         low, high = (law.ppf(end) / len(strangers) for end in (0.025, 0.975))
-        _say(
+        say(
             f"  {count:5} decoys: {_spread(rates)}, standard deviation {np.std(rates):.4f}; the "
             f"law for {len(strangers)} strangers allows {low:.3f}-{high:.3f}"
         )
@@ -127,7 +126,7 @@ def source(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
         for name, scores in {**draws, "file": lab.score[decoys]}.items():
             rows[name].append(_rates(lab, tested, scores))
     for name, rates in rows.items():
-        _say(f"  {name:13} ({count} decoys): {_three(np.array(rates))}")
+        say(f"  {name:13} ({count} decoys): {_three(np.array(rates))}")
 
 
 def contamination(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
@@ -147,7 +146,7 @@ def contamination(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
                 ]
             )
             rates.append(_rates(lab, strangers, decoys, tested))
-        _say(f"  {share:4.0%} of {DECOYS} decoys are trained people: {_three(np.array(rates))}")
+        say(f"  {share:4.0%} of {DECOYS} decoys are trained people: {_three(np.array(rates))}")
 
 
 def language(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
@@ -169,8 +168,8 @@ def language(lab: Lab, generator: np.random.Generator, asked: Any) -> None:
         for marks in (np.array(alone), np.array(both)):
             accused, found = marks[:, : len(rows)].mean(axis=1), marks[:, len(rows) :].mean(axis=1)
             told.append(f"{_spread(accused)}, members found {found.mean():.2f}")
-        _say(f"  {own} ({len(rows)}, {len(often)}), decoys of another alone: {told[0]}")
-        _say(f"  {'':{len(own)}} and decoys of the list, the larger p: {told[1]}")
+        say(f"  {own} ({len(rows)}, {len(often)}), decoys of another alone: {told[0]}")
+        say(f"  {'':{len(own)}} and decoys of the list, the larger p: {told[1]}")
 
 
 PARTS: dict[str, Callable[[Lab, np.random.Generator, Any], None]] = {
@@ -214,11 +213,6 @@ def _three(rates: Floats) -> str:
 def _spread(rates: Any) -> str:
     low, high = np.min(rates), np.max(rates)
     return f"{np.mean(rates):.3f} (over {len(rates)} redraws {low:.3f}-{high:.3f})"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":
