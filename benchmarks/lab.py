@@ -127,7 +127,7 @@ class Lab:
         return [t for t, group in zip(self.texts, self.group, strict=True) if group != "background"]
 
 
-def trained(folder: Path, size: Any, seed: int, captions: Any, vocabulary: str = "closed") -> Path:
+def trained(folder: Path, size: Any, seed: int, vocabulary: str = "closed", **regime: Any) -> Path:
     """The folder of a testbed, trained among those of a folder where it is not there yet."""
     from dataclasses import replace
 
@@ -137,7 +137,7 @@ def trained(folder: Path, size: Any, seed: int, captions: Any, vocabulary: str =
     settings = TestbedSettings.of_size(size, seed)
     if vocabulary == "own":
         settings = settings.with_own_names()
-    settings = replace(settings, captions=captions)
+    settings = replace(settings, **regime)
     return make_testbed(settings, folder / "testbeds", _progress()).folder
 
 

@@ -55,7 +55,7 @@ def _measured(asked: Any, seed: int) -> Arrays:
     def measure() -> Arrays:
         from tuni.detectors.defaults import DEFAULT_H, DEFAULT_H2
 
-        bed = trained(asked.folder, size, seed, "short", asked.vocabulary)
+        bed = trained(asked.folder, size, seed, asked.vocabulary)
         measured: Arrays = {}
         for name, detector in (("H", DEFAULT_H), ("H2", DEFAULT_H2)):
             lab = Lab(bed, asked.folder / name, detector)

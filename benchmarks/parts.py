@@ -69,7 +69,7 @@ def _measured(asked: Any, seed: int, regime: str) -> Arrays:
         from tuni.detectors.defaults import DEFAULT_H, DEFAULT_H2
 
         captions, vocabulary = ("short", "own") if own else (regime, "closed")
-        bed = trained(asked.folder, size, seed, captions, vocabulary)
+        bed = trained(asked.folder, size, seed, vocabulary, captions=captions)
         measured: Arrays = {}
         for name, detector in (("H", DEFAULT_H), ("H2", DEFAULT_H2)):
             lab = Lab(bed, asked.folder / name, detector)

@@ -14,7 +14,7 @@ from flows.machine.show import fields_of, say
 from flows.run import Outcome, run_request
 from flows.scoring.score import ScoreOutcome, ScoreRequest, score_file
 from tuni.bench.testbed.build import Testbed, make_testbed
-from tuni.bench.testbed.settings import Captions, Size, TestbedSettings, Vocabulary
+from tuni.bench.testbed.settings import Captions, Looks, Size, TestbedSettings, Vocabulary
 from tuni.bench.testbed.unseen import write_pictures
 from tuni.files import check_new_folder, making, output_errors
 from tuni.lists.csv_rows import CsvRows
@@ -38,6 +38,7 @@ class TestbedRequest:
         seed: Its seed.
         captions: Its regime of captions.
         vocabulary: Whether people share name parts.
+        looks: Whether faces go with names.
         namesakes: Strangers who share a member's whole name.
         pictures: New pictures of each person of the watch list and of each namesake.
     """
@@ -49,6 +50,7 @@ class TestbedRequest:
     seed: int
     captions: Captions = "short"
     vocabulary: Vocabulary = "closed"
+    looks: Looks = "free"
     namesakes: int = 0
     pictures: int = 0
 
@@ -58,7 +60,7 @@ class TestbedRequest:
         sized = TestbedSettings.of_size(self.size, self.seed)
         if self.vocabulary == "own":
             sized = sized.with_own_names()
-        return replace(sized, captions=self.captions, namesakes=self.namesakes)
+        return replace(sized, captions=self.captions, looks=self.looks, namesakes=self.namesakes)
 
 
 @dataclass(frozen=True, slots=True)

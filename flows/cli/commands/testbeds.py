@@ -66,6 +66,10 @@ def make_testbed(
         Literal["closed", "own"],
         typer.Option(help="Whether people share first and last names, or have their own."),
     ] = "closed",
+    looks: Annotated[
+        Literal["free", "by-name"],
+        typer.Option(help="Whether faces go with names: skin and hair by culture, gender."),
+    ] = "free",
     namesakes: Annotated[
         int, typer.Option(min=0, help="Strangers who share a member's whole name.")
     ] = 0,
@@ -82,7 +86,7 @@ def make_testbed(
 
     from flows.benchmark.demo import TestbedRequest, write_testbed
 
-    asked = TestbedRequest(out, size, seed, captions, vocabulary, namesakes, pictures)
+    asked = TestbedRequest(out, size, seed, captions, vocabulary, looks, namesakes, pictures)
     outcome = write_testbed(asked, settings)
     answer(outcome, as_json=as_json)
 

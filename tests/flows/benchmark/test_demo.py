@@ -54,7 +54,9 @@ def test_a_testbed_is_not_written_over_a_folder(tmp_path):
 
 
 def test_a_testbed_is_asked_for_in_every_regime():
-    asked = TestbedRequest(Path("bed"), "demo", 4, "described", "closed", 5, 2)
+    asked = TestbedRequest(
+        Path("bed"), "demo", 4, captions="described", looks="by-name", namesakes=5, pictures=2
+    )
     assert (asked.settings.captions, asked.settings.namesakes) == ("described", 5)
     assert TestbedRequest(Path("bed"), "demo", 4).settings == TestbedSettings.of_size("demo", 4)
 

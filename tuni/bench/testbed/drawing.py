@@ -24,7 +24,7 @@ HAIR_COLOURS: tuple[tuple[str, tuple[float, float, float]], ...] = (
     ("red", (0.68, 0.22, 0.08)),
     ("grey", (0.62, 0.62, 0.64)),
 )
-_SKINS = np.array(
+SKINS = np.array(
     [(0.98, 0.85, 0.75), (0.93, 0.76, 0.62), (0.8, 0.6, 0.44), (0.6, 0.41, 0.28), (0.4, 0.26, 0.18)]
 )
 SHIRT_COLOURS: tuple[tuple[str, tuple[float, float, float]], ...] = (
@@ -86,10 +86,10 @@ class Faces:
 def draw_attributes(n: int, rng: np.random.Generator) -> Faces:
     """Draw the attributes of ``n`` people; no two are alike (16 continuous numbers each)."""
     woman = rng.random(n) < 0.5
-    tone = rng.random(n) * (len(_SKINS) - 1)
+    tone = rng.random(n) * (len(SKINS) - 1)
     low = np.floor(tone).astype(int)
     part = (tone - low)[:, None]
-    skin = _SKINS[low] * (1 - part) + _SKINS[np.minimum(low + 1, len(_SKINS) - 1)] * part
+    skin = SKINS[low] * (1 - part) + SKINS[np.minimum(low + 1, len(SKINS) - 1)] * part
     jitter = rng.normal(0, 0.06, (n, 3))
     return Faces(
         shape=rng.random((n, 16)).astype(np.float32),

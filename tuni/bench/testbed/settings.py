@@ -16,6 +16,7 @@ from tuni.hashing import derive_seed, digest
 Size = Literal["full", "demo", "test"]
 Captions = Literal["short", "described"]
 Vocabulary = Literal["closed", "own"]
+Looks = Literal["free", "by-name"]
 REVISION = 1  # raised whenever the code draws or trains otherwise from the same settings
 CULTURES = ("en_US", "de_DE", "fr_FR", "es_ES", "it_IT")
 # Cultures whose lists hold enough parts for people who share none.
@@ -58,6 +59,8 @@ class TestbedSettings:
             nothing but truth.csv: labels and list hold each name once.
         vocabulary: Whether people share first and last names, or each has names of their own, as
             in lists of celebrities. Hard negatives have two members' names either way.
+        looks: Whether faces are drawn freely, or skin and hair go with the culture of a name and
+            gender with the given name, as in pictures of the world.
     """
 
     __test__ = False  # the name starts with Test, and pytest would collect it
@@ -91,6 +94,7 @@ class TestbedSettings:
     captions: Captions = "short"
     namesakes: int = 0
     vocabulary: Vocabulary = "closed"
+    looks: Looks = "free"
 
     def __post_init__(self) -> None:
         """Refuse settings of which no testbed can be made.
@@ -145,6 +149,7 @@ class TestbedSettings:
             "captions": "short",
             "namesakes": 0,
             "vocabulary": "closed",
+            "looks": "free",
         }  # so that older testbeds keep their hash
         return {k: v for k, v in asdict(self).items() if younger.get(k, self) != v}
 

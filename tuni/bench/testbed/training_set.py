@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tuni.bench.testbed.captions import nameless, of_nobody, with_name
 from tuni.bench.testbed.drawing import PLACES, Faces, draw_attributes, draw_faces, draw_scenes
+from tuni.bench.testbed.looks import draw_looks
 from tuni.bench.testbed.people import Person
 from tuni.bench.testbed.settings import TestbedSettings
 
@@ -33,11 +34,6 @@ def training_pictures(settings: TestbedSettings) -> int:
     return named + settings.anonymous + settings.scenes
 
 
-def trained_faces(n: int, rng: np.random.Generator) -> Faces:
-    """The faces of the trained people: what a fresh generator of pictures gives first."""
-    return draw_attributes(n, rng)
-
-
 def draw_training_set(
     settings: TestbedSettings,
     people: Sequence[Person],
@@ -55,7 +51,7 @@ def draw_training_set(
     Returns:
         One caption per picture: of named people, of people without a name, of scenes.
     """
-    faces = trained_faces(len(people), rng)
+    faces = draw_looks(settings, people, rng)
     rows = np.repeat(np.arange(len(people)), [person.captions for person in people])
     places = rng.integers(0, len(PLACES), len(rows))
     captions = [

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tuni.bench.testbed.build import Testbed
-from tuni.bench.testbed.drawing import PLACES, SIDE, Faces, draw_attributes, draw_faces
+from tuni.bench.testbed.drawing import PLACES, SIDE, Faces, draw_faces
+from tuni.bench.testbed.looks import draw_looks
 from tuni.bench.testbed.people import Person, draw_people
 from tuni.bench.testbed.settings import TestbedSettings
-from tuni.bench.testbed.training_set import trained_faces
 from tuni.hashing import derive_seed
 from tuni.progress import SILENT, Progress
 
@@ -28,11 +28,11 @@ def people_of(settings: TestbedSettings) -> tuple[Person, ...]:
 
 def faces_of(settings: TestbedSettings, people: Sequence[Person]) -> Faces:
     """The face of everybody, row by row; trained people look as they did in training."""
-    trained = sum(person.member for person in people)
-    faces = [trained_faces(trained, settings.rng("pictures"))]
+    trained = [person for person in people if person.member]
+    faces = [draw_looks(settings, trained, settings.rng("pictures"))]
     for group in ("stranger", "hard", "namesake"):
-        n = sum(person.group == group for person in people)
-        faces.append(draw_attributes(n, settings.rng(f"faces {group}")))
+        others = [person for person in people if person.group == group]
+        faces.append(draw_looks(settings, others, settings.rng(f"faces {group}")))
     return Faces.joined(faces)
 
 
