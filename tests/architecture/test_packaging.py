@@ -141,10 +141,11 @@ def test_the_wheel_alone_runs_the_demonstration(built, tmp_path):
     subprocess.run([*install, "--no-deps", "--ignore-installed", built], check=True)
     home.mkdir()
     nothing.mkdir()
+    alone = {"HOME": str(home), "PATH": os.defpath, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [environment / "bin" / "tuni", "demo", "--size", "test", "--json"],
         cwd=nothing,
-        env={"HOME": str(home), "PATH": os.defpath, "OMP_NUM_THREADS": "1"},
+        env=alone,
         capture_output=True,
         text=True,
     )
@@ -153,7 +154,8 @@ def test_the_wheel_alone_runs_the_demonstration(built, tmp_path):
     assert result["watch_members_found"]["n"] == 24
     assert not list(nothing.iterdir())
     where = [environment / "bin" / "python", "-c", "import flows; print(flows.__file__)"]
-    assert str(place) in subprocess.run(where, cwd=nothing, capture_output=True, text=True).stdout
+    found = subprocess.run(where, cwd=nothing, env=alone, capture_output=True, text=True)
+    assert str(place) in found.stdout
 
 
 def test_deployments_name_flows_that_exist():
