@@ -1,9 +1,11 @@
 """How tests/golden/verdicts was made: a small checkpoint, a detector, a list and its verdicts.
 
 The detector is written out, never "the default": defaults change, these verdicts do not. Run once;
-what is there is never edited.
+what is there is never edited, but for the verdicts: they were given anew when decoys came to be
+drawn by part, so that a list which grows keeps those it had.
 
-python tests/golden/make_verdicts.py FOLDER
+python tests/golden/make_verdicts.py FOLDER             all of it
+python tests/golden/make_verdicts.py FOLDER --verdicts  those of what lies in the folder
 """
 
 import csv
@@ -19,7 +21,7 @@ import numpy as np
 
 from tuni.bench.testbed.build import make_testbed
 from tuni.bench.testbed.settings import TestbedSettings
-from tuni.detectors.bundle import Bundle, Scorer, write_bundle
+from tuni.detectors.bundle import Bundle, Scorer, read_bundle, write_bundle
 from tuni.detectors.fit import Nulls, fit_detector
 from tuni.detectors.score import score
 from tuni.detectors.spec import DetectorSpec
@@ -31,7 +33,7 @@ from tuni.features.spec import FeatureSpec
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.whole_list import judge_list, scorable
-from tuni.lists.csv_rows import Wrong
+from tuni.lists.csv_rows import CsvRows, Wrong
 from tuni.lists.rows import TextRows, read_list
 from tuni.model.load import load_target
 from tuni.texts.decoys import PartPool
@@ -128,7 +130,14 @@ def main(folder: Path) -> None:
     with (folder / "list.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerows([("text", "row"), *((text, number) for number, text in enumerate(texts))])
-    judge, wrong = Judge(bundle, target), Wrong("list")
+    give_verdicts(folder)
+
+
+def give_verdicts(folder: Path) -> None:
+    """Judge the folder's list with its detector."""
+    texts = [row["text"] for _, row in CsvRows(folder / "list.csv").rows()]
+    judge = Judge(read_bundle(folder / "bundle"), load_target(folder / "checkpoint"))
+    wrong = Wrong("list")
     index = scorable(judge, read_list(TextRows(texts), wrong), wrong)
     verdicts = judge_list(judge, index, JudgeOptions(**OPTIONS), model_version="1")
     expected = {
@@ -141,4 +150,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (give_verdicts if "--verdicts" in sys.argv else main)(Path(sys.argv[1]))

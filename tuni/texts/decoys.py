@@ -2,26 +2,31 @@
 
 The one law: a decoy never equals a forbidden text or a text of its own pool after
 canonicalisation, and the result depends on the set of texts and the seed, not on their order.
-Any beginning of a result is a fair sample of the whole.
+Any beginning of a result is a fair sample of the whole. Each part has a seed of its own, and a
+pair's place in the draw follows from its two parts, so that a list which grows keeps nearly all
+decoys that it had.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tuni.hashing import derive_seed
 from tuni.texts.faker_decoys import apportion
 from tuni.texts.name_lists import LOCALES, part_list
 from tuni.texts.names import Name, parse_name
 from tuni.texts.reference_parts import reference_parts
 from tuni.texts.text import canonical, refusal
 
-# Up to here all pairs of a stratum are listed; beyond, pairs are drawn until enough are new.
-_LISTED_PAIRS = 1_000_000
-_DRAWS_PER_PAIR, _BATCH = 4, 8192
+_ALL_PARTS = 1_000_000  # more than any list of common parts holds
+_CHUNK = 1 << 20  # pairs that are looked at in one go: bounds memory
+_LAST_REACH = 20.0  # keys above it are left to the last look: nearly all pairs came before
+_FIRST_PAIRS = 1 << 16  # pairs of a stratum that are put in order before more are looked for
 # Combinations wanted per decoy, so that part frequencies can still follow the pool (ours).
 _SLACK = 2
 
@@ -118,15 +123,10 @@ class PartPool:
         Returns:
             At most ``n``, distinct after canonicalisation; fewer where the pool is exhausted.
         """
-        rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
-        taken = _Taken(forbidden, self.own)
-        children = rng.spawn(len(self.strata))
-        streams = {
-            key: _pairs(entry, child)
-            for (key, entry), child in zip(self.strata.items(), children, strict=True)
-        }
+        seed = derive_seed(seed, "recombined")
+        streams = {key: _pairs(entry, seed) for key, entry in self.strata.items()}
         sizes = {key: entry.size for key, entry in self.strata.items()}
-        return _shared_out(n, sizes, streams, taken, rng)
+        return _shared_out(n, sizes, streams, _Taken(forbidden, self.own), seed)
 
     def across_strata(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
         """Pairs whose parts come from different strata of one script: a negative control.
@@ -139,7 +139,7 @@ class PartPool:
         Returns:
             At most ``n`` decoys; none where no script of the pool has two strata.
         """
-        rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
+        seed = derive_seed(seed, "across strata")
         taken = _Taken(forbidden, self.own)
         sizes: dict[str, int] = {}
         streams: dict[str, Iterator[str]] = {}
@@ -150,8 +150,8 @@ class PartPool:
                 if key != other_key and same_layout and same_script:
                     pair = f"{key} {other_key}"
                     sizes[pair] = one.size * other.size
-                    streams[pair] = _pairs(replace(one, lasts=other.lasts), rng.spawn(1)[0])
-        return _shared_out(n, sizes, streams, taken, rng)
+                    streams[pair] = _pairs(replace(one, lasts=other.lasts), seed)
+        return _shared_out(n, sizes, streams, taken, seed)
 
     def lone_parts(self, n: int, seed: int, forbidden: AbstractSet[str]) -> tuple[str, ...]:
         """Decoys of one part: given and family parts on their own.
@@ -168,13 +168,13 @@ class PartPool:
         Returns:
             At most ``n`` decoys, distinct after canonicalisation.
         """
-        rng = np.random.default_rng(np.random.SeedSequence([seed, 3]))
+        seed = derive_seed(seed, "lone parts")
         sizes = dict(self.lone)
         if not sizes:
             for entry in self.strata.values():
                 sizes[entry.name] = sizes.get(entry.name, 0) + entry.size
-        streams = {name: _lone_stream(name, self, rng.spawn(1)[0]) for name in sizes}
-        return _shared_out(n, sizes, streams, _Taken(forbidden, self.own, lone=True), rng)
+        streams = {name: _lone_stream(name, self, seed) for name in sizes}
+        return _shared_out(n, sizes, streams, _Taken(forbidden, self.own, lone=True), seed)
 
 
 class _Taken:
@@ -235,7 +235,7 @@ def _reference(entry: Stratum, kind: str) -> tuple[str, ...]:
     script = entry.name.split("/")[0]
     found: dict[str, str] = {}
     for name in (entry.name, f"{script}/*"):
-        parts = reference_parts(name, _LISTED_PAIRS)
+        parts = reference_parts(name, _ALL_PARTS)
         for part in parts.firsts if kind == "first" else parts.lasts:
             found.setdefault(canonical(part), part)
     own = {canonical(part) for part in (entry.firsts if kind == "first" else entry.lasts)}
@@ -248,23 +248,59 @@ def _blend(own: tuple[str, ...], added: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(own * times + added))
 
 
-def _pairs(entry: Stratum, rng: np.random.Generator) -> Iterator[str]:
-    """Texts of a stratum, the likelier pairs earlier; ends when it is (nearly) exhausted."""
+def _pairs(entry: Stratum, seed: int) -> Iterator[str]:
+    """All texts of a stratum in the order of the draw, the likelier pairs earlier.
+
+    Exponential keys: weighted sampling without replacement (Efraimidis and Spirakis 2006), where
+    a pair's random number is mixed from those of its parts.
+    """
     firsts, first_counts = _counted(entry.firsts)
     lasts, last_counts = _counted(entry.lasts)
-    if entry.combinations <= _LISTED_PAIRS:
-        # Exponential keys: weighted sampling without replacement (Efraimidis and Spirakis 2006).
-        weight = np.outer(first_counts, last_counts).ravel()
-        order = np.argsort(rng.exponential(size=weight.size) / weight, kind="stable")
-        for start in range(0, len(order), _BATCH):
-            for index in order[start : start + _BATCH].tolist():
-                yield entry.text(firsts[index // len(lasts)], lasts[index % len(lasts)])
-        return
-    for _ in range(_DRAWS_PER_PAIR * entry.combinations // _BATCH):
-        rows = rng.integers(len(entry.firsts), size=_BATCH).tolist()
-        columns = rng.integers(len(entry.lasts), size=_BATCH).tolist()
-        for row, column in zip(rows, columns, strict=True):
-            yield entry.text(entry.firsts[row], entry.lasts[column])
+    rows, columns = (
+        _numbers(parts, seed, f"{entry.name} {kind}")
+        for parts, kind in ((firsts, "first"), (lasts, "last"))
+    )
+    step = max(1, _CHUNK // len(lasts))
+    below, reach = 0.0, _FIRST_PAIRS / (len(entry.firsts) * len(entry.lasts))
+    while True:
+        if entry.combinations <= _FIRST_PAIRS:
+            reach = np.inf
+        near: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
+        for start in range(0, len(firsts), step):
+            some = slice(start, start + step)
+            weights = np.outer(first_counts[some], last_counts).ravel()
+            uniform = _uniform(rows[some], columns)
+            # Of what lies within reach, since -log(1 - u) >= u.
+            place = np.flatnonzero(uniform < reach * weights)
+            keys = -np.log1p(-uniform[place]) / weights[place]
+            wanted = (keys >= below) & (keys < reach)
+            near.append((keys[wanted], place[wanted] + start * len(lasts)))
+        keys, places = (np.concatenate(columns) for columns in zip(*near, strict=True))
+        for index in places[np.argsort(keys, kind="stable")].tolist():
+            yield entry.text(firsts[index // len(lasts)], lasts[index % len(lasts)])
+        if reach == np.inf:
+            return
+        below, reach = reach, (np.inf if reach > _LAST_REACH else 4 * reach)
+
+
+def _numbers(parts: Sequence[str], seed: int, purpose: str) -> NDArray[np.uint64]:
+    """A random number of 64 bits for each part, its own whatever other parts there are."""
+    digests = (
+        hashlib.blake2b(f"{seed} {purpose} {part}".encode(), digest_size=8).digest()
+        for part in parts
+    )
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def _uniform(rows: NDArray[np.uint64], columns: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """Random numbers in [0, 1) of all pairs, shape (rows * columns,), mixed as by splitmix64."""
+    mixed = (rows[:, None] + columns[None, :] * np.uint64(0x9E3779B97F4A7C15)).ravel()
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _counted(parts: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
@@ -273,26 +309,28 @@ def _counted(parts: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
     return list(counts), np.array(list(counts.values()), dtype=np.float64)
 
 
-def _lone_stream(name: str, pool: PartPool, rng: np.random.Generator) -> Iterator[str]:
+def _lone_stream(name: str, pool: PartPool, seed: int) -> Iterator[str]:
     """Single parts of a stratum: the pool's own, the locale's common ones, the script's."""
-    own = sorted(
-        {
-            part
-            for entry in pool.strata.values()
-            if entry.name == name
-            for part in (*entry.firsts, *entry.lasts)
-        }
-    )
-    yield from (own[index] for index in rng.permutation(len(own)))
+    own = {
+        part
+        for entry in pool.strata.values()
+        if entry.name == name
+        for part in (*entry.firsts, *entry.lasts)
+    }
+    yield from _mixed(own, seed)
     script, _, locale = name.partition("/")
     script = script if script in LOCALES else "latin"
     for place in dict.fromkeys((locale, *LOCALES[script])):
         if place in LOCALES[script]:
-            parts = sorted(
-                set(part_list(script, place, "first").parts)
-                | set(part_list(script, place, "last").parts)
-            )
-            yield from (parts[index] for index in rng.permutation(len(parts)))
+            firsts, lasts = (part_list(script, place, kind).parts for kind in ("first", "last"))
+            yield from _mixed({*firsts, *lasts}, seed)
+
+
+def _mixed(texts: Iterable[str], seed: int) -> list[str]:
+    """Distinct texts in an order of chance, in which each keeps its place among others."""
+    every = sorted(texts)
+    order = np.argsort(_numbers(every, seed, "order"), kind="stable")
+    return [every[index] for index in order.tolist()]
 
 
 def _shared_out(
@@ -300,9 +338,9 @@ def _shared_out(
     sizes: Mapping[str, int],
     streams: Mapping[str, Iterator[str]],
     taken: _Taken,
-    rng: np.random.Generator,
+    seed: int,
 ) -> tuple[str, ...]:
-    """``n`` texts from streams in proportion to sizes, shuffled."""
+    """``n`` texts from streams in proportion to sizes, mixed."""
     found: list[str] = []
     open_sizes = dict(sizes)
     while len(found) < n and open_sizes:
@@ -314,4 +352,4 @@ def _shared_out(
                     got += 1
             if got < quota:
                 del open_sizes[key]
-    return tuple(found[index] for index in rng.permutation(len(found)))
+    return tuple(_mixed(found, seed))

@@ -1,6 +1,7 @@
 import random
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -200,3 +201,21 @@ def test_faker_decoys_pair_names_of_one_gender() -> None:
 def test_faker_decoys_like_no_two_part_text_are_refused() -> None:
     with pytest.raises(TooFewTexts):
         faker_decoys(["Madonna"], 5, 0, NOTHING, lambda some: [1] * len(some))
+
+
+@pytest.mark.parametrize("size", [600, 3000], ids=["few pairs", "many pairs"])
+def test_a_list_that_grows_by_a_hundredth_keeps_nearly_all_its_decoys(size) -> None:
+    rng = np.random.default_rng(0)
+    grown = [
+        f"Given{first} Family{last}"
+        for first, last in zip(
+            rng.geometric(0.004, size + size // 100),
+            rng.geometric(0.002, size + size // 100),
+            strict=True,
+        )
+    ]
+    before, after = (
+        set(PartPool.of(some).enough_for(5 * len(some)).recombine(5 * len(some), 3, NOTHING))
+        for some in (grown[:size], grown)
+    )
+    assert len(after - before) / len(after) < 0.04
