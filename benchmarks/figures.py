@@ -181,12 +181,12 @@ def _others(job: Any, texts: list[str]) -> dict[str, Any]:
     ):
         if detector is None:
             continue
-        tables = calibrated_tables(job, detector.families)
-        tables.texts["everybody"] = tuple(texts)
-        tables.tables["everybody"] = extract(
+        table = extract(
             job.target, texts, job.spec, families=detector.families, bank=job.features.bank,
             progress=job.progress,
         ).columns  # fmt: skip
+        tables = calibrated_tables(job)
+        tables.beside["everybody"] = tuple(texts), table
         model = tables.fit(detector)
         scores[name] = (tables.scores(detector, model, ("everybody",))["everybody"], model)
     return scores

@@ -87,11 +87,11 @@ def _study(bed: Path, folder: Path, count: int) -> Study:
             if one["group"] in ("member", "stranger") and canonical(one["text"]) not in used
         ]
     everybody = tuple(one["text"] for one in people)
-    trials.tables.texts["truth"] = everybody
-    trials.tables.tables["truth"] = extract(
+    table = extract(
         job.target, everybody, job.spec,
         bank=job.features.bank, cache=job.features.cache, progress=job.progress,
     ).columns  # fmt: skip
+    trials.tables.beside["truth"] = everybody, table
     trials.judged.append("truth")
     member = np.array([one["group"] == "member" for one in people])
     done = {trial.detector.hash: trial for trial in reversed(run_trials(job, trials, _ignore))}

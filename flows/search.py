@@ -1,10 +1,11 @@
-"""The flow that looks for a detector: features once, many trials, one cross-fitted choice."""
+"""The flow that looks for a detector: trials, features as they ask, one cross-fitted choice."""
 
 from prefect import flow, task
 
 from flows.job.folder import CHOICE
 from flows.job.job import open_job
 from flows.job.search.choose import choose
+from flows.job.search.space import default_detector
 from flows.job.search.trials import Trials
 from flows.machine.guard import guarded
 from flows.machine.settings import Request
@@ -22,14 +23,19 @@ def search(request: Request) -> str:
     return try_detectors(request)
 
 
-@task(name="extract features of nulls, labels and list")
+@task(name="extract what the default detector reads")
 @guarded
 def extract_features(request: Request) -> int:
-    """Fill the encrypted cache with what the search needs; returns the number of texts."""
+    """Fill the encrypted cache for the first trial, the default; others ask for theirs.
+
+    Returns:
+        The number of texts that a trial judges.
+    """
     job = open_job(request)
     if job.objective == "none" or job.folder.kept(CHOICE):
         return 0
     trials = Trials(job)
+    job.features.load(trials.needs(default_detector(job.spec)))
     return sum(len(getattr(job.sets, name)) for name in trials.judged)
 
 

@@ -12,7 +12,6 @@ from torch.nn import functional
 from tuni.features.extract import extract
 from tuni.features.prompt_embeddings import prompt_embeddings
 from tuni.features.prompts import fill
-from tuni.features.registry import family_named
 from tuni.features.work import FamilyWork
 from tuni.judging.null import JudgeOptions
 from tuni.progress import SILENT
@@ -88,8 +87,9 @@ def _passes(count: int, decoys: int = 0) -> Iterator[Row]:
     listed += PartPool.of(listed).enough_for(decoys).recombine(decoys, 0, frozenset())
     plain = ours = distinct = 0
     for family in ("hidden", "noise", "jacobian"):
-        work = FamilyWork(target, spec, family, None, SILENT, family_named(family).neighbours)
-        needed = [work.needed(name) for name in listed]
+        own = FamilyWork(target, spec, family, None, SILENT, others=False)
+        work = replace(own, others=True)
+        needed = [(name, *work.needed(name)) for name in listed]
         draws = work.settings.draws if family == "noise" else 0
         each = len(work.prompts) * (1 + draws)
         once = {one for some in needed for one in some}

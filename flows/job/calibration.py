@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from flows.job.features import Needs
 from flows.job.job import Job
 from flows.job.tables import SetTables
 from flows.pages.evidence import library_versions
@@ -12,28 +13,31 @@ from tuni.detectors.model import ArrayModel
 from tuni.detectors.score import Table, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.registry import family_named
+from tuni.features.spec import FeatureSpec
 from tuni.hashing import derive_seed
 from tuni.statistics.p_values import Floats, quantise, quantum
 
+CALIBRATED = ("decoy_calibration", "gibberish_calibration")
 # Decoys that part effects of a calibrated detector are fitted on, beside those of its fit.
-CALIBRATED = ("gibberish_calibration", "labelled_test")
 DECOYS = ("decoy_search", "decoy_calibration", "decoy_check")
+_SINGLES = ("single_fit", "single_scale", "single_calibration", "single_gibberish")
 
 
-def calibrated_tables(job: Job, families: frozenset[str]) -> SetTables:
+def calibrated_tables(job: Job) -> SetTables:
     """The sets that a detector is fitted on, calibrated with and measured on."""
-    return SetTables.load(job, CALIBRATED, DECOYS, families)
+    return SetTables(job, DECOYS)
 
 
 def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
     """Fit a detector on the fit nulls and calibrate it on decoys that it never saw."""
-    single = SINGLE if SINGLE.families <= set(job.spec.families) else SINGLE.parts[0]
+    single = single_detector(job.spec)
     families = detector.families
     bank = job.features.bank
     reads_bank = any(family_named(name).reads_bank for name in families)
-    tables = calibrated_tables(job, families)
+    tables = calibrated_tables(job)
+    tables.load(detector, CALIBRATED)
     model = tables.fit(detector)
-    scores = tables.scores(detector, model, ("decoy_calibration", "gibberish_calibration"))
+    scores = tables.scores(detector, model, CALIBRATED)
     return Bundle(
         checkpoint=job.request.checkpoint.name,
         fingerprint=job.target.fingerprint,
@@ -59,17 +63,23 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
     )
 
 
+def single_detector(spec: FeatureSpec) -> DetectorSpec:
+    """What judges names of one part; hidden states alone where the spec has no gradients."""
+    return SINGLE if SINGLE.families <= set(spec.families) else SINGLE.parts[0]
+
+
+def single_needs(detector: DetectorSpec) -> Needs:
+    """What the scorer of names of one part is made of."""
+    return dict.fromkeys(_SINGLES, detector.needed)
+
+
 def _single_scorer(job: Job, detector: DetectorSpec) -> Scorer:
-    families = detector.families
-    fit, scale = (job.features.table(name, families) for name in ("single_fit", "single_scale"))
+    job.features.load(single_needs(detector))
+    fit, scale, decoys, gibberish = map(job.features.table, _SINGLES)
     nothing: Table = {}
     nulls = Nulls(gibberish_fit=nothing, gibberish_scale=nothing, decoy_fit=fit, decoy_scale=scale)
     model = fit_detector(detector, nulls, derive_seed(job.request.compute.seed, "fit"))
-    decoys, gibberish = (
-        score(model, job.features.table(name, families))
-        for name in ("single_calibration", "single_gibberish")
-    )
-    return _scorer(detector, model, decoys, gibberish)
+    return _scorer(detector, model, score(model, decoys), score(model, gibberish))
 
 
 def _scorer(detector: DetectorSpec, model: ArrayModel, decoys: Floats, gibberish: Floats) -> Scorer:

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.job.calibration import CALIBRATED, DECOYS
+from flows.job.calibration import CALIBRATED, calibrated_tables, single_detector, single_needs
+from flows.job.features import Needs, Step, sources
 from flows.job.folder import CHOICE
 from flows.job.job import Job, open_job
-from flows.job.search.space import default_detector, paper_detector
-from flows.job.tables import NULLS
+from flows.job.search.space import default_detector, expected_detectors, paper_detector
+from flows.job.search.trials import Trials
 from flows.machine.settings import Request
 from flows.machine.show import spell
+from tuni.detectors.fit import joined
+from tuni.detectors.spec import DetectorSpec
 from tuni.features.cost import Work, warm_up, work_of
-from tuni.features.registry import family_named
-from tuni.features.work import FamilyWork
 from tuni.judging.null import LEAST_DECOYS
-from tuni.progress import SILENT
 
 SECONDS_PER_TRIAL = 0.4  # fit, scoring, MLflow: 60 trials of benchmarks/figures.py took 16-30 s
 SECONDS_OVERHEAD = 30.0  # Prefect, MLflow, plots and registration; a guess, not measured
@@ -64,12 +64,11 @@ def estimate(request: Request) -> Estimate:
     searching = job.objective != "none" and job.folder.kept(CHOICE) is None
     counts: dict[str, int] = {}
     works: dict[str, list[Work]] = {}
-    for paired, family, texts in _extractions(job, searching=searching):
-        known = job.features.cached(family, sorted(texts), paired=paired)
-        work = FamilyWork(job.target, job.spec, family, job.features.bank, SILENT, paired)
-        needed = work.all_needed(texts - known)
-        counts[family] = counts.get(family, 0) + len(needed)
-        works.setdefault(family, []).append(work_of(work, needed))
+    for step in _steps(job, searching=searching):
+        work = job.features.work(step)
+        needed = work.all_needed(job.features.unknown(step))
+        counts[step.family] = counts.get(step.family, 0) + len(needed)
+        works.setdefault(step.family, []).append(work_of(work, needed))
     rows = tuple(
         (family, count, _seconds(job, family, works[family]) if count else 0.0)
         for family, count in counts.items()
@@ -79,27 +78,45 @@ def estimate(request: Request) -> Estimate:
     return Estimate(rows, total, fresh=True)
 
 
-def _extractions(job: Job, *, searching: bool) -> list[tuple[bool, str, set[str]]]:
-    """What is extracted together: whether with neighbours, the family, the texts."""
-    default = default_detector(job.spec).families
-    steps = job.features.plan(job.searched if searching else NULLS, None if searching else default)
-    steps += job.features.plan((*DECOYS, *CALIBRATED), default)
+def _steps(job: Job, *, searching: bool) -> list[Step]:
+    """What is extracted, as far as can be told: the default stays, a search asks at random."""
+    default = default_detector(job.spec)
+    chosen = default if searching or job.objective == "none" else job.chosen_detector()
+    tables = calibrated_tables(job)
+    asked = [
+        *_searched(job, default, searching=searching),
+        tables.needs(chosen, (*CALIBRATED, "decoy_check")),
+        single_needs(single_detector(job.spec)),
+    ]
     if job.has_test_labels:
-        paper = paper_detector(job.spec)
-        compared = default | (paper.families if paper else set())
-        steps += job.features.plan(("labelled_test",), compared)
-    found = [(paired, family, {text for _, rows in plan for text in rows})
-             for paired, family, plan in steps]  # fmt: skip
+        compared = (chosen, default, paper_detector(job.spec))
+        asked += [tables.needs(one, ("labelled_test",)) for one in compared if one is not None]
+    steps = job.features.plan(joined(*asked))
     if job.has_test_labels:  # verdicts about them need decoys of their own, many for few texts
         pairs = tuple(text for text in job.sets.labelled_test if job.texts.kind.has_parts(text))
         pool = job.texts.kind.pool(pairs, LEAST_DECOYS)
-        decoys = set(pool.recombine(LEAST_DECOYS, 0, frozenset()))
-        found += [(family_named(family).neighbours, family, decoys) for family in sorted(default)]
-    return found
+        decoys = pool.recombine(LEAST_DECOYS, 0, frozenset())
+        steps += [
+            Step(family, others, {"list decoys": decoys})
+            for family, others in sorted(sources(chosen.needed))
+        ]
+    return steps
+
+
+def _searched(job: Job, default: DetectorSpec, *, searching: bool) -> list[Needs]:
+    """What the trials of a search ask for."""
+    if not searching:
+        return []
+    asked, trials = job.request, Trials(job)
+    expected = expected_detectors(
+        job.spec, asked.nulls.gibberish, asked.search.trials, asked.compute.seed
+    )
+    if trials.too_few():
+        return [trials.needs(default)]
+    return [trials.needs(detector) for detector in expected]
 
 
 def _seconds(job: Job, family: str, works: Sequence[Work]) -> float:
-    paired = family_named(family).neighbours
-    work = FamilyWork(job.target, job.spec, family, job.features.bank, SILENT, paired)
-    speed = warm_up(work, job.sets.decoy_fit)
+    own = job.features.work(Step(family, others=False, texts={}))
+    speed = warm_up(own, job.sets.decoy_fit)
     return sum(map(speed.seconds, works))

@@ -19,7 +19,6 @@ from tuni.detectors.spec import DetectorSpec
 from tuni.hashing import derive_seed, digest
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
-from tuni.judging.scores import families_of
 from tuni.judging.whole_list import ListVerdicts, judge_texts
 from tuni.statistics.evaluation import Evaluation, JudgedTexts, optimism
 from tuni.statistics.evaluation import evaluate as measure
@@ -104,7 +103,7 @@ class Evaluated:
 def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     """All figures of one calibrated detector."""
     scorer, detector = bundle.pair, job.chosen_detector()
-    tables = calibrated_tables(job, families_of(scorer.model))
+    tables = calibrated_tables(job)
     scores = tables.scores(detector, scorer.model, ("decoy_check", "decoy_calibration"))
     check = quantise(scores["decoy_check"], scorer.quantum)
     check_p = conformal_p(check, scorer.decoy_scores)
@@ -123,7 +122,7 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
         "gibberish_fpr": float((gibberish_p <= bundle.operating_point).mean()),
     }
     even, rates = evenness_gate(
-        tables.texts["decoy_calibration"],
+        tables.texts("decoy_calibration"),
         quantise(scores["decoy_calibration"], scorer.quantum),
         job.texts.kind,
         bundle.operating_point,
@@ -212,7 +211,7 @@ def compare(job: Job, bundle: Bundle) -> list[JSON]:
     for name, detector in asked.items():
         if detector is None:
             continue
-        tables = calibrated_tables(job, detector.families)
+        tables = calibrated_tables(job)
         model = bundle.pair.model if name == "chosen" else tables.fit(detector)
         scores = tables.scores(detector, model, ("labelled_test",))["labelled_test"]
         row: JSON = {

@@ -1,16 +1,17 @@
-"""Features of a job's sets: extracted together, kept encrypted, sliced by set."""
+"""Features of a job's sets: extracted when they are asked for, kept encrypted, sliced by set."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.machine.settings import Request
-from tuni.features.extract import FeatureCache, extract, family_key
-from tuni.features.family import Asked
-from tuni.features.registry import families, family_named
+from tuni.features.extract import FeatureCache, extract_family, family_key
+from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS, Asked
+from tuni.features.registry import families, family_named, family_of
 from tuni.features.spec import FeatureSpec
+from tuni.features.work import FamilyWork
 from tuni.lists.sets import COSTLY_GIBBERISH, TextSets
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
@@ -22,6 +23,7 @@ WHOLE = (
     "labelled_dev", "labelled_test", "list_search", "list_judge", "decoy_search", "control",
 )  # fmt: skip
 Columns = dict[str, NDArray[np.float32]]
+Needs = Mapping[str, frozenset[str]]  # extracted columns by set; those of neighbours by their name
 COSTLY_DECOYS = 300  # fit decoys that also get the families of more than low effort (ours)
 
 
@@ -47,13 +49,33 @@ def feature_spec(request: Request, bank: Bank | None) -> FeatureSpec:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is extracted together, so that names which share neighbours have them encoded once.
+
+    Attributes:
+        family: Name of a family.
+        others: Whether the means over neighbours, else the texts' own columns.
+        texts: Texts by set.
+    """
+
+    family: str
+    others: bool
+    texts: Mapping[str, tuple[str, ...]]
+
+    @property
+    def every(self) -> list[str]:
+        """The texts of all sets."""
+        return [text for some in self.texts.values() for text in some]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class JobFeatures:
     """Extracts features of the job's sets, and holds those already seen in memory.
 
     Attributes:
         target: The audited checkpoint.
-        spec: What is extracted.
+        spec: What can be extracted.
         sets: The job's texts.
         bank: The bank that the spec names, or None.
         cache: Features of earlier runs.
@@ -68,83 +90,74 @@ class JobFeatures:
     cache: FeatureCache
     progress: Progress
     costly: int
-    _tables: dict[tuple[str, str], Columns] = field(default_factory=dict, init=False)
+    _tables: dict[tuple[str, str, bool], Columns] = field(default_factory=dict, init=False)
 
-    def table(self, name: str, families: Collection[str] | None = None) -> Columns:
-        """Feature columns of one set; costly ones of long null sets hold its first rows only.
+    def table(self, name: str) -> Columns:
+        """All columns of one set that were loaded; costly ones of null sets for its first rows.
 
         Args:
             name: A field of `TextSets`.
-            families: Families to extract; None is all of the spec.
 
         Returns:
             Arrays of shape ``(m, d)``, m at most the size of the set.
         """
-        self.load((name,), families)
         columns: Columns = {}
-        for family in self._asked(families):
-            columns |= self._tables[name, family]
+        for (of, _, _), some in self._tables.items():
+            columns |= some if of == name else {}
         return columns
 
-    def load(self, names: Sequence[str], families: Collection[str] | None = None) -> None:
-        """Extract sets together, so that name parts which they share are encoded once."""
-        for neighbours, family, plan in self.plan(names, families):
-            texts = [text for _, rows in plan for text in rows]
-            found = self._extract(texts, family, neighbours=neighbours)
+    def load(self, needs: Needs) -> None:
+        """Extract what is needed and not loaded: whole families, of the sets that need them."""
+        for step in self.plan(needs):
+            every = step.every
+            found = extract_family(self.work(step), every, self.cache) if every else {}
             start = 0
-            for name, rows in plan:
-                part = {key: array[start : start + len(rows)] for key, array in found.items()}
-                start += len(rows)
-                # Later plans of a set extend its columns without neighbours to all rows.
-                self._tables[name, family] = self._tables.get((name, family), {}) | part
+            for name, texts in step.texts.items():
+                rows = slice(start, start := start + len(texts))
+                part = {column: array[rows] for column, array in found.items()}
+                self._tables[name, step.family, step.others] = part
 
-    def plan(
-        self, names: Sequence[str], families: Collection[str] | None = None
-    ) -> list[tuple[bool, str, list[tuple[str, tuple[str, ...]]]]]:
-        """What `load` has to extract: whether with neighbours, family, and texts by set."""
-        steps: list[tuple[bool, str, list[tuple[str, tuple[str, ...]]]]] = []
-        for family in self._asked(families):
-            missing = [name for name in names if (name, family) not in self._tables]
-            plans: dict[bool, list[tuple[str, tuple[str, ...]]]] = {True: [], False: []}
-            for name in missing:
-                paired = family_named(family).neighbours and not name.startswith("single")
-                plans[paired].append((name, self._rows(name, family)))
-            if family_named(family).effort == "low" and "gibberish_fit" in missing:
-                # Neighbours of thousands of random parts would cost more than all decoys do.
-                plans[False].append(("gibberish_fit", self.sets.gibberish_fit))
-            steps += [(paired, family, plan) for paired, plan in plans.items() if plan]
-        return steps
+    def plan(self, needs: Needs) -> list[Step]:
+        """What `load` has to extract."""
+        asked: dict[tuple[str, bool], dict[str, tuple[str, ...]]] = {}
+        for name, columns in needs.items():
+            for family, others in sources(columns):
+                if (name, family, others) not in self._tables:
+                    texts = self._rows(name, family, others=others)
+                    asked.setdefault((family, others), {})[name] = texts
+        return [
+            Step(family, others, asked[family, others])
+            for family in self.spec.families
+            for others in (False, True)
+            if (family, others) in asked
+        ]
 
-    def cached(self, family: str, texts: Sequence[str], *, paired: bool) -> set[str]:
-        """Those of some texts whose columns of a family are in the cache."""
-        return set(self.cache.get(family_key(self.target, self.spec, family, paired=paired), texts))
+    def work(self, step: Step) -> FamilyWork:
+        """How a step is extracted."""
+        return FamilyWork(
+            self.target, self.spec, step.family, self.bank, self.progress, step.others
+        )
 
-    def _asked(self, families: Collection[str] | None) -> list[str]:
-        return [name for name in self.spec.families if families is None or name in families]
+    def unknown(self, step: Step) -> list[str]:
+        """The distinct texts of a step whose columns are not in the cache."""
+        key = family_key(self.target, self.spec, step.family, others=step.others)
+        texts = sorted(set(step.every))
+        known = self.cache.get(key, texts)
+        return [text for text in texts if text not in known]
 
-    def _rows(self, name: str, family: str) -> tuple[str, ...]:
+    def _rows(self, name: str, family: str, *, others: bool) -> tuple[str, ...]:
         texts: tuple[str, ...] = getattr(self.sets, name)
         effort = family_named(family).effort
         if effort == "high" and name not in WHOLE:
             return texts[: self.costly]
-        if name == "gibberish_fit":
+        # Neighbours of thousands of random parts would cost more than all decoys do.
+        if name == "gibberish_fit" and (others or effort != "low"):
             return texts[:COSTLY_GIBBERISH]
         if name == "decoy_fit" and effort != "low":
             return texts[:COSTLY_DECOYS]
         return texts
 
-    def _extract(
-        self, texts: Sequence[str], family: str, *, neighbours: bool
-    ) -> Mapping[str, NDArray[np.float32]]:
-        if not texts:
-            return {}
-        return extract(
-            self.target,
-            texts,
-            self.spec,
-            families=(family,),
-            neighbours=neighbours,
-            bank=self.bank,
-            cache=self.cache,
-            progress=self.progress,
-        ).columns
+
+def sources(columns: Iterable[str]) -> set[tuple[str, bool]]:
+    """Families behind extracted columns, and whether means over neighbours are meant."""
+    return {(family_of(name), name.endswith((OTHER_LASTS, OTHER_FIRSTS))) for name in columns}

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from flows.job.features import Needs
 from flows.job.job import Job
-from tuni.detectors.fit import Nulls, fit_detector, head
+from tuni.detectors.fit import Nulls, fit_detector, fit_needs, head, joined
 from tuni.detectors.model import ArrayModel
 from tuni.detectors.score import Table, score
 from tuni.detectors.spec import DetectorSpec
@@ -14,52 +15,66 @@ from tuni.features.family import LESS_PARTS
 from tuni.hashing import derive_seed
 from tuni.judging.part_effects import PartNumbers, fit_left_out
 from tuni.statistics.p_values import Floats
+from tuni.statistics.two_way import Effects
 
-NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
 _FIT = "decoy_fit"
+NULLS = ("gibberish_fit", "gibberish_scale", "decoy_fit", "decoy_scale")
+
+
+def detector_needs(
+    detector: DetectorSpec, judged: Iterable[str] = (), decoys: Sequence[str] = ()
+) -> Needs:
+    """Which columns of which sets a detector's fit and its scores read.
+
+    Args:
+        detector: What is fitted.
+        judged: Sets that it scores.
+        decoys: Sets of decoys that tell what parts add, beside those of the fit. These tell it of
+            columns alone: a detector knows them, so their scores would tell more than parts do.
+    """
+    scored = (*judged, *(decoys if detector.less_parts else ()))
+    corrected = (_FIT, *decoys) if detector.corrected else ()
+    read = joined(
+        fit_needs(detector),
+        dict.fromkeys(scored, detector.needed),
+        dict.fromkeys(corrected, detector.corrected),
+    )
+    return {
+        name: frozenset(column.removesuffix(LESS_PARTS) for column in columns)
+        for name, columns in read.items()
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SetTables:
-    """Tables of some sets of a job.
+    """Tables of a job's sets, extracted as detectors ask for them.
 
     Attributes:
         job: Whose sets they are.
-        texts: Of each set.
-        tables: Extracted columns by set; those of one set may differ in their rows.
-        decoys: The sets of decoys that part effects are fitted on.
+        decoys: Sets of decoys that part effects are fitted on, beside those of the fit.
+        beside: Tables of further texts by name, and those texts; nothing is extracted of them.
     """
 
     job: Job
-    texts: dict[str, tuple[str, ...]]
-    tables: dict[str, Table]
     decoys: tuple[str, ...]
-    _corrected: dict[str, dict[str, Floats]] = field(default_factory=dict, init=False)
+    beside: dict[str, tuple[tuple[str, ...], Table]] = field(default_factory=dict)
+    _effects: "dict[str, _PartEffects]" = field(default_factory=dict, init=False)
 
-    @classmethod
-    def load(
-        cls,
-        job: Job,
-        names: Iterable[str],
-        decoys: Sequence[str],
-        families: frozenset[str] | None = None,
-    ) -> "SetTables":
-        """Extract sets, or find them in the cache.
+    def needs(self, detector: DetectorSpec, judged: Iterable[str]) -> Needs:
+        """What a detector's fit and its scores of some sets read."""
+        own = [name for name in judged if name not in self.beside]
+        return detector_needs(detector, own, self._unseen)
 
-        Args:
-            job: Whose sets.
-            names: Of the sets, beside the nulls that detectors are fitted on.
-            decoys: Sets of decoys that part effects are fitted on, beside the fit's own.
-            families: Feature families to extract; None is all of the job's.
+    def load(self, detector: DetectorSpec, judged: Iterable[str]) -> None:
+        """Extract what a detector needs.
+
+        What is loaded at once is extracted together, which spares neighbours that sets share.
         """
-        every = tuple(dict.fromkeys((*NULLS, *decoys, *names)))
-        job.features.load(every, families)
-        texts = {name: getattr(job.sets, name) for name in every}
-        tables: dict[str, Table] = {name: job.features.table(name, families) for name in every}
-        return cls(job, texts, tables, (_FIT, "decoy_scale", *decoys))
+        self.job.features.load(self.needs(detector, judged))
 
     def fit(self, detector: DetectorSpec) -> ArrayModel:
         """Fit a detector on the nulls, always with the same seed: what was chosen is calibrated."""
+        self.load(detector, ())
         nulls = Nulls(**{name: self._table(name, detector.corrected) for name in NULLS})
         return fit_detector(detector, nulls, derive_seed(self.job.request.compute.seed, "fit"))
 
@@ -73,41 +88,74 @@ class SetTables:
             model: From `fit`.
             names: Of the sets.
         """
-        # A detector knows the decoys that it was fitted on: what they have in common is not
-        # their parts' alone.
-        unseen = [name for name in self.decoys if name != _FIT] if detector.less_parts else []
+        self.load(detector, names)
+        unseen = self._unseen if detector.less_parts else ()
         raw = {
             name: score(model, head(self._table(name, model.corrected), model.needed))[:, None]
             for name in dict.fromkeys((*unseen, *names))
         }
-        corrected = self._less(raw, unseen) if unseen else raw
-        return {name: corrected[name][:, 0] for name in names}
+        if not unseen:
+            return {name: raw[name][:, 0] for name in names}
+        effects = self._fitted(raw, unseen)
+        return {name: effects.less(name, self.texts(name), raw[name])[:, 0] for name in names}
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Texts of a set."""
+        texts: tuple[str, ...] = (
+            self.beside[name][0] if name in self.beside else getattr(self.job.sets, name)
+        )
+        return texts
+
+    @property
+    def _unseen(self) -> tuple[str, ...]:
+        """Sets of decoys that tell what parts add to a score.
+
+        A detector knows those that it was fitted on: what these have in common is not their
+        parts' alone.
+        """
+        return ("decoy_scale", *self.decoys)
+
+    def _extracted(self, name: str) -> Table:
+        return self.beside[name][1] if name in self.beside else self.job.features.table(name)
 
     def _table(self, name: str, columns: Iterable[str]) -> Table:
         """A set's table with some of its columns less parts beside them."""
-        return {
-            **self.tables[name],
-            **{column + LESS_PARTS: self._less_parts(column)[name] for column in sorted(columns)},
-        }
+        table = dict(self._extracted(name))
+        for column in sorted(columns):
+            if column in table:
+                effects = self._column_effects(column)
+                table[column + LESS_PARTS] = effects.less(name, self.texts(name), table[column])
+        return table
 
-    def _less_parts(self, column: str) -> dict[str, Floats]:
-        """A column less what parts add, by set."""
-        if column not in self._corrected:
-            values = {name: table[column] for name, table in self.tables.items() if column in table}
-            self._corrected[column] = self._less(values, self.decoys)
-        return self._corrected[column]
+    def _column_effects(self, column: str) -> "_PartEffects":
+        """What parts add to a column, fitted once."""
+        if column not in self._effects:
+            told = {name: self._extracted(name)[column] for name in (_FIT, *self._unseen)}
+            self._effects[column] = self._fitted(told, list(told))
+        return self._effects[column]
 
-    def _less(self, values: Mapping[str, Floats], decoys: Sequence[str]) -> dict[str, Floats]:
-        """Numbers about the first texts of some sets, less what parts add, fitted on decoys."""
-        among = [name for name in decoys if name in values]
-        texts = {name: self.texts[name][: len(some)] for name, some in values.items()}
-        every = [text for name in among for text in texts[name]]
-        numbers = PartNumbers.of(self.job.texts.kind, every)
-        stacked = np.concatenate([values[name] for name in among]).astype(np.float64)
-        effects, left = fit_left_out(stacked, numbers.rows(every))
-        ends = np.cumsum([len(values[name]) for name in among])
-        return dict(zip(among, np.split(left, ends[:-1]), strict=True)) | {
-            name: effects.remove(some.astype(np.float64), numbers.rows(texts[name]))
-            for name, some in values.items()
-            if name not in among
-        }
+    def _fitted(self, values: Mapping[str, Floats], decoys: Sequence[str]) -> "_PartEffects":
+        """What parts add to numbers about the first texts of some sets of decoys."""
+        texts = [text for name in decoys for text in self.texts(name)[: len(values[name])]]
+        numbers = PartNumbers.of(self.job.texts.kind, texts)
+        stacked = np.concatenate([values[name] for name in decoys]).astype(np.float64)
+        effects, left = fit_left_out(stacked, numbers.rows(texts))
+        ends = np.cumsum([len(values[name]) for name in decoys])
+        split = np.split(left, ends[:-1])
+        return _PartEffects(numbers, effects, dict(zip(decoys, split, strict=True)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PartEffects:
+    """What parts add to numbers, and what it leaves of those it was fitted on, by set."""
+
+    numbers: PartNumbers
+    effects: Effects
+    left: Mapping[str, Floats]
+
+    def less(self, name: str, texts: Sequence[str], values: Floats) -> Floats:
+        """Numbers about the first texts of a set, less what parts add."""
+        if name in self.left:
+            return self.left[name]
+        rows = self.numbers.rows(texts[: len(values)])
+        return self.effects.remove(values.astype(np.float64), rows)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -112,14 +112,15 @@ def _extraction(
     few = some[: max(_LEAST, len(some) // 10)]
     for family in sorted(families_of(scorer.model)) if few else ():
         around = paired and reads_neighbours(scorer.model) and family_named(family).neighbours
-        work = FamilyWork(target, spec, family, bank, SILENT, around)
-        speed = warm_up(work, few, cache)
-        key = family_key(target, spec, family, paired=around)
-        for texts, often in zip(blocks, (1.0, rest / max(len(blocks[-1]), 1)), strict=False):
-            known = cache.known(key, texts)
-            needed = work.all_needed(text for text in texts if text not in known)
-            total += often * len(needed)
-            # Reading what is kept takes about as long as keeping it.
-            seconds += often * speed.keep_s * len(texts)
-            seconds += often * speed.seconds(work_of(work, needed))
+        own = FamilyWork(target, spec, family, bank, SILENT, others=False)
+        speed = warm_up(own, few, cache)
+        for work in (own, replace(own, others=True)) if around else (own,):
+            key = family_key(target, spec, family, others=work.others)
+            for texts, often in zip(blocks, (1.0, rest / max(len(blocks[-1]), 1)), strict=False):
+                known = cache.known(key, texts)
+                needed = work.all_needed(text for text in texts if text not in known)
+                total += often * len(needed)
+                # Reading what is kept takes about as long as keeping it.
+                seconds += often * speed.keep_s * len(texts)
+                seconds += often * speed.seconds(work_of(work, needed))
     return round(total), seconds

@@ -90,7 +90,7 @@ def test_it_repeats_bit_for_bit_and_leaves_the_global_generators_alone(tiny_targ
 def test_no_text_gives_empty_columns_and_is_no_work(tiny_target, family, spec):
     found = extractor_of(family)(tiny_target, (), spec.families[family.name], 32, lambda _: None)
     assert {len(array) for array in found.values()} == {0}
-    work = FamilyWork(tiny_target, spec, family.name, None, SILENT, paired=False)
+    work = FamilyWork(tiny_target, spec, family.name, None, SILENT, others=False)
     assert work_of(work, ()) == Work(0, 0)
     assert work_of(work, NAMES).units > 0
 

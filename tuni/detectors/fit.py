@@ -4,7 +4,7 @@ The one law: a detector never sees a tested or labelled text. It is fitted on gi
 decoys, and whatever is a threshold or a scale comes from texts that it was not fitted on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,6 +73,25 @@ def fit_detector(spec: DetectorSpec, nulls: Nulls, seed: int) -> ArrayModel:
         float(np.median(score(model, decoys))),
     )
     return replace(model, params={**model.params, **dict(zip(GUARD, guard, strict=True))})
+
+
+def fit_needs(spec: DetectorSpec) -> dict[str, frozenset[str]]:
+    """The columns that `fit_detector` reads, by field of `Nulls`."""
+    read = [fit_needs(part) for part in spec.parts]
+    if fit_of(kind_named(spec.kind)) is not None:
+        read.append({f"{spec.null}_{'scale' if spec.parts else 'fit'}": spec.needed})
+    if spec.guard:
+        read.append({"decoy_scale": spec.needed})
+    return joined(*read)
+
+
+def joined(*some: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Columns by table of several such mappings together."""
+    found: dict[str, frozenset[str]] = {}
+    for needs in some:
+        for name, columns in needs.items():
+            found[name] = found.get(name, frozenset()) | columns
+    return found
 
 
 def head(table: Table, names: frozenset[str], count: int | None = None) -> Table:

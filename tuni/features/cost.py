@@ -7,13 +7,12 @@ through the text tower, padding of passes included, or images that go through th
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from tuni.features.extract import FeatureCache, extract
+from tuni.features.extract import FeatureCache, extract_family
 from tuni.features.family import Passes
 from tuni.features.prompts import prompt_passes
 from tuni.features.work import Columns, FamilyWork
@@ -87,16 +86,12 @@ def warm_up(work: FamilyWork, names: Sequence[str], cache: FeatureCache | None =
     """
     filled = _passes(work)
     count = -(-filled.size // filled.each) if filled else _FIRST_NAMES  # whole passes
-    extracted = partial(
-        extract, work.target, spec=work.spec, families=(work.name,), neighbours=work.paired,
-        bank=work.bank,
-    )  # fmt: skip
-    extracted(names[:1])  # the first call ever pays for lists of names and kernels
+    extract_family(work, names[:1])  # the first call ever pays for lists of names and kernels
     measured: list[tuple[Work, float]] = []
     while True:
         some, kept = names[:count], _Timed(cache)
         started, used = time.perf_counter(), time.process_time()
-        extracted(some, cache=kept)
+        extract_family(work, some, kept)
         spent, used = time.perf_counter() - started, time.process_time() - used
         measured.append((work_of(work, work.all_needed(some)), spent - kept.spent))
         enough = used >= (_ENOUGH_S if len(measured) >= _SIZES else _LONG_S)

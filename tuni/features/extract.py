@@ -1,8 +1,8 @@
 """Texts in, feature columns out.
 
-The one law: a row depends on its text, the spec and the checkpoint. Distinct texts (names and
-their neighbours alike) are encoded once a call, in sorted order, so that the order of the input
-moves nothing; `tuni.features.prompts` says what the company may move.
+The one law: a row depends on its text, the spec and the checkpoint. Distinct texts are encoded
+once a call, in sorted order, so that the order of the input moves nothing;
+`tuni.features.prompts` says what the company may move.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -115,34 +115,62 @@ def extract(
             "add the family to the spec, or don't ask for it",
         )
     cleaned = [clean_text(text) for text in texts]
-    pairs_only = neighbours and any(family_named(f).neighbours for f in asked)
-    _refuse(cleaned, text_kind(spec.kind) if pairs_only else None)
-    distinct = sorted(set(cleaned))
-    position = {text: row for row, text in enumerate(distinct)}
-    order = np.array([position[text] for text in cleaned], dtype=np.int64)
+    paired = frozenset(f for f in asked if neighbours and family_named(f).neighbours)
+    _refuse(cleaned, text_kind(spec.kind) if paired else None)
     columns: Columns = {}
-    with _deterministic(target):
-        for family in asked:
-            paired = neighbours and family_named(family).neighbours
-            key = family_key(target, spec, family, paired=paired)
-            known = cache.get(key, distinct) if cache else {}
-            todo = [text for text in distinct if text not in known]
-            work = FamilyWork(target, spec, family, bank, progress, paired)
-            _require_fit(work, cleaned, todo)
-            found: Columns = {}
-            _fill(found, len(distinct), [position[text] for text in known], _stacked(known))
-            for block, fresh in work.blocks(todo):
-                _require_finite(fresh)
-                if cache:
-                    cache.put(key, block, fresh)
-                _fill(found, len(distinct), [position[text] for text in block], fresh)
-            columns |= {name: array[order] for name, array in found.items()}
+    for family in asked:
+        for others in (False, True) if family in paired else (False,):
+            work = FamilyWork(target, spec, family, bank, progress, others)
+            columns |= extract_family(work, cleaned, cache)
     return FeatureTable(tuple(texts), columns)
 
 
-def family_key(target: Target, spec: FeatureSpec, family: str, *, paired: bool) -> str:
-    """Cache key of a family's columns: equal keys and texts mean equal columns."""
-    return f"{target.fingerprint}:{spec.family_hash(family)}:{'n' if paired else 'r'}"
+def extract_family(
+    work: FamilyWork, texts: Sequence[str], cache: FeatureCache | None = None
+) -> Columns:
+    """Extract the texts' own columns of a family, or the means over their neighbours.
+
+    Args:
+        work: The family, and which of the two.
+        texts: n clean texts of which none is refused, in any order; of two parts where the means
+            are wanted.
+        cache: As in `extract`.
+
+    Returns:
+        Arrays of shape (n, d) by column name.
+
+    Raises:
+        TextError: A text or a neighbour is too long under a prompt; rows are named.
+        UnusableScores: A column is not finite.
+    """
+    distinct = sorted(set(texts))
+    position = {text: row for row, text in enumerate(distinct)}
+    columns: Columns = {}
+    with _deterministic(work.target):
+        key = family_key(work.target, work.spec, work.name, others=work.others)
+        known = cache.get(key, distinct) if cache else {}
+        todo = [text for text in distinct if text not in known]
+        _require_fit(work, texts, todo)
+        _fill(columns, len(distinct), [position[text] for text in known], _stacked(known))
+        for block, fresh in work.blocks(todo):
+            _require_finite(fresh)
+            if cache:
+                cache.put(key, block, fresh)
+            _fill(columns, len(distinct), [position[text] for text in block], fresh)
+    order = np.array([position[text] for text in texts], dtype=np.int64)
+    return {name: array[order] for name, array in columns.items()}
+
+
+def family_key(target: Target, spec: FeatureSpec, family: str, *, others: bool) -> str:
+    """Cache key of a family's columns: equal keys and texts mean equal columns.
+
+    Args:
+        target: The checkpoint.
+        spec: Holds the family's settings.
+        family: Its name.
+        others: Whether of the means over neighbours ("o"), else of a text's own ("r").
+    """
+    return f"{target.fingerprint}:{spec.family_hash(family)}:{'o' if others else 'r'}"
 
 
 def _refuse(texts: Sequence[str], paired: TextKind | None) -> None:
@@ -167,7 +195,7 @@ def _refuse(texts: Sequence[str], paired: TextKind | None) -> None:
 def _require_fit(work: FamilyWork, texts: Sequence[str], todo: Sequence[str]) -> None:
     """Name the input's rows that would leave the context, themselves or by a neighbour."""
     needed = {text: work.needed(text) for text in todo}
-    every = sorted({one for some in needed.values() for one in some}) if work.paired else todo
+    every = sorted({one for some in needed.values() for one in some}) if work.others else todo
     limit = work.target.context_length
     long: set[str] = set()
     for prompt in work.prompts:

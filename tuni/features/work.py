@@ -1,9 +1,10 @@
 """One family's extraction: which texts it needs, in which blocks, and the means over neighbours.
 
-The one law: every distinct text is encoded once, and a mean adds its neighbours in a fixed order.
+The one law: texts are encoded block by block, so that an interruption keeps what was done; a mean
+adds its neighbours in a fixed order, and is taken once for all texts that share them.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from tuni.progress import Progress
 from tuni.texts.kind import text_kind
 
 Columns = dict[str, NDArray[np.float32]]
+Neighbours = tuple[str, ...]
+_NEW_NEIGHBOURS = 2_048  # encoded at once (ours): fills passes, and a kill loses minutes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +35,8 @@ class FamilyWork:
         name: The family's name; the spec holds it.
         bank: The bank that the spec names.
         progress: Draws the stage.
-        paired: Whether the means over neighbours are wanted; texts then have two parts.
+        others: Whether the means over a text's neighbours are wanted, in place of its own columns;
+            texts then have two parts.
     """
 
     target: Target
@@ -40,7 +44,7 @@ class FamilyWork:
     name: str
     bank: Bank | None
     progress: Progress
-    paired: bool
+    others: bool
 
     @property
     def family(self) -> Family:
@@ -57,9 +61,9 @@ class FamilyWork:
         """Templates of the family, the longest included."""
         return self.family.prompts(self.settings)
 
-    def needed(self, text: str) -> tuple[str, ...]:
-        """The text and, where they are wanted, its neighbours."""
-        return (text, *(other for kind in self._around(text) for other in kind))
+    def needed(self, text: str) -> Neighbours:
+        """What is encoded for a text: itself, or its neighbours."""
+        return tuple(one for kind in self._around(text) for one in kind) if self.others else (text,)
 
     def all_needed(self, texts: Iterable[str]) -> list[str]:
         """What texts need together, each once, sorted."""
@@ -67,9 +71,8 @@ class FamilyWork:
 
     def blocks(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Columns]]:
         """Columns of distinct, sorted texts, block by block, in their order."""
-        if self.paired:
-            if texts:
-                yield texts, self._with_neighbours(texts)
+        if self.others:
+            yield from self._means(texts)
             return
         size = self.family.block
         with self._stage(len(texts)) as step:
@@ -77,46 +80,62 @@ class FamilyWork:
                 block = texts[start : start + size]
                 yield block, self._columns(block, step)
 
-    def _around(self, text: str) -> tuple[tuple[str, ...], ...]:
+    def _around(self, text: str) -> tuple[Neighbours, Neighbours]:
         """Texts with other family parts, and with other given parts."""
-        if not self.paired:
-            return ()
         parts = {entry.stratum: entry for entry in self.spec.parts}
         return text_kind(self.spec.kind).neighbours(text, parts, self.settings.neighbours)
 
-    def _with_neighbours(self, texts: Sequence[str]) -> Columns:
-        """All texts at once, because they share neighbours; sums grow block by block."""
+    def _means(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Columns]]:
+        """Means over the neighbours of texts; those with one part in common share them."""
         around = [self._around(text) for text in texts]
-        wanted = sorted({*texts, *(one for kinds in around for kind in kinds for one in kind)})
-        place = {text: row for row, text in enumerate(wanted)}
-        members = {
-            "": np.array([[place[text]] for text in texts]),
-            OTHER_LASTS: np.array([[place[one] for one in kinds[0]] for kinds in around]),
-            OTHER_FIRSTS: np.array([[place[one] for one in kinds[1]] for kinds in around]),
-        }
-        sums: dict[str, NDArray[np.float64]] = {}
-        with self._stage(len(wanted)) as step:
-            size = self.family.block
-            for start in range(0, len(wanted), size):
-                found = self._columns(wanted[start : start + size], step)
-                for name, array in found.items():
-                    for suffix, places in members.items():
-                        total = sums.setdefault(
-                            name + suffix, np.zeros((len(texts), array.shape[1]))
-                        )
-                        for column in (places - start).T:
-                            rows = np.flatnonzero((column >= 0) & (column < len(array)))
-                            total[rows] += array[column[rows]]
+        blocks = self._blocks_of(around)
+        means: dict[Neighbours, Columns] = {}
+        with self._stage(sum(len(_distinct(groups)) for _, groups in blocks)) as step:
+            start = 0
+            for end, groups in blocks:
+                means |= self._means_of(groups, step)
+                yield texts[start:end], _side_by_side(around[start:end], means)
+                start = end
+
+    def _blocks_of(
+        self, around: Sequence[tuple[Neighbours, Neighbours]]
+    ) -> list[tuple[int, list[Neighbours]]]:
+        """Where blocks of texts end, and the groups of neighbours that are new in each."""
+        most = min(_NEW_NEIGHBOURS, self.family.block)
+        blocks: list[tuple[int, list[Neighbours]]] = []
+        seen: set[Neighbours] = set()
+        new: list[Neighbours] = []
+        for row, kinds in enumerate(around, start=1):
+            new += [group for group in dict.fromkeys(kinds) if group not in seen]
+            seen.update(kinds)
+            if sum(map(len, new)) >= most or row == len(around):
+                blocks.append((row, new))
+                new = []
+        return blocks
+
+    def _means_of(
+        self, groups: Sequence[Neighbours], step: Callable[[int], None]
+    ) -> dict[Neighbours, Columns]:
+        """The mean of every column over each of some groups of neighbours."""
+        if not groups:
+            return {}
+        texts = _distinct(groups)
+        place = {text: row for row, text in enumerate(texts)}
+        columns = self._columns(texts, step)
+        rows = {group: [place[one] for one in group] for group in groups}
         return {
-            name + suffix: (sums[name + suffix] / places.shape[1]).astype(np.float32)
-            for name in found
-            for suffix, places in members.items()
+            group: {
+                name: (array[some].astype(np.float64).sum(axis=0) / len(some)).astype(np.float32)
+                for name, array in columns.items()
+            }
+            for group, some in rows.items()
         }
 
     @contextmanager
     def _stage(self, total: int) -> Iterator[Callable[[int], None]]:
         if total:
-            with self.progress.stage(self.name, total) as step:
+            label = f"{self.name}, neighbours" if self.others else self.name
+            with self.progress.stage(label, total) as step:
                 yield step
         else:
             yield lambda _units: None
@@ -127,3 +146,18 @@ class FamilyWork:
             self.target, texts, self.settings, self.spec.batch, step, **bank
         )
         return columns
+
+
+def _side_by_side(
+    around: Sequence[tuple[Neighbours, Neighbours]], means: Mapping[Neighbours, Columns]
+) -> Columns:
+    """Columns of texts from the means over their neighbours of either kind."""
+    return {
+        name + suffix: np.stack([means[kinds[number]][name] for kinds in around])
+        for number, suffix in enumerate((OTHER_LASTS, OTHER_FIRSTS))
+        for name in means[around[0][number]]
+    }
+
+
+def _distinct(groups: Iterable[Neighbours]) -> list[str]:
+    return sorted({text for group in groups for text in group})

@@ -67,7 +67,7 @@ def _neighbours(target: Target, text: str, spec: FeatureSpec) -> set[str]:
     if not text_kind(spec.kind).has_parts(text):
         return set()
     works = [
-        FamilyWork(target, spec, family, None, SILENT, paired=True)
+        FamilyWork(target, spec, family, None, SILENT, others=True)
         for family in spec.families
         if family_named(family).neighbours
     ]

@@ -18,6 +18,7 @@ from tuni.statistics.choice_rule import (
     MARGIN,
     ONE_SIDED,
     REPLACES,
+    TOO_FEW,
     Reason,
     reason_for,
     require_default,
@@ -70,6 +71,11 @@ class Choice:
     trials: int
     members: int
     nonmembers: int
+
+    @property
+    def open(self) -> bool:
+        """Whether any trial, however good, could take the default's place."""
+        return self.reason != TOO_FEW and 1.0 - self.default_held_out >= self.margin
 
 
 def cross_fitted_choice(

@@ -21,6 +21,7 @@ Reason = Literal[
     "beats the default by the margin",
 ]
 REPLACES: Reason = "beats the default by the margin"
+TOO_FEW: Reason = "too few texts to tell"
 
 
 def reason_for(default_leads: bool, few: bool, gain: float, low: float, margin: float) -> Reason:
@@ -37,7 +38,7 @@ def reason_for(default_leads: bool, few: bool, gain: float, low: float, margin: 
         `REPLACES` where a trial takes the default's place, else why not.
     """
     if few:
-        return "too few texts to tell"
+        return TOO_FEW
     if default_leads:
         return "no trial is ahead of the default"
     if gain < margin:

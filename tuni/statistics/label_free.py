@@ -18,6 +18,7 @@ from tuni.statistics.choice_rule import (
     MARGIN,
     ONE_SIDED,
     REPLACES,
+    TOO_FEW,
     Reason,
     reason_for,
     require_default,
@@ -68,6 +69,7 @@ class LabelFreeChoice:
             doubtful for this list.
         refused: Trials that the control refused.
         trials: Trials compared.
+        nominal: Nominal rate.
     """
 
     chosen: int
@@ -86,6 +88,13 @@ class LabelFreeChoice:
     default_passes: bool
     refused: int
     trials: int
+    nominal: float
+
+    @property
+    def open(self) -> bool:
+        """Whether any trial, however good, could take the default's place."""
+        room = 1.0 - self.nominal - self.default_excess
+        return self.reason != TOO_FEW and room >= self.margin
 
 
 def label_free_choice(
@@ -157,6 +166,7 @@ def label_free_choice(
         default_passes=bool(allowed[0]),
         refused=int((~allowed).sum()),
         trials=len(names),
+        nominal=nominal,
     )
 
 

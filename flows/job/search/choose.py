@@ -1,6 +1,5 @@
 """The search: many trials on features extracted once, and one cross-fitted choice among them."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +10,6 @@ from flows.job.search.space import default_detector, paper_detector
 from flows.job.search.trials import Trial, Trials, importance, run_trials
 from flows.job.tracked import job_run
 from tuni.detectors.describe import describe
-from tuni.hashing import derive_seed
-from tuni.lists.split import Split
-from tuni.statistics.choice import Choice, cross_fitted_choice
-from tuni.statistics.label_free import LabelFreeChoice, label_free_choice
 
 JSON = dict[str, Any]  # Any: JSON values
 
@@ -50,7 +45,7 @@ def choose(job: Job) -> JSON:
             "best_objective_by_trial",
             {trial.index: float(value) for trial, value in zip(done, best, strict=True)},
         )
-    judgement = _judge(job, trials, done)
+    judgement = trials.judgement(done)
     chosen = next(trial for trial in done if trial.index == judgement.chosen)
     return {
         "detector": chosen.detector.to_json(),
@@ -61,33 +56,6 @@ def choose(job: Job) -> JSON:
         "trials": [_summary(trial, chosen, job) for trial in done],
         "importance": importance(job),
     }
-
-
-def _judge(job: Job, trials: Trials, done: Sequence[Trial]) -> Choice | LabelFreeChoice:
-    hashes = {trial.detector.hash: trial.index for trial in reversed(done)}
-    distinct = {trial.index: trial for trial in done if hashes[trial.detector.hash] == trial.index}
-    default = hashes[default_detector(job.spec).hash]
-    margin = job.request.search.margin
-    if job.objective == "labelled":
-        split = Split(job.ledger.keys.split_key)
-        fractions = [split.fraction(text, "choice") for text in job.sets.labelled_dev]
-        return cross_fitted_choice(
-            {index: trial.scores["labelled_dev"] for index, trial in distinct.items()},
-            trials.members,
-            fractions,
-            default,
-            derive_seed(job.request.compute.seed, "choice"),
-            margin=margin,
-        )
-    halves = {index: trials.halves(trial.scores) for index, trial in distinct.items()}
-    decoys = len(next(iter(distinct.values())).scores["decoy_search"])
-    return label_free_choice(
-        halves,
-        default,
-        decoys // 2,
-        margin=margin,
-        nominal=job.request.operating_point,
-    )
 
 
 def _summary(trial: Trial, chosen: Trial, job: Job) -> JSON:

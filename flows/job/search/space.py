@@ -5,6 +5,7 @@ study shows them. What is asked of Optuna is said by each kind of detector, in `
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -69,6 +70,28 @@ def starting_points(spec: FeatureSpec) -> list[tuple[Params, str]]:
     if PAPER.families <= set(spec.families):
         points.append((paper_params(), "the paper's configuration"))
     return points
+
+
+def expected_detectors(
+    spec: FeatureSpec, gibberish: int, trials: int, seed: int
+) -> list[DetectorSpec]:
+    """Detectors such as a search will try: the starting points, then random suggestions.
+
+    Args:
+        spec: Which features exist.
+        gibberish: Gibberish texts there are.
+        trials: How many the search tries.
+        seed: Of the suggestions.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
+    for params, name in starting_points(spec):
+        study.enqueue_trial(params, user_attrs={"name": name})
+    expected = []
+    for _ in range(trials):
+        with suppress(optuna.TrialPruned):
+            expected.append(suggest(study.ask(), spec, gibberish))
+    return expected
 
 
 def default_detector(spec: FeatureSpec) -> DetectorSpec:

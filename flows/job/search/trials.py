@@ -7,22 +7,26 @@ decoys and what `tuni score` will judge never come near it.
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
 
+from flows.job.features import Needs, sources
 from flows.job.job import Job
-from flows.job.search.space import starting_points, suggest
+from flows.job.search.space import default_detector, starting_points, suggest
 from flows.job.tables import NULLS, SetTables
+from tuni.detectors.fit import fit_needs
 from tuni.detectors.spec import DetectorSpec
 from tuni.errors import TooFewTexts, UnusableScores
 from tuni.files import replacing
 from tuni.hashing import derive_seed
-from tuni.statistics.choice import MAX_NONMEMBER_FPR
-from tuni.statistics.label_free import HalvedP
+from tuni.lists.split import Split
+from tuni.statistics.choice import MAX_NONMEMBER_FPR, Choice, cross_fitted_choice
+from tuni.statistics.choice_rule import LEAST_LABELS
+from tuni.statistics.label_free import HalvedP, LabelFreeChoice, label_free_choice
 from tuni.statistics.p_values import conformal_p, quantise, quantum
 from tuni.statistics.roc import auc, partial_auc
 from tuni.texts.text import canonical
@@ -62,15 +66,82 @@ class Trials:
     """Fits and scores detectors on the job's features, each distinct one once."""
 
     def __init__(self, job: Job) -> None:
-        """Extract, or find in the cache, everything that a trial may need."""
+        """Extract nothing yet: each trial asks for what it reads."""
         self.job = job
         # Calibration decoys come near no search, so that they lend it no effects of parts either.
-        self.tables = SetTables.load(job, job.searched, ("decoy_search",))
+        self.tables = SetTables(job, ("decoy_search",))
         self.judged = [name for name in job.searched if name not in NULLS]
         members = [job.texts.members.get(canonical(text), False) for text in job.sets.labelled_dev]
         self.members = np.array(members, dtype=bool)
         self.folder = job.folder / "trials"
-        self.folder.mkdir(exist_ok=True)
+        self._open: bool | None = None
+
+    def needs(self, detector: DetectorSpec) -> Needs:
+        """What is extracted to try a detector."""
+        return self.tables.needs(detector, self._told(detector))
+
+    def _told(self, detector: DetectorSpec) -> tuple[str, ...]:
+        """The sets that a detector scores; gibberish only where it is fitted on some."""
+        fitted = "gibberish_scale" in fit_needs(detector)
+        return (*self.judged, *(("gibberish_scale",) if fitted else ()))
+
+    def within_reach(self, detector: DetectorSpec, done: "Sequence[Trial]") -> bool:
+        """Whether a detector is worth what has to be extracted for it.
+
+        Where even a perfect trial could not beat the default by the margin, nothing is extracted
+        that no trial before has read: neither further families nor their neighbours.
+
+        Args:
+            detector: What would be tried.
+            done: The trials before, the default first.
+        """
+        if not done:
+            return True
+        if self._open is None:
+            self._open = self.judgement(done[:1]).open
+        return self._open or self._sources(detector) <= {
+            source for trial in done for source in self._sources(trial.detector)
+        }
+
+    def too_few(self) -> bool:
+        """Whether there are too few texts for any trial to take the default's place."""
+        if self.job.objective == "labelled":
+            members = int(self.members.sum())
+            return min(members, len(self.members) - members) < LEAST_LABELS
+        sets = self.job.sets
+        control = len(sets.control) // 2
+        return min(len(sets.list_search), len(sets.list_judge), control) < LEAST_LABELS
+
+    def _sources(self, detector: DetectorSpec) -> set[tuple[str, bool]]:
+        return {one for columns in self.needs(detector).values() for one in sources(columns)}
+
+    def judgement(self, done: "Sequence[Trial]") -> Choice | LabelFreeChoice:
+        """Which of some trials is taken; the default is among them."""
+        hashes = {trial.detector.hash: trial.index for trial in reversed(done)}
+        distinct = {
+            trial.index: trial for trial in done if hashes[trial.detector.hash] == trial.index
+        }
+        job = self.job
+        default = hashes[default_detector(job.spec).hash]
+        margin = job.request.search.margin
+        if job.objective == "labelled":
+            split = Split(job.ledger.keys.split_key)
+            return cross_fitted_choice(
+                {index: trial.scores["labelled_dev"] for index, trial in distinct.items()},
+                self.members,
+                [split.fraction(text, "choice") for text in job.sets.labelled_dev],
+                default,
+                derive_seed(job.request.compute.seed, "choice"),
+                margin=margin,
+            )
+        decoys = len(next(iter(distinct.values())).scores["decoy_search"])
+        return label_free_choice(
+            {index: self.halves(trial.scores) for index, trial in distinct.items()},
+            default,
+            decoys // 2,
+            margin=margin,
+            nominal=job.request.operating_point,
+        )
 
     def scores(self, detector: DetectorSpec) -> dict[str, Floats]:
         """Scores of every set of the search; from the job's folder where they are known."""
@@ -78,10 +149,13 @@ class Trials:
         if path.exists():
             with np.load(path, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
+        told = self._told(detector)
+        self.tables.load(detector, told)
         model = self.tables.fit(detector)
-        raw = self.tables.scores(detector, model, (*self.judged, "gibberish_scale"))
+        raw = self.tables.scores(detector, model, told)
         grid = quantum(raw["decoy_search"])
         scores = {name: quantise(values, grid) for name, values in raw.items()}
+        self.folder.mkdir(exist_ok=True)
         with replacing(path) as file:
             np.savez(file, allow_pickle=False, **scores)
         return scores
@@ -119,9 +193,10 @@ class Trials:
         """Figures of one detector on the search sets, under names that say what they are."""
         point = self.job.request.operating_point
         decoys = scores["decoy_search"]
-        figures = {
-            "gibberish_fpr": float((conformal_p(scores["gibberish_scale"], decoys) <= point).mean())
-        }
+        figures = {}
+        if "gibberish_scale" in scores:
+            gibberish = conformal_p(scores["gibberish_scale"], decoys)
+            figures["gibberish_fpr"] = float((gibberish <= point).mean())
         if "control" in scores:
             figures["control_decoy_fpr"] = float(
                 (conformal_p(scores["control"], decoys) <= point).mean()
@@ -177,7 +252,7 @@ def run_trials(job: Job, trials: Trials, on_trial: Callable[[Trial], None]) -> l
             if index < len(points):
                 study.enqueue_trial(points[index][0], user_attrs={"name": points[index][1]})
             trial = study.ask()
-            made = _run_one(trial, index, job, trials)
+            made = _run_one(trial, index, trials, done)
             if made is None:
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
             else:
@@ -192,10 +267,15 @@ def run_trials(job: Job, trials: Trials, on_trial: Callable[[Trial], None]) -> l
     return done
 
 
-def _run_one(trial: optuna.Trial, index: int, job: Job, trials: Trials) -> Trial | None:
-    started = time.monotonic()
+def _run_one(
+    trial: optuna.Trial, index: int, trials: Trials, done: Sequence[Trial]
+) -> Trial | None:
+    job, started = trials.job, time.monotonic()
     try:
         detector = suggest(trial, job.spec, job.request.nulls.gibberish)
+        if not trials.within_reach(detector, done):
+            log.info("trial %d is left out: nothing could beat the default by the margin", index)
+            return None
         scores = trials.scores(detector)
     except optuna.TrialPruned:
         return None

@@ -1,6 +1,7 @@
 """Thresholds come from decoys that no detector was fitted on."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -29,10 +30,22 @@ def test_calibration_scores_are_as_many_as_the_calibration_decoys(job):
 
 
 def test_a_detector_is_fitted_on_fit_and_scale_sets_alone(job):
-    tables = calibrated_tables(job, default_detector(job.spec).families).tables
-    rows = {len(array) for array in tables["decoy_fit"].values()}
+    calibrated_tables(job).load(default_detector(job.spec), ())
+    rows = {len(array) for array in job.features.table("decoy_fit").values()}
     assert rows == {len(job.sets.decoy_fit)}
     assert not set(job.sets.decoy_fit) & set(job.sets.decoy_calibration)
+
+
+def test_only_what_the_detector_reads_is_extracted(job):
+    make_bundle(job, default_detector(job.spec))
+    loaded = {name: set(job.features.table(name)) for name in asdict(job.sets)}
+    own = {"hidden.0", "hidden.1", "hidden.norm"}
+    assert loaded["decoy_calibration"] == loaded["single_fit"] == own
+    assert not any(
+        name.endswith(("_lasts", "_firsts")) for some in loaded.values() for name in some
+    )
+    asked = {name for name, some in loaded.items() if some}
+    assert not asked & {"gibberish_fit", "gibberish_scale", "control", "labelled_test"}
 
 
 def test_the_same_job_gives_the_same_bundle_to_the_bit(job, tmp_path):

@@ -49,8 +49,8 @@ class Counting:
         return self.target.encode_images(pixels)
 
 
-def work(target, family, spec=SPEC, paired=False):
-    return FamilyWork(target, spec, family, None, SILENT, paired)
+def work(target, family, spec=SPEC, others=False):
+    return FamilyWork(target, spec, family, None, SILENT, others)
 
 
 def extracted(target, family, texts):
@@ -94,7 +94,7 @@ def test_many_texts_are_counted_by_a_sample(tiny_target):
 
 @pytest.mark.parametrize("family", SPEC.families)
 def test_a_warm_up_gives_a_rate_for_every_family(tiny_target, family):
-    speed = warm_up(work(tiny_target, family, paired=family_named(family).neighbours), NAMES)
+    speed = warm_up(work(tiny_target, family, others=family_named(family).neighbours), NAMES)
     assert speed.seconds(Work(1, 1)) > 0
     assert speed.keep_s < 1e-4  # there is no cache
 
@@ -103,7 +103,7 @@ def test_what_a_warm_up_computed_is_kept(tiny_target):
     cache = KeptFeatures(None)
     speed = warm_up(work(tiny_target, "hidden"), NAMES[:4], cache)
     assert speed.keep_s > 0
-    key = family_key(tiny_target, SPEC, "hidden", paired=False)
+    key = family_key(tiny_target, SPEC, "hidden", others=False)
     kept, found = (
         cache.get(key, NAMES),
         extract(tiny_target, NAMES[:4], SPEC, families=["hidden"], neighbours=False),

@@ -14,7 +14,7 @@ from tuni.features.families.hidden import HiddenSpec
 from tuni.features.families.inversion import InversionSpec
 from tuni.features.families.jacobian import JacobianSpec
 from tuni.features.families.noise import NoiseSpec
-from tuni.features.registry import by_family
+from tuni.features.registry import by_family, family_named
 from tuni.features.spec import FeatureSpec
 from tuni.model.load import load_target
 from tuni.texts.names import parse_name
@@ -129,9 +129,11 @@ def test_cached_rows_equal_fresh_ones(tiny_target, spec):
     mixed = extract(tiny_target, NAMES, spec, cache=shelf)
     fresh = extract(tiny_target, NAMES, spec)
     same(mixed, fresh)
-    assert len(shelf.put_texts) == len(NAMES) * len(spec.families)
+    # own columns, and those of neighbours
+    kinds = sum(1 + family_named(family).neighbours for family in spec.families)
+    assert len(shelf.put_texts) == len(NAMES) * kinds
     same(extract(tiny_target, NAMES[::-1], spec, cache=shelf), fresh.take(range(5, -1, -1)))
-    assert len(shelf.put_texts) == len(NAMES) * len(spec.families)
+    assert len(shelf.put_texts) == len(NAMES) * kinds
 
 
 def test_cache_does_not_mix_specs_checkpoints_or_neighbours(tiny_target):
@@ -141,7 +143,7 @@ def test_cache_does_not_mix_specs_checkpoints_or_neighbours(tiny_target):
     other = FeatureSpec(PARTS, batch=32, families=by_family(NoiseSpec(draws=3, neighbours=2)))
     extract(tiny_target, ["Ada Roe"], other, cache=shelf, families=("noise",))
     keys = {key for key, _ in shelf.rows}
-    assert len(keys) == 3
+    assert len(keys) == 4  # own and neighbours of either spec; own ones serve with and without
     assert all(key.startswith(tiny_target.fingerprint) for key in keys)
 
 
@@ -165,13 +167,39 @@ def test_inversion_that_is_interrupted_keeps_what_was_done(tiny_target):
     same(extract(tiny_target, texts, spec, cache=shelf), extract(tiny_target, texts, spec))
 
 
+def test_neighbours_that_are_interrupted_keep_what_was_done(tiny_target, monkeypatch):
+    monkeypatch.setattr("tuni.features.work._NEW_NEIGHBOURS", 20)
+    texts = [f"Name{i} Other{i % 7}" for i in range(30)]
+    shelf = Shelf()
+
+    class Impatient(Counted):
+        @contextmanager
+        def stage(self, label, total):
+            def step(_units):
+                if any(key.endswith(":o") for key, _ in shelf.rows):
+                    raise KeyboardInterrupt
+
+            yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(tiny_target, texts, SPEC, families=["hidden"], cache=shelf, progress=Impatient())
+    done = [text for key, text in shelf.rows if key.endswith(":o")]
+    assert 0 < len(done) < len(texts)
+    found = extract(tiny_target, texts, SPEC, families=["hidden"], cache=shelf)
+    monkeypatch.undo()
+    same(found, extract(tiny_target, texts, SPEC, families=["hidden"]))
+
+
 def test_progress_counts_distinct_texts_once(tiny_target):
     counted = Counted()
     extract(tiny_target, ["Ada Roe", "Ada Zyl", "Ada Roe"], SPEC, progress=counted)
-    assert list(counted.stages) == list(SPEC.families)
+    assert list(counted.stages) == [
+        label for family in SPEC.families for label in (family, f"{family}, neighbours")
+    ]
     assert all(done == total for total, done in counted.stages.values())
-    # two names, three other family parts that they share, three other given parts each
-    assert counted.stages["hidden"][0] == 2 + 3 + 6
+    assert counted.stages["hidden"][0] == 2
+    # three other family parts that they share, three other given parts each
+    assert counted.stages["hidden, neighbours"][0] == 3 + 6
 
 
 def test_one_part_texts_go_without_neighbours(tiny_target):

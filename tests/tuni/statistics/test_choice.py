@@ -83,3 +83,14 @@ def test_folds_divide_all_ranks_evenly(n, folds, seed):
     assert sizes.sum() == n
     assert len(sizes) == folds
     assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize(("n", "truth", "open_"), [(60, 0.75, True), (60, 0.9999999, False)])
+def test_a_default_near_the_top_leaves_no_room_for_the_margin(n, truth, open_):
+    scores, members, fractions = study(1, n, 1, truth)
+    assert cross_fitted_choice(scores, members, fractions, 0, 1).open is open_
+
+
+def test_too_few_labels_leave_the_choice_closed():
+    scores, members, fractions = study(1, 5, 1, 0.6)
+    assert not cross_fitted_choice(scores, members, fractions, 0, 1).open

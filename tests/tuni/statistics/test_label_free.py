@@ -87,3 +87,9 @@ def test_what_does_not_fit_together_is_refused():
     empty = HalvedP(*[np.array([])] * 4)
     with pytest.raises(TooFewTexts, match="empty"):
         label_free_choice({0: empty}, 0, 250)
+
+
+def test_a_default_that_finds_nearly_all_leaves_no_room_for_the_margin():
+    assert label_free_choice(study(1), 0, 250).open
+    assert not label_free_choice(study(1, share=1.0, truth=0.9999999, trials=2), 0, 250).open
+    assert not label_free_choice(study(1, listed=30, trials=2), 0, 250).open  # too few texts

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flows.job.features import sources
 from flows.job.job import Job
 from flows.job.search.choose import choose
 from flows.job.search.space import default_detector
 from flows.job.search.trials import Trials, run_trials
 from flows.machine.settings import Request, Settings
 from tests.objects import latin_names
+from tuni.statistics.choice import Choice
 
 TRIALS = 5
 
@@ -18,7 +20,7 @@ TRIALS = 5
 @pytest.fixture(scope="module")
 def request_of_labels(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Request:
     """The smallest request with labels enough to search on."""
-    lines = [f"{name},{row % 2}" for row, name in enumerate(latin_names(90))]
+    lines = [f"{name},{row % 2}" for row, name in enumerate(latin_names(130))]
     labelled = tmp_path_factory.mktemp("lists") / "labelled.csv"
     labelled.write_text("\n".join(["text,member", *lines]), encoding="utf-8")
     return Request.model_validate(
@@ -112,6 +114,26 @@ def test_without_labels_or_list_the_default_is_taken_unsearched(tiny_folder, tmp
     assert choice["hash"] == default_detector(other.spec).hash
     assert choice["trials"] == []
     assert "default detector" in choice["reason"]
+
+
+def test_nothing_is_extracted_for_trials_that_could_not_beat_the_default(
+    request_of_labels, job, done, tmp_path, share_keys, monkeypatch
+):
+    monkeypatch.setattr(Choice, "open", property(lambda _choice: False))
+    other = Job.open(request_of_labels, Settings(home=share_keys(job.home.root, tmp_path / "home")))
+    trials = Trials(other)
+    again = run_trials(other, trials, lambda _trial: None)
+    other.close()
+    default = trials.needs(default_detector(job.spec))
+    kept = {source for some in default.values() for source in sources(some)}
+    read = {
+        source
+        for trial in again
+        for some in trials.needs(trial.detector).values()
+        for source in sources(some)
+    }
+    assert read == kept
+    assert {trial.detector.hash for trial in again} < {trial.detector.hash for trial in done}
 
 
 def test_halves_use_their_own_half_of_the_decoys(trials):
