@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where the environment forbids bytecode, every command would compile 5,000 modules anew (8 s).
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures figures-parts audit-figures bench bench-smoke bench-gpu house pins clean
+.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures figures-parts audit-figures bench bench-smoke bench-gpu fuzz house pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,9 @@ bench-smoke: $(STAMP) ## the same and figures-parts in tiny sizes: whether they 
 	@parts=$$(mktemp -d); trap 'rm -rf $$parts' EXIT; \
 	$(BIN)/python benchmarks/parts.py --smoke --folder $$parts --regimes short own --out $$parts/parts.json; \
 	$(BIN)/python benchmarks/part_lists.py --smoke --folder $$parts --out $$parts/lists.json
+
+fuzz: $(STAMP) ## 50,000 changed inputs for everything that reads others' files (goes on in ./fuzz.json)
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz
 
 bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
 	@$(BIN)/python benchmarks/speed --gpu --out .venv/speed-gpu.json

@@ -272,6 +272,11 @@ def audit_evidence() -> Evidence:
 @pytest.fixture(scope="session")
 def comparison_evidence() -> Evidence:
     """Evidence of a comparison with a picture and hidden counts."""
+    return sample_comparison()
+
+
+def sample_comparison() -> Evidence:
+    """The same for what is no test of pytest."""
     sides = [ComparedAudit(name * 12, f"vit-{name}", name * 64, 1, "staff") for name in "ab"]
     edges = np.linspace(-3, 3, 25)
     bell = np.exp(-(edges[:-1] ** 2) / 2)

@@ -5,6 +5,7 @@ checkpoints) mean equal features. No torch: a bundle carries a spec and must loa
 """
 
 import json
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType, UnionType
@@ -24,6 +25,13 @@ S = TypeVar("S")
 _ALWAYS_WRITTEN = ("hidden", "noise", "jacobian", "geometry", "inversion")
 _OWN_KEYS = ("parts", "precision", "batch")
 NAME = "name"
+
+# What a bundle may make its reader compute: the most that each number of a spec may be, far above
+# what any request can ask for.
+_MOST = {"batch": 4096, "neighbours": 64, "directions": 512, "draws": 512, "restarts": 64}
+_MOST_OF_OTHERS = 4096
+_LEAST = {"neighbours": 0}
+_MOST_PROMPTS, _LONGEST_PROMPT = 128, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +138,13 @@ class FeatureSpec:
         """Read what `to_json` wrote; families that it does not name are not extracted.
 
         Raises:
-            SpecMismatch: Not such a JSON: a family is unknown, or a key is missing, unknown or of
-                another type.
+            SpecMismatch: Not such a JSON: a family is unknown, or a key is missing, unknown, of
+                another type or beyond what any request can ask for.
         """
         try:
             content = dict(json.loads(text))
             hints = get_type_hints(cls)
-            own = {key: _build(hints[key], content.pop(key)) for key in _OWN_KEYS}
+            own = {key: _bounded(key, _build(hints[key], content.pop(key))) for key in _OWN_KEYS}
             kind = str(content.pop("kind", NAME))
             named = {name: family_named(name) for name in content}
             read = {
@@ -163,6 +171,22 @@ def _read(family: Family, value: Any) -> Any:  # Any: JSON; the family's spec
     return _build(family.spec, varying)
 
 
+def _bounded(name: str, value: Any) -> Any:  # Any: a field of a spec
+    """The value, unless it would make whoever scores by it compute for hours."""
+    if type(value) is int and name != "seed":
+        if not _LEAST.get(name, 1) <= value <= _MOST.get(name, _MOST_OF_OTHERS):
+            raise ValueError(value)
+    elif type(value) is float and not math.isfinite(value):
+        raise ValueError(value)
+    elif name.endswith(("prompt", "prompts")):
+        prompts = value if isinstance(value, tuple) else (value,)
+        if not 0 < len(prompts) <= _MOST_PROMPTS or not all(
+            prompt.count("{}") == 1 and len(prompt) <= _LONGEST_PROMPT for prompt in prompts
+        ):
+            raise ValueError(name)
+    return value
+
+
 def _build(kind: Any, value: Any) -> Any:  # Any: walks over arbitrary annotations
     """Rebuild frozen dataclasses and tuples from plain JSON values."""
     origin = get_origin(kind)
@@ -181,7 +205,7 @@ def _build(kind: Any, value: Any) -> Any:  # Any: walks over arbitrary annotatio
         names = {field.name for field in fields(kind)}
         if set(value) != names:
             raise KeyError(*(set(value) ^ names))
-        return kind(**{name: _build(hints[name], value[name]) for name in names})
+        return kind(**{name: _bounded(name, _build(hints[name], value[name])) for name in names})
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:

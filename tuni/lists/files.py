@@ -170,7 +170,7 @@ def _readable(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, ValueError, OverflowError) as error:  # also not UTF-8
         raise TextError(
             f"{path.name}: cannot be read as Parquet ({type(error).__name__})", "write it again"
         ) from None  # the cause may quote the file

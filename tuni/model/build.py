@@ -12,6 +12,11 @@ from torch import Tensor, nn
 from tuni.errors import CheckpointError
 from tuni.model.checkpoint import Checkpoint, shapes_match
 
+_UNBUILDABLE = (
+    TypeError, ValueError, AssertionError, AttributeError, ImportError, LookupError,
+    ArithmeticError, NotImplementedError, RuntimeError,
+)  # fmt: skip
+
 
 def build_model(
     checkpoint: Checkpoint, precision: Literal["fp32", "bf16"], folder: Path | None = None
@@ -32,23 +37,31 @@ def build_model(
         settings["text_cfg"] |= {"hf_model_name": str(folder), "hf_model_pretrained": False}
     kind: Any = CustomTextCLIP if settings.pop("custom_text", False) or hub else CLIP
     kind = CoCa if "multimodal_cfg" in settings else kind
-    # A meta model allocates nothing and draws no random numbers; towers of other libraries keep
-    # constants outside the state dict, so they are built for real, with the global generator put
-    # back.
-    others = hub or bool(settings["vision_cfg"].get("timm_model_name"))
-    try:
-        with torch.random.fork_rng(devices=[]), torch.device("cpu" if others else "meta"):
-            model = kind(**settings, cast_dtype=torch.bfloat16 if precision == "bf16" else None)
-    except (TypeError, ValueError, AssertionError, RuntimeError, KeyError, IndexError) as error:
-        raise CheckpointError(
-            f"model_cfg: open_clip cannot build it ({type(error).__name__})",
-            "use the settings that the model was trained with",
-        ) from error
+
+    def built(device: str) -> nn.Module:
+        given = copy.deepcopy(settings)  # open_clip changes what it is given
+        try:
+            with torch.random.fork_rng(devices=[]), torch.device(device):
+                cast = torch.bfloat16 if precision == "bf16" else None
+                model: nn.Module = kind(**given, cast_dtype=cast)
+        except _UNBUILDABLE as error:
+            raise CheckpointError(
+                f"model_cfg: open_clip cannot build it ({type(error).__name__})",
+                "use the settings that the model was trained with",
+            ) from error
+        return model
+
+    # A meta model allocates nothing and draws no random numbers: settings that ask for more than
+    # the weights hold are refused before anything is allocated.
+    model = built("meta")
     expected, tensors = model.state_dict(), dict(checkpoint.tensors)
     for name in {"logit_scale", "logit_bias"} & expected.keys() & tensors.keys():
         if tensors[name].numel() == 1:  # a number, or a list of one: other loaders write it so
             tensors[name] = tensors[name].reshape(expected[name].shape)
     shapes_match(expected, tensors)
+    if hub or settings["vision_cfg"].get("timm_model_name"):
+        # Towers of other libraries keep constants outside the state dict.
+        model = built("cpu")
     model.load_state_dict(tensors, assign=True)
     for tower in model.modules():
         mask = getattr(tower, "attn_mask", None)

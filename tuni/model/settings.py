@@ -36,6 +36,7 @@ LIMITS = {
     "attn_pooler_queries": 4096,
     "attn_pooler_heads": 256,
 }
+MOST_POSITIONS = 2**24  # numbers in the table of an image's positions; published ones have 2**21
 SIMPLE_VOCABULARY = 49408  # ids of open_clip's bundled tokenizer
 HUB_NAMES = ("hf_model_name", "hf_tokenizer_name")
 POOLERS = ("mean_pooler", "cls_pooler", "cls_last_hidden_state_pooler")
@@ -170,9 +171,15 @@ def _check_divisible(vision: Mapping[str, Any], text: Mapping[str, Any]) -> None
     if "timm_model_name" in vision or isinstance(vision.get("layers"), list):
         return
     size, patch = (vision.get(key, getattr(CLIPVisionCfg, key)) for key in _SIZES)
-    if type(patch) is not int or (size[0] if isinstance(size, list) else size) < patch:
+    side = size[0] if isinstance(size, list) else size
+    if type(patch) is not int or side < patch:
         raise CheckpointError(
             "model_cfg.vision_cfg.patch_size: larger than the image, or missing",
+            "use the settings that the model was trained with",
+        )
+    if (side // patch) ** 2 * vision.get("width", CLIPVisionCfg.width) > MOST_POSITIONS:
+        raise CheckpointError(
+            "model_cfg.vision_cfg.patch_size: too small for an image of that size",
             "use the settings that the model was trained with",
         )
 

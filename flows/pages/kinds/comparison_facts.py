@@ -42,6 +42,14 @@ class ChangeTable:
     subjects: tuple[float | None, ...]
     decoys: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Refuse what is no histogram, such as an evidence file may hold."""
+        steps = zip(self.edges, self.edges[1:], strict=False)
+        if not len(self.edges) - 1 == len(self.subjects) == len(self.decoys) > 0 or not all(
+            low < high for low, high in steps
+        ):
+            raise ValueError("bins without a share, or not ascending")
+
 
 @dataclass(frozen=True, slots=True)
 class ComparedAudit:

@@ -20,7 +20,7 @@ from tuni.texts.kind import NeighbourParts
 
 WORDS = st.lists(st.text(min_size=1, max_size=8), max_size=3).map(tuple)
 PROMPTS = st.lists(st.text(max_size=8).map("{{}} {}".format), min_size=1, max_size=3).map(tuple)
-COUNTS = st.integers(0, 2**31 - 1)
+COUNTS = st.integers(1, 64)
 NUMBERS = st.floats(0, 1e6, allow_nan=False)
 SPECS = st.builds(
     FeatureSpec,
@@ -106,6 +106,14 @@ def put(*path):
         put("inversion", "augmentations", 1),
         put("parts", [{"stratum": "*"}]),
         put("parts", None),
+        put("batch", 0),
+        put("batch", 2**31),
+        put("hidden", "neighbours", 1000),
+        put("hidden", "prompts", ["a photo"]),
+        put("hidden", "prompts", ["{}"] * 1000),
+        put("jacobian", "directions", 10**6),
+        put("noise", "sigma", float("inf")),
+        put("inversion", "prompt", "{}" + "x" * 5000),
     ],
 )
 def test_json_that_is_no_spec_is_refused(change):

@@ -5,6 +5,7 @@ each storage, and code. The stream is followed here with empty modules, a tensor
 where its numbers lie, so that nothing it names is ever called. The code is not looked at.
 """
 
+import math
 import pickletools
 import zipfile
 from collections.abc import Callable
@@ -194,6 +195,8 @@ def _loader(path: Path, folder: str, entry: _Entry) -> Loader:
                 # Stored as they are, the bytes cannot be more than the file has.
                 if info.compress_type != zipfile.ZIP_STORED or info.file_size != size:
                     raise ValueError("a storage of another size")
+                if math.prod(entry.size) > entry.storage.length:
+                    raise ValueError("a view that repeats its numbers")
                 numbers = torch.frombuffer(bytearray(archive.read(info)), dtype=entry.storage.dtype)
             return numbers.as_strided(entry.size, entry.stride, entry.offset).contiguous()
         except _MALFORMED as error:

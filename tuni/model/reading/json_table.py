@@ -24,6 +24,8 @@ def read_json(path: Path, fix: str) -> dict[str, Any]:  # Any: JSON values
         raise CheckpointError(f"{path.name}: larger than {MAX_JSON_BYTES} bytes", fix)
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
+        # Not-a-number and half surrogates are no JSON, and could not be hashed.
+        json.dumps(table, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path.name}: not JSON in UTF-8", fix) from error
     if not isinstance(table, dict):

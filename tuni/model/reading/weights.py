@@ -14,6 +14,7 @@ from tuni.errors import CheckpointError
 from tuni.model.reading.archive import Loader, is_archive, read_archive
 from tuni.model.reading.json_table import read_json, refuse_pointer
 
+_LONGEST_NAME = 200  # characters of a shard's name
 INDEX = ".index.json"  # ends the name of a file that says which shard holds which tensor
 
 # What OpenAI's files hold beside their weights.
@@ -86,7 +87,7 @@ def _of_shards(path: Path) -> dict[str, Loader]:
     stored: dict[str, Loader] = {}
     for name in sorted(set(places.values())):
         shard = path.parent / name
-        if PurePath(name).name != name or not shard.is_file():
+        if PurePath(name).name != name or len(name) > _LONGEST_NAME or not shard.is_file():
             raise CheckpointError(f"{path.name}: the shard {name[:60]!r} is missing", fix)
         tensors = _of_file(shard)
         if set(tensors) != {key for key, place in places.items() if place == name}:
@@ -136,6 +137,7 @@ _UNREAD = (
 
 def _of_torch(path: Path) -> dict[str, Loader]:
     """Tensors that torch saved; pickled objects and code are refused."""
+    _refuse_packed(path)
     try:
         with (
             path.open("rb") as file,  # by a path's ending torch would choose another reader
@@ -147,7 +149,7 @@ def _of_torch(path: Path) -> dict[str, Loader]:
             f"{path.name}: holds pickled objects or code, not only tensors",
             "save the plain state dict as safetensors; pickles are never run here",
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a made-up stream lets its reader stumble over anything
         raise CheckpointError(
             f"{path.name}: truncated, or not a file that torch saved", "copy the file again"
         ) from error
@@ -156,6 +158,23 @@ def _of_torch(path: Path) -> dict[str, Loader]:
     if not isinstance(content, dict):
         raise CheckpointError(f"{path.name}: not a state dict", "save the model's state dict")
     return _once(path, content)
+
+
+def _refuse_packed(path: Path) -> None:
+    """Refuse a zip file whose members would be larger than the file: torch packs none."""
+    if not zipfile.is_zipfile(path):
+        return  # of the older form, or no file of torch's, which torch will say
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise CheckpointError(f"{path.name}: a damaged zip file", "copy the file again") from error
+    stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    if not stored or sum(member.file_size for member in members) > path.stat().st_size:
+        raise CheckpointError(
+            f"{path.name}: compressed, which files that torch saves are not",
+            "save the plain state dict again, as safetensors",
+        )
 
 
 def _once(path: Path, content: dict[Any, Any]) -> dict[str, Loader]:  # Any: a pickle's values
@@ -168,6 +187,16 @@ def _once(path: Path, content: dict[Any, Any]) -> dict[str, Loader]:  # Any: a p
             weights[name] = torch.tensor(weights[name])
         if not isinstance(weights[name], Tensor):
             raise CheckpointError(f"{path.name}: not only tensors", "save the model's state dict")
+        tensor = weights[name]
+        if (
+            tensor.layout != torch.strided
+            or tensor.is_quantized
+            or (tensor.nbytes > tensor.untyped_storage().nbytes())
+        ):
+            raise CheckpointError(
+                f"weights: {name[:80]!r} is sparse, quantised, or repeats what it holds",
+                "save plain tensors: value.contiguous() for each of the state dict",
+            )
     return {name: _taking(weights, name) for name in weights}
 
 
