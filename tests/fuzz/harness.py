@@ -3,6 +3,7 @@
 The one law: an input is its parser's name and a number, so that any of them can be made again.
 """
 
+import faulthandler
 import math
 import os
 import random
@@ -100,6 +101,7 @@ def _child(name: str, numbers: range, folder: Path, pipe: int) -> None:
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(1, 2)
+        faulthandler.disable()
         warnings.simplefilter("ignore")  # what a library says beside is no fault
         parser, sound = PARSERS[name], folder / "sound"
         sound.mkdir()

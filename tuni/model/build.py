@@ -11,11 +11,7 @@ from torch import Tensor, nn
 
 from tuni.errors import CheckpointError
 from tuni.model.checkpoint import Checkpoint, shapes_match
-
-_UNBUILDABLE = (
-    TypeError, ValueError, AssertionError, AttributeError, ImportError, LookupError,
-    ArithmeticError, NotImplementedError, RuntimeError,
-)  # fmt: skip
+from tuni.model.reading.malformed import MALFORMED
 
 
 def build_model(
@@ -44,7 +40,7 @@ def build_model(
             with torch.random.fork_rng(devices=[]), torch.device(device):
                 cast = torch.bfloat16 if precision == "bf16" else None
                 model: nn.Module = kind(**given, cast_dtype=cast)
-        except _UNBUILDABLE as error:
+        except MALFORMED as error:
             raise CheckpointError(
                 f"model_cfg: open_clip cannot build it ({type(error).__name__})",
                 "use the settings that the model was trained with",

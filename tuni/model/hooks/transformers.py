@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from tuni.model.hooks.families import FAMILIES, Reading
 from tuni.model.hooks.target import HookedModel, HookedTarget, text_states
 from tuni.model.hooks.tokenizer import FolderTokenizer, imported_transformers, tokenizer_digest
 from tuni.model.reading.json_table import read_json, refuse_pointer
+from tuni.model.reading.malformed import MALFORMED
 from tuni.model.reading.source import CheckpointSource
 from tuni.model.reading.weights import INDEX, read_all, stored_tensors
 from tuni.model.target import Target
@@ -106,7 +108,7 @@ def _model(
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,
             )
-    except Exception as error:  # whatever a config that somebody made up lets it stumble over
+    except (*MALFORMED, StrictDataclassError) as error:
         raise CheckpointError(
             f"config.json: transformers cannot build it ({type(error).__name__})", fix
         ) from error
@@ -177,7 +179,7 @@ def _processor(folder: Path) -> tuple[Any, dict[str, Any]]:
         processor = transformers.AutoImageProcessor.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=False
         )
-    except Exception as error:  # likewise
+    except (*MALFORMED, StrictDataclassError) as error:
         raise CheckpointError(
             f"{path.name}: transformers cannot read it ({type(error).__name__})", fix
         ) from error

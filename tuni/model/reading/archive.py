@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tuni.errors import CheckpointError
+from tuni.model.reading.malformed import MALFORMED
 
 Loader = Callable[[], Tensor]  # reads one tensor when it is called
 
@@ -28,11 +29,6 @@ _DTYPES = {
     "torch ShortStorage": torch.int16, "torch CharStorage": torch.int8,
     "torch ByteStorage": torch.uint8, "torch BoolStorage": torch.bool,
 }  # fmt: skip
-# What a file that is no such archive can make its reader stumble over.
-_MALFORMED = (
-    zipfile.BadZipFile, ArithmeticError, AttributeError, EOFError, IndexError, KeyError,
-    NotImplementedError, OSError, RuntimeError, StopIteration, TypeError, ValueError,
-)  # fmt: skip
 _PLAIN = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"})
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
@@ -63,7 +59,7 @@ def read_archive(path: Path) -> dict[str, Loader]:
             raise ValueError("no module")
         entries = _entries(top)
         return {name: _loader(path, f"{root}data/", entry) for name, entry in entries.items()}
-    except _MALFORMED as error:
+    except MALFORMED as error:
         raise _damaged(path) from error
 
 
@@ -199,7 +195,7 @@ def _loader(path: Path, folder: str, entry: _Entry) -> Loader:
                     raise ValueError("a view that repeats its numbers")
                 numbers = torch.frombuffer(bytearray(archive.read(info)), dtype=entry.storage.dtype)
             return numbers.as_strided(entry.size, entry.stride, entry.offset).contiguous()
-        except _MALFORMED as error:
+        except MALFORMED as error:
             raise _damaged(path) from error
 
     return load

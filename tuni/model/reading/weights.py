@@ -13,6 +13,7 @@ from torch import Tensor
 from tuni.errors import CheckpointError
 from tuni.model.reading.archive import Loader, is_archive, read_archive
 from tuni.model.reading.json_table import read_json, refuse_pointer
+from tuni.model.reading.malformed import MALFORMED
 
 _LONGEST_NAME = 200  # characters of a shard's name
 INDEX = ".index.json"  # ends the name of a file that says which shard holds which tensor
@@ -149,7 +150,7 @@ def _of_torch(path: Path) -> dict[str, Loader]:
             f"{path.name}: holds pickled objects or code, not only tensors",
             "save the plain state dict as safetensors; pickles are never run here",
         ) from error
-    except Exception as error:  # a made-up stream lets its reader stumble over anything
+    except MALFORMED as error:
         raise CheckpointError(
             f"{path.name}: truncated, or not a file that torch saved", "copy the file again"
         ) from error
@@ -167,7 +168,7 @@ def _refuse_packed(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+    except MALFORMED as error:
         raise CheckpointError(f"{path.name}: a damaged zip file", "copy the file again") from error
     stored = all(member.compress_type == zipfile.ZIP_STORED for member in members)
     if not stored or sum(member.file_size for member in members) > path.stat().st_size:
