@@ -41,6 +41,7 @@ class TestbedRequest:
         looks: Whether faces go with names.
         namesakes: Strangers who share a member's whole name.
         pictures: New pictures of each person of the watch list and of each namesake.
+        fields: Contact data in captions.
     """
 
     __test__ = False  # the name starts with Test, and pytest would collect it
@@ -53,6 +54,7 @@ class TestbedRequest:
     looks: Looks = "free"
     namesakes: int = 0
     pictures: int = 0
+    fields: tuple[str, ...] = ()
 
     @property
     def settings(self) -> TestbedSettings:
@@ -60,7 +62,13 @@ class TestbedRequest:
         sized = TestbedSettings.of_size(self.size, self.seed)
         if self.vocabulary == "own":
             sized = sized.with_own_names()
-        return replace(sized, captions=self.captions, looks=self.looks, namesakes=self.namesakes)
+        return replace(
+            sized,
+            captions=self.captions,
+            looks=self.looks,
+            namesakes=self.namesakes,
+            fields=self.fields,
+        )
 
 
 @dataclass(frozen=True, slots=True)

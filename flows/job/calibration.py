@@ -15,6 +15,7 @@ from tuni.detectors.spec import DetectorSpec
 from tuni.features.registry import family_named
 from tuni.features.spec import FeatureSpec
 from tuni.hashing import derive_seed
+from tuni.judging.forms import Forms
 from tuni.statistics.p_values import Floats, quantise, quantum
 
 CALIBRATED = ("decoy_calibration", "gibberish_calibration")
@@ -49,13 +50,15 @@ def make_bundle(job: Job, detector: DetectorSpec) -> Bundle:
             scores["decoy_calibration"],
             scores["gibberish_calibration"],
         ),
-        single=_single_scorer(job, single),
+        # Of some kinds no text has one part alone, so that there is nothing to calibrate on.
+        single=_single_scorer(job, single) if job.sets.single_fit else None,
         operating_point=job.request.operating_point,
         seed=job.request.compute.seed,
         settings={
             "detector": detector.to_json(),
             "nulls": job.request.nulls.model_dump(mode="json", exclude={"decoys"}),
             "job": job.hash,
+            **({"region": region} if (region := job.request.subjects.region) else {}),
         },
         evidence={},
         versions=library_versions(),
@@ -79,7 +82,11 @@ def _single_scorer(job: Job, detector: DetectorSpec) -> Scorer:
     nothing: Table = {}
     nulls = Nulls(gibberish_fit=nothing, gibberish_scale=nothing, decoy_fit=fit, decoy_scale=scale)
     model = fit_detector(detector, nulls, derive_seed(job.request.compute.seed, "fit"))
-    return _scorer(detector, model, score(model, decoys), score(model, gibberish))
+    scores = (
+        Forms.of(job.texts.kind, getattr(job.sets, name)).largest(score(model, table))
+        for name, table in zip(_SINGLES[2:], (decoys, gibberish), strict=True)
+    )
+    return _scorer(detector, model, *scores)
 
 
 def _scorer(detector: DetectorSpec, model: ArrayModel, decoys: Floats, gibberish: Floats) -> Scorer:

@@ -12,6 +12,7 @@ from tuni.features.family import OTHER_FIRSTS, OTHER_LASTS, Asked
 from tuni.features.registry import families, family_named, family_of
 from tuni.features.spec import FeatureSpec
 from tuni.features.work import FamilyWork
+from tuni.judging.forms import Forms
 from tuni.lists.sets import COSTLY_GIBBERISH, TextSets
 from tuni.model.target import Target
 from tuni.pictures.bank import Bank
@@ -99,7 +100,8 @@ class JobFeatures:
             name: A field of `TextSets`.
 
         Returns:
-            Arrays of shape ``(m, d)``, m at most the size of the set.
+            Arrays of shape ``(m, d)``, m at most the number of forms of the set's texts
+            (`tuni.judging.forms`), one text's after the other's.
         """
         columns: Columns = {}
         for (of, _, _), some in self._tables.items():
@@ -146,6 +148,10 @@ class JobFeatures:
         return [text for text in texts if text not in known]
 
     def _rows(self, name: str, family: str, *, others: bool) -> tuple[str, ...]:
+        texts = self._texts(name, family, others=others)
+        return Forms.of(text_kind(self.spec.kind), texts).texts
+
+    def _texts(self, name: str, family: str, *, others: bool) -> tuple[str, ...]:
         texts: tuple[str, ...] = getattr(self.sets, name)
         effort = family_named(family).effort
         if effort == "high" and name not in WHOLE:

@@ -103,7 +103,7 @@ class Job:
             labels, listed = texts.full_names
             members = sum(labels)
             asked = request.search.objective
-            objective = chosen_objective(asked, members, len(labels) - members, listed)
+            objective = chosen_objective(asked, texts.kind, members, len(labels) - members, listed)
             sets = draw_sets(request, texts, target, spec, Split(ledger.keys.split_key))
             name = _hash(request, texts, target, spec)
             features = JobFeatures(

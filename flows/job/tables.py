@@ -13,6 +13,7 @@ from tuni.detectors.score import Table, score
 from tuni.detectors.spec import DetectorSpec
 from tuni.features.family import LESS_PARTS
 from tuni.hashing import derive_seed
+from tuni.judging.forms import Forms
 from tuni.judging.part_effects import PartNumbers, fit_left_out
 from tuni.statistics.p_values import Floats
 from tuni.statistics.two_way import Effects
@@ -94,10 +95,10 @@ class SetTables:
             name: score(model, head(self._table(name, model.corrected), model.needed))[:, None]
             for name in dict.fromkeys((*unseen, *names))
         }
-        if not unseen:
-            return {name: raw[name][:, 0] for name in names}
-        effects = self._fitted(raw, unseen)
-        return {name: effects.less(name, self.texts(name), raw[name])[:, 0] for name in names}
+        if unseen:
+            effects = self._fitted(raw, unseen)
+            raw |= {name: effects.less(name, self.asked(name).texts, raw[name]) for name in names}
+        return {name: self.asked(name).largest(raw[name][:, 0]) for name in names}
 
     def texts(self, name: str) -> tuple[str, ...]:
         """Texts of a set."""
@@ -105,6 +106,10 @@ class SetTables:
             self.beside[name][0] if name in self.beside else getattr(self.job.sets, name)
         )
         return texts
+
+    def asked(self, name: str) -> Forms:
+        """The forms of a set's texts, row by row of its table."""
+        return Forms.of(self.job.texts.kind, self.texts(name))
 
     @property
     def _unseen(self) -> tuple[str, ...]:
@@ -124,7 +129,9 @@ class SetTables:
         for column in sorted(columns):
             if column in table:
                 effects = self._column_effects(column)
-                table[column + LESS_PARTS] = effects.less(name, self.texts(name), table[column])
+                table[column + LESS_PARTS] = effects.less(
+                    name, self.asked(name).texts, table[column]
+                )
         return table
 
     def _column_effects(self, column: str) -> "_PartEffects":
@@ -136,7 +143,7 @@ class SetTables:
 
     def _fitted(self, values: Mapping[str, Floats], decoys: Sequence[str]) -> "_PartEffects":
         """What parts add to numbers about the first texts of some sets of decoys."""
-        texts = [text for name in decoys for text in self.texts(name)[: len(values[name])]]
+        texts = [text for name in decoys for text in self.asked(name).texts[: len(values[name])]]
         numbers = PartNumbers.of(self.job.texts.kind, texts)
         stacked = np.concatenate([values[name] for name in decoys]).astype(np.float64)
         effects, left = fit_left_out(stacked, numbers.rows(texts))

@@ -13,6 +13,7 @@ from tuni.judging.fits import kept_characters, too_long, unfit
 from tuni.judging.null import decoys_needed
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.labelled import Labelled, Subjects, read_content, read_labelled, read_subjects
+from tuni.lists.reading import RowTexts
 from tuni.lists.sets import NullDraw, NullSizes, TextSets, make_sets
 from tuni.lists.split import Split
 from tuni.model.target import Target
@@ -77,16 +78,17 @@ def read_texts(request: Request, keys: Keys) -> JobTexts:
         TextError: One cannot be read, is no such table, or holds a text that is refused.
     """
     digests: dict[str, str | None] = {}
+    reading = RowTexts(text_kind(request.subjects.kind), request.subjects.region)
 
-    def read(name: str, path: Path | None, table: Callable[[Path, bytes], T]) -> T | None:
+    def read(name: str, path: Path | None, table: Callable[[Path, bytes, RowTexts], T]) -> T | None:
         content = None if path is None else read_content(path)
         digests[name] = None if content is None else keys.content_digest(content)
-        return None if path is None or content is None else table(path, content)
+        return None if path is None or content is None else table(path, content, reading)
 
     labelled = read("labelled", request.subjects.labelled, read_labelled)
     listed = read("list", request.subjects.list_, read_subjects)
     decoys = read("decoys", request.nulls.decoys, read_subjects)
-    return _held(text_kind(request.subjects.kind), labelled, listed, decoys, digests)
+    return _held(reading.kind, labelled, listed, decoys, digests)
 
 
 def fitting_texts(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) -> JobTexts:
@@ -231,11 +233,12 @@ def require_reachable(operating_point: float, decoys: int) -> None:
         )
 
 
-def chosen_objective(asked: str, members: int, nonmembers: int, listed: int) -> str:
+def chosen_objective(asked: str, kind: TextKind, members: int, nonmembers: int, listed: int) -> str:
     """What the search maximises; ``"none"`` where there is nothing to search on.
 
     Args:
         asked: The request's word.
+        kind: Of the texts.
         members: Labelled members with full names.
         nonmembers: Labelled non-members with full names.
         listed: Full names of the list that are not labelled.
@@ -243,6 +246,14 @@ def chosen_objective(asked: str, members: int, nonmembers: int, listed: int) -> 
     Raises:
         RequestError: There are too few texts for the objective asked.
     """
+    if not kind.searched:
+        if asked not in ("auto", "none"):
+            raise RequestError(
+                f"search.objective: {asked!r}, but nothing is searched for texts of the kind "
+                f"{kind.name}: they share too few parts",
+                "leave 'auto'; the default detector is calibrated and measured",
+            )
+        return "none"
     if asked == "labelled" and min(members, nonmembers) < LEAST_LABELS:
         raise RequestError(
             f"search.objective: 'labelled' needs {LEAST_LABELS} members and {LEAST_LABELS} "

@@ -21,9 +21,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from flows.machine.mistakes import problems
 from tuni.errors import RequestError
 from tuni.statistics.choice_rule import MARGIN
-from tuni.texts.kind import kind_names
+from tuni.texts.kind import FIELDS, kind_names
 
 MAX_REQUEST = 2**20  # bytes
 CHECKPOINT_NAME = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -82,7 +83,17 @@ class CheckpointTable(_Table):
 class SubjectsTable(_Table):
     """Whose texts are searched on and evaluated with."""
 
-    kind: str = Field("name", description="Kind of text that identifies a person: name.")
+    kind: str = Field(
+        "name", description="Kind of text that identifies a person: name, phone, name_phone, …"
+    )
+    kinds: tuple[str, ...] = Field(
+        (),
+        description="Columns about one person, name and contact data: each is judged alone and "
+        "beside the name, by a detector of its own.",
+    )
+    region: str | None = Field(
+        None, pattern="^[A-Z]{2}$", description="Country of phone numbers that say none: US."
+    )
     labelled: UserPath | None = Field(
         None, description="CSV with text,member (0/1): people known to be in the data or not."
     )
@@ -102,6 +113,16 @@ class SubjectsTable(_Table):
         if kind not in kind_names():
             raise ValueError(f"expected one of {', '.join(kind_names())}")
         return kind
+
+    @model_validator(mode="after")
+    def _columns(self) -> Self:
+        if self.kinds and self.kind != "name":
+            raise ValueError("`kind` is `kinds` with one entry: give one of the two")
+        if wrong := [kind for kind in self.kinds if kind not in FIELDS]:
+            raise ValueError(f"`kinds` holds {wrong[0]!r}, expected some of {', '.join(FIELDS)}")
+        if len({*self.kinds}) < len(self.kinds):
+            raise ValueError("`kinds` names one twice")
+        return self
 
 
 class BankTable(_Table):
@@ -360,7 +381,7 @@ def read_request(path: Path) -> Request:
     try:
         return absolute(Request.model_validate(content), path.resolve().parent)
     except ValidationError as error:
-        raise RequestError(_problems(error), "see docs/guide.md for every key") from error
+        raise RequestError(problems(error, Request), "see docs/guide.md for every key") from error
 
 
 def absolute(request: Request, base: Path) -> Request:
@@ -375,26 +396,3 @@ def absolute(request: Request, base: Path) -> Request:
         }
         tables[name] = table.model_copy(update=moved)
     return request.model_copy(update=tables)
-
-
-def _problems(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors(include_url=False, include_input=False):
-        place = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = "unknown key" + _nearest(item["loc"])
-        lines.append(f"{place or 'request'}: {message}")
-    return "request: " + "; ".join(lines)
-
-
-def _nearest(loc: tuple[int | str, ...]) -> str:
-    model: type[BaseModel] = Request
-    for part in loc[:-1]:
-        field = model.model_fields.get(str(part))
-        if field is None or not isinstance(field.annotation, type):
-            return ""
-        model = field.annotation
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
-    return f"; did you mean `{near[0]}`?" if near else f"; known are {', '.join(known)}"

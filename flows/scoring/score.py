@@ -20,7 +20,7 @@ from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
 from tuni.judging.null import JudgeOptions, require_decoys
 from tuni.judging.record import COLUMNS, NUMBERS, Record
-from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, scorable
+from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, reading_of, scorable
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile, open_subjects
 from tuni.lists.rows import ListIndex, read_list
@@ -189,9 +189,6 @@ def score_file(
         FingerprintMismatch: The checkpoint given is not the detector's.
     """
     _check_out(request)
-    file = open_subjects(request.subjects)
-    index = _accepted(request, lambda wrong: read_list(file, wrong))
-    pictures = find_pictures(request, file)
     asked = {
         "checkpoint": request.folder or settings.checkpoint,
         "device": request.device or settings.device,
@@ -200,6 +197,10 @@ def score_file(
         detector = Detector.open(
             ledger, settings.model_copy(update=asked), request.checkpoint, request.version
         )
+        reading = reading_of(detector.bundle)
+        file = open_subjects(request.subjects, reading.kind.fields)
+        index = _accepted(request, lambda wrong: read_list(file, wrong, reading))
+        pictures = find_pictures(request, file)
         version = detector.version.version
         options = JudgeOptions(request.list_decoys, request.decoys, request.dependence)
         require_decoys(detector.bundle, options)

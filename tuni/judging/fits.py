@@ -8,6 +8,7 @@ from tuni.features.prompts import fill, may_exceed
 from tuni.features.registry import family_named
 from tuni.features.spec import FeatureSpec
 from tuni.features.work import FamilyWork
+from tuni.judging.forms import Forms
 from tuni.model.target import Target
 from tuni.progress import SILENT
 from tuni.texts.kind import text_kind
@@ -42,7 +43,9 @@ def kept_characters(target: Target, characters: str) -> str:
 
 def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, str]:
     """Rows that leave the model's context, themselves or by a neighbour, and why."""
-    clean = [clean_text(text) for text in texts]
+    forms = Forms.of(text_kind(spec.kind), texts)
+    owners = np.repeat(np.arange(len(texts)), np.diff(forms.starts, append=len(forms.texts)))
+    clean = [clean_text(text) for text in forms.texts]
     prompts = spec.prompts
     lengths = target.token_counts([fill(prompt, "x") for prompt in prompts])
     longest = prompts[int(np.argmax(lengths))]
@@ -57,7 +60,7 @@ def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[in
             counted = target.token_counts([fill(longest, text) for text in around])
             count, by = max(counted.tolist(), default=0), " beside another name part"
         if count > target.context_length:
-            reasons[row] = (
+            reasons[int(owners[row])] = (
                 f"{count} tokens in the longest prompt{by}, the model reads {target.context_length}"
             )
     return reasons

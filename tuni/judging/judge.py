@@ -17,6 +17,7 @@ from tuni.errors import FingerprintMismatch, TextError
 from tuni.features.extract import FeatureCache, extract
 from tuni.hashing import derive_seed
 from tuni.judging.fits import too_long, unfit
+from tuni.judging.forms import Forms
 from tuni.judging.null import (
     GroupNull,
     JudgeOptions,
@@ -281,8 +282,10 @@ class Judge:
             SpecMismatch: The detector takes another correction.
         """
         scorer = self._scorer(paired=paired)
-        values = correction.scores(scorer, texts, self._table(texts, scorer, paired=paired))
-        return quantise(values, scorer.quantum)
+        forms = Forms.of(self.kind, texts)
+        table = self._table(forms.texts, scorer, paired=paired)
+        values = correction.scores(scorer, forms.texts, table)
+        return quantise(forms.largest(values), scorer.quantum)
 
     def score_decoys(
         self, decoys: Sequence[str], *, paired: bool, beside: Sequence[str] = ()
@@ -299,9 +302,10 @@ class Judge:
             The correction, and scores of shape (n,), each as if its text were none of the decoys.
         """
         scorer = self._scorer(paired=paired)
-        table = self._table(decoys, scorer, paired=paired, beside=beside)
-        correction, values = Correction.fit(scorer, self.kind, decoys, table)
-        return correction, quantise(values, scorer.quantum)
+        forms, company = Forms.of(self.kind, decoys), Forms.of(self.kind, beside)
+        table = self._table(forms.texts, scorer, paired=paired, beside=company.texts)
+        correction, values = Correction.fit(scorer, self.kind, forms.texts, table)
+        return correction, quantise(forms.largest(values), scorer.quantum)
 
     def _scorer(self, *, paired: bool) -> Scorer:
         scorer = self.bundle.pair if paired else self.bundle.single

@@ -18,10 +18,12 @@ from tuni.judging.null import JudgeOptions, ListNull, evidence_of_list
 from tuni.judging.record import SELECTED_ON, Grounds, Judged, Record, measured_power
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import Row
+from tuni.lists.reading import RowTexts
 from tuni.lists.rows import REFUSED, ListIndex, SelectedOn, TextRows, read_list
 from tuni.lists.shape import SAMPLE, ListShape
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import Floats, q_values
+from tuni.texts.kind import text_kind
 
 # Texts whose features are held at once: as many as an extraction holds columns of.
 BLOCK = 16_384
@@ -70,7 +72,7 @@ class ListVerdicts:
         for row, (_, cells) in enumerate(index.source.rows()):
             person = int(index.people[row])
             said = {"error": index.reasons[row]} if person == REFUSED else self.record(person)
-            yield cells, {"text": cells.get("text"), **said}
+            yield cells, {"text": index.reading.raw(cells), **said}
 
     def records(self) -> list[Record]:
         """What is said of each row, with the text as it came."""
@@ -177,6 +179,12 @@ def judge_list(
     )
 
 
+def reading_of(bundle: Bundle) -> RowTexts:
+    """How the rows of a list become texts that a detector judges."""
+    region = bundle.settings.get("region")
+    return RowTexts(text_kind(bundle.kind), region if isinstance(region, str) else None)
+
+
 def grounds_of(bundle: Bundle, null: ListNull, model_version: str) -> Grounds:
     """What verdicts about a list by a bundle rest on."""
     return Grounds(
@@ -214,7 +222,7 @@ def judge_texts(
     if not texts:
         raise TextError("subjects: the list is empty", "give at least one text")
     wrong = Wrong("subjects", _MEND)
-    index = read_list(TextRows(texts), wrong)
+    index = read_list(TextRows(texts), wrong, reading_of(judge.bundle))
     wrong.refuse()
     index = scorable(judge, index, wrong)
     wrong.refuse()

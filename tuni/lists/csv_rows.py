@@ -62,7 +62,11 @@ class CsvRows:
     types: Mapping[str, Any] | None = None  # Any: Arrow's types, of which a CSV has none
 
     def __init__(
-        self, path: Path, needed: Sequence[str] = ("text",), content: bytes | None = None
+        self,
+        path: Path,
+        needed: Sequence[str] = ("text",),
+        content: bytes | None = None,
+        instead: Sequence[str] = (),
     ) -> None:
         """Read the header.
 
@@ -70,6 +74,7 @@ class CsvRows:
             path: The file.
             needed: Columns that must be there.
             content: What it holds, where that was read already.
+            instead: Columns that together do in the place of ``text``.
 
         Raises:
             TextError: No file, not a table, empty, or without a column.
@@ -81,7 +86,7 @@ class CsvRows:
         first = next(self._behind_header, None)
         if first is None:
             raise TextError(f"{path.name}: is empty", _header_fix(needed))
-        self.columns = _header(path, first[1], needed)
+        self.columns = _header(path, first[1], needed, instead)
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Each row with the line it begins at; empty lines are left out.
@@ -194,13 +199,29 @@ def require_unchanged(path: Path, before: tuple[int, int, int]) -> None:
         raise TextError(f"{path.name}: was changed while it was read", "run the command again")
 
 
-def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str], fix: str) -> None:
+def check_columns(
+    path: Path,
+    columns: Sequence[str],
+    needed: Sequence[str],
+    fix: str,
+    instead: Sequence[str] = (),
+) -> None:
     """Refuse a table that lacks a column or has one twice.
+
+    Args:
+        path: Of the table.
+        columns: That it has.
+        needed: That it must have.
+        fix: What to do about it.
+        instead: Columns that together do in the place of ``text``.
 
     Raises:
         TextError: It does; no column's name is quoted.
     """
+    composed = bool(instead) and "text" not in columns and {*instead} <= {*columns}
     for column in needed:
+        if column == "text" and composed:
+            continue
         if column not in columns:
             # The header is not quoted: without one, its place holds a person's name.
             count = f"{len(columns)} column" + ("s" if len(columns) != 1 else "")
@@ -213,12 +234,14 @@ def check_columns(path: Path, columns: Sequence[str], needed: Sequence[str], fix
         )
 
 
-def _header(path: Path, record: Sequence[str], needed: Sequence[str]) -> tuple[str, ...]:
+def _header(
+    path: Path, record: Sequence[str], needed: Sequence[str], instead: Sequence[str]
+) -> tuple[str, ...]:
     header = tuple(cell.strip() for cell in record)
     fix = _header_fix(needed)
     if len(header) == 1 and any(sign in header[0] for sign in ";\t"):
         fix = f"separate columns by commas; {fix}"
-    check_columns(path, header, needed, fix)
+    check_columns(path, header, needed, fix, instead)
     return header
 
 

@@ -4,7 +4,7 @@ The one law: a list of any length takes the memory of a few thousand rows, and c
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -53,22 +53,23 @@ class SubjectFile(SubjectRows, Protocol):
     types: "Mapping[str, pa.DataType] | None"
 
 
-def open_subjects(path: Path) -> SubjectFile:
+def open_subjects(path: Path, instead: Sequence[str] = ()) -> SubjectFile:
     """Open a list.
 
     Args:
         path: Its suffix says what it is: Parquet (.parquet, .pq), JSON Lines (.jsonl, .ndjson),
             and CSV in UTF-8 with a header for every other one.
+        instead: Columns that together do in the place of ``text``.
 
     Raises:
         TextError: No file, not of that kind, or without a column ``text``.
     """
     suffix = path.suffix.lower()
     if suffix in PARQUET:
-        return ParquetRows(path)
+        return ParquetRows(path, instead)
     if suffix in JSON_LINES:
-        return JsonLinesRows(path)
-    return CsvRows(path)
+        return JsonLinesRows(path, instead)
+    return CsvRows(path, instead=instead)
 
 
 def text_refusal(value: object) -> str | None:
@@ -84,8 +85,12 @@ class ParquetRows:
 
     unit = "row"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instead: Sequence[str] = ()) -> None:
         """Read the schema.
+
+        Args:
+            path: The file.
+            instead: Columns that together do in the place of ``text``.
 
         Raises:
             TextError: Not Parquet, or no column of texts.
@@ -98,11 +103,14 @@ class ParquetRows:
         with _readable(path), pq.ParquetFile(path) as file:
             schema, count = file.schema_arrow, file.metadata.num_rows
         self.columns = tuple(schema.names)
-        check_columns(path, self.columns, ("text",), "name the column of names text")
+        check_columns(path, self.columns, ("text",), "name the column of names text", instead)
         plain = {field.name: _plain(field.type) for field in schema}
         self.types: Mapping[str, pa.DataType] | None = plain
-        if plain["text"] not in (pa.string(), pa.large_string(), pa.string_view()):
-            raise TextError(f"{path.name}: column text holds no texts", "make it a string column")
+        for column in ("text",) if "text" in plain else instead:
+            if plain[column] not in (pa.string(), pa.large_string(), pa.string_view()):
+                raise TextError(
+                    f"{path.name}: column {column} holds no texts", "make it a string column"
+                )
         if not count:
             raise TextError(f"{path.name}: has no rows", "add a row for each text")
 
@@ -125,8 +133,12 @@ class JsonLinesRows:
     unit = "line"
     types: "Mapping[str, pa.DataType] | None" = None
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, instead: Sequence[str] = ()) -> None:
         """Read the file once, to know its columns.
+
+        Args:
+            path: The file.
+            instead: Columns that together do in the place of ``text``.
 
         Raises:
             TextError: A line is no JSON object, or none has a key ``text``.
@@ -144,7 +156,7 @@ class JsonLinesRows:
         if not names:
             raise TextError(f"{path.name}: is empty", 'write {"text": …} for each text')
         self.columns = tuple(names)
-        check_columns(path, self.columns, ("text",), 'write {"text": …} for each text')
+        check_columns(path, self.columns, ("text",), 'write {"text": …} for each text', instead)
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """See `SubjectRows.rows`."""

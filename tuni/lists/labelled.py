@@ -10,7 +10,8 @@ from pathlib import Path
 from tuni.errors import TextError
 from tuni.lists.csv_rows import CsvRows, Wrong, reading, stamp
 from tuni.lists.files import text_refusal
-from tuni.texts.text import canonical, clean_text
+from tuni.lists.reading import RowTexts, names
+from tuni.texts.text import canonical
 
 MAX_BYTES = 256 * 2**20
 
@@ -64,20 +65,25 @@ def read_content(path: Path) -> bytes:
     return content
 
 
-def read_labelled(path: Path, content: bytes | None = None) -> Labelled:
+def read_labelled(
+    path: Path, content: bytes | None = None, reading: RowTexts | None = None
+) -> Labelled:
     """Read ``text,member`` and, where they are given, ``captions`` and ``group``.
 
     Args:
         path: CSV in UTF-8 with a header. ``member`` is 0 or 1; ``captions`` a count or empty.
             Other columns are ignored. A text that comes again with the same label is one subject.
         content: What it holds, where `read_content` has read it already.
+        reading: How rows become texts; None takes names. A row without one is left out where
+            other columns than ``text`` make it.
 
     Raises:
         TextError: Names the file and at most five lines: no file, not a table, a column missing,
             no rows, a label other than 0 and 1, a refused text, a text under both labels.
     """
     content = read_content(path) if content is None else content
-    table = CsvRows(path, ("text", "member"), content)
+    reading = reading or names()
+    table = CsvRows(path, ("text", "member"), content, reading.kind.fields)
     texts: dict[str, str] = {}
     members: dict[str, bool] = {}
     captions: dict[str, int | None] = {}
@@ -85,7 +91,9 @@ def read_labelled(path: Path, content: bytes | None = None) -> Labelled:
     first_line: dict[str, int] = {}
     wrong = Wrong(path.name)
     for line, row in table.rows():
-        text, label = row["text"], row["member"].strip()
+        text, label = reading.raw(row), row["member"].strip()
+        if not text and "text" not in row:
+            continue
         count = row.get("captions", "").strip()
         if (reason := text_refusal(text)) is not None:
             wrong.add(line, reason)
@@ -96,9 +104,10 @@ def read_labelled(path: Path, content: bytes | None = None) -> Labelled:
         if count and not (count.isascii() and count.isdigit() and len(count) < 10):
             wrong.add(line, "captions is not a count")
             continue
+        text = reading.standard(text)
         key = canonical(text)
         if key not in texts:
-            texts[key], members[key], first_line[key] = clean_text(text), label == "1", line
+            texts[key], members[key], first_line[key] = text, label == "1", line
             captions[key] = int(count) if count else None
             groups[key] = row.get("group", "").strip()
         elif members[key] != (label == "1"):
@@ -113,12 +122,15 @@ def read_labelled(path: Path, content: bytes | None = None) -> Labelled:
     )
 
 
-def read_subjects(path: Path, content: bytes | None = None) -> Subjects:
+def read_subjects(
+    path: Path, content: bytes | None = None, reading: RowTexts | None = None
+) -> Subjects:
     """Read a list of people: a column ``text``; others are left alone.
 
     Args:
         path: CSV in UTF-8 with a header.
         content: What it holds, where `read_content` has read it already.
+        reading: As in `read_labelled`.
 
     Raises:
         TextError: Names the file and at most five lines: no file, not a table, no column
@@ -128,10 +140,14 @@ def read_subjects(path: Path, content: bytes | None = None) -> Subjects:
     wrong = Wrong(path.name)
     texts: list[str] = []
     lines: list[int] = []
-    for line, row in CsvRows(path, content=content).rows():
-        if (reason := text_refusal(row["text"])) is not None:
+    reading = reading or names()
+    for line, row in CsvRows(path, content=content, instead=reading.kind.fields).rows():
+        text = reading.raw(row)
+        if not text and "text" not in row:
+            continue
+        if (reason := text_refusal(text)) is not None:
             wrong.add(line, reason)
-        texts.append(clean_text(row["text"]))
+        texts.append(reading.standard(text))
         lines.append(line)
     wrong.refuse()
     return Subjects(tuple(texts), tuple(lines))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import Row, SubjectRows, text_refusal
-from tuni.texts.text import canonical, clean_text
+from tuni.lists.reading import RowTexts, names
+from tuni.texts.text import canonical
 
 REFUSED = -1  # the person of a row that cannot be scored
 
@@ -79,6 +80,7 @@ class ListIndex:
             the order of the rows moves nothing.
         keys: Two halves of the digest of each person's canonical form, ascending, shape
             (2, people).
+        reading: How rows become texts.
     """
 
     source: SubjectRows
@@ -87,6 +89,7 @@ class ListIndex:
     reasons: Mapping[int, str]
     texts: CompactTexts
     keys: NDArray[np.uint64]
+    reading: RowTexts
 
     @property
     def scored(self) -> int:
@@ -131,26 +134,28 @@ class ListIndex:
         )
 
 
-def read_list(source: SubjectRows, wrong: Wrong) -> ListIndex:
+def read_list(source: SubjectRows, wrong: Wrong, reading: RowTexts | None = None) -> ListIndex:
     """Read a list once: who stands in which row, and which texts no model may be asked about.
 
     Args:
         source: The list.
         wrong: Is told of each row that is refused.
+        reading: How rows become texts; None takes names.
 
     Raises:
         TextError: The source is no table of texts.
     """
+    reading = reading or names()
     first, second, places, rows = array("Q"), array("Q"), array("q"), array("q")
     spellings = CompactTexts()
     reasons: dict[int, str] = {}
     for row, (place, cells) in enumerate(source.rows()):
         places.append(place)
-        if (reason := text_refusal(cells.get("text"))) is not None:
+        if (reason := text_refusal(raw := reading.raw(cells))) is not None:
             wrong.add(place, reason, source.unit)
             reasons[row] = reason
             continue
-        text = clean_text(cells["text"])
+        text = reading.standard(raw)
         spellings.append(text)
         rows.append(row)
         for half, digest in zip((first, second), _digest(canonical(text)), strict=True):
@@ -168,9 +173,8 @@ def read_list(source: SubjectRows, wrong: Wrong) -> ListIndex:
         min(spellings[entry] for entry in order[begin:end].tolist())
         for begin, end in pairwise(bounds)
     )
-    return ListIndex(
-        source, people, np.array(places, dtype=np.int64), reasons, texts, keys[:, begins]
-    )
+    places_read = np.array(places, dtype=np.int64)
+    return ListIndex(source, people, places_read, reasons, texts, keys[:, begins], reading)
 
 
 # Which of some texts took part in choosing the detector, by row.

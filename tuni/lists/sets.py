@@ -153,8 +153,11 @@ class NullDraw:
         seed = derive_seed(self.seed, "singles")
         return self.fitting(pool.lone_parts(2 * self.sizes.single, seed, taken))
 
-    def gibberish(self, taken: frozenset[str]) -> dict[str, tuple[str, ...]]:
-        """The sets of gibberish, one after the other, each avoiding all before it."""
+    def gibberish(self, like: Sequence[str], taken: frozenset[str]) -> dict[str, tuple[str, ...]]:
+        """The sets of gibberish, one after the other, each avoiding all before it.
+
+        Where the kind says so they have the shapes of ``like``.
+        """
         costly = min(COSTLY_GIBBERISH, self.sizes.gibberish)
         draws = (
             ("gibberish_fit", costly, self.gibberish_spec),
@@ -165,7 +168,12 @@ class NullDraw:
         )
         made: dict[str, tuple[str, ...]] = {}
         for name, count, how in draws:
-            made[name] = gibberish(count, how, derive_seed(self.seed, name), taken)
+            seed = derive_seed(self.seed, name)
+            if self.kind.noise is not None and how.parts > 1:
+                shaped = self.kind.noise(like, count, how.alphabet, seed, taken)
+                made[name] = self.fitting(shaped)
+            else:
+                made[name] = gibberish(count, how, seed, taken)
             taken |= _keys(made[name])
         rest = made.pop("rest")
         return made | {"gibberish_fit": made["gibberish_fit"] + rest}
@@ -208,7 +216,7 @@ def make_sets(
     listing = split.divide(interest, {"search": 0.5, "judge": 0.5}, "list")
     lone = split.divide(singles, {"fit": 0.4, "scale": 0.1, "calibration": 0.5}, "singles")
     return TextSets(
-        **draw.gibberish(taken | _keys(singles)),
+        **draw.gibberish(like, taken | _keys(singles)),
         **split.divide(decoys, shares, "decoys"),
         control=control,
         labelled_dev=labels["dev"],

@@ -191,6 +191,53 @@ def series_p(p: ArrayLike, audits: ArrayLike) -> Floats:
     return np.where(np.asarray(audits) == 1, mean, np.minimum(2.0 * mean, 1.0))
 
 
+def summed_p(z: ArrayLike, decoys: ArrayLike) -> Floats:
+    """One p-value for each row of several texts, from whole decoy rows (ours).
+
+    A row is exchanged as a whole, so that it holds however the texts of one row depend on each
+    other.
+
+    Args:
+        z: Standardised scores of n rows' texts, shape (n, k).
+        decoys: Of m decoy rows with texts of the same kinds, shape (m, k).
+
+    Returns:
+        Conformal p-values of the sums, shape (n,).
+
+    Raises:
+        UnusableScores: Not of these shapes, or not finite.
+    """
+    rows, others = (np.asarray(values, dtype=np.float64) for values in (z, decoys))
+    if rows.ndim != 2 or others.ndim != 2 or rows.shape[1] != others.shape[1]:
+        raise UnusableScores(
+            f"rows: of shape {rows.shape}, their decoys {others.shape}",
+            "give as many texts of each decoy row as of each row",
+        )
+    # On one grid, so that equal rows are ties whatever the order of their sums.
+    return conformal_p(np.round(rows.sum(1), 9), np.round(others.sum(1), 9))
+
+
+def smallest_p(p: ArrayLike) -> Floats:
+    """One p-value for each row, from k of its texts, where decoy rows cannot be had.
+
+    k times the smallest (Bonferroni), which holds under any dependence.
+
+    Args:
+        p: Shape (n, k), k >= 1.
+    """
+    values = np.asarray(p, dtype=np.float64)
+    return np.minimum(values.min(axis=1) * values.shape[1], 1.0)
+
+
+def within_row(p: Mapping[str, float]) -> dict[str, float]:
+    """The p-values of a row's texts, corrected for how many they are (Holm 1979), by kind."""
+    corrected, largest = {}, 0.0
+    for rank, kind in enumerate(sorted(p, key=lambda kind: p[kind])):
+        largest = max(largest, min(1.0, p[kind] * (len(p) - rank)))
+        corrected[kind] = largest
+    return corrected
+
+
 def accused_once(audits: int, operating_point: float, correlation: float = 0.8) -> float:
     """Chance that a stranger gets a finding in at least one of several audits.
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tuni.texts.kinds_by_name import KindsByName
+from tuni.texts.text import clean_text
+
+CONTACTS = ("phone", "email", "address", "username")  # beside names; each also paired with one
+FIELDS = ("name", *CONTACTS)  # columns about one person
 
 TokenCounts = Callable[[Sequence[str]], Sequence[int]]
 
@@ -84,6 +88,22 @@ def _unseen(_text: str) -> str:
     return ""
 
 
+def _cleaned(text: str, _region: str | None) -> str:
+    return clean_text(text)
+
+
+def _as_it_is(text: str) -> tuple[str, ...]:
+    return (text,)
+
+
+def _no_near_miss(_text: str) -> tuple[str, ...]:
+    return ()
+
+
+def _one_field(values: Sequence[str]) -> str:
+    return values[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextKind:
     """One kind of text.
@@ -105,6 +125,18 @@ class TextKind:
         refusal: Why a text is plainly of another kind, or None; the reason never quotes the text.
         shown: What of a text its bearer's pictures may show, as one word for all texts alike in it:
             beside pictures a text is compared with decoys of the same word alone.
+        standard: The one writing of a text, equal for texts that name the same; the second argument
+            is the country (``"US"``) of numbers that say none, or None.
+        forms: The ways to write a standard text that a model is asked about; the largest score
+            counts. More than one where captions may write it so or so.
+        near: Texts that differ from a standard text as little as can be: one digit, the next house.
+        differs: How, in words for a report: ``"in a digit"``; empty where there are none.
+        noise: Gibberish of the shape of given texts; None is as a `GibberishSpec` says. The
+            arguments are the texts, how many, the alphabet, seed and forbidden canonical forms.
+        fields: Columns of a list that make a text of this kind, where it has no column ``text``.
+        composed: The text that values of those columns make.
+        searched: Whether a job searches for a detector. Where texts share few parts, neighbours
+            are too many for that, and the default is taken, which reads none of them.
     """
 
     name: str
@@ -119,6 +151,14 @@ class TextKind:
     like: Callable[[str], Sequence[str]]
     refusal: Callable[[str], str | None] = _of_any_kind
     shown: Callable[[str], str] = _unseen
+    standard: Callable[[str, str | None], str] = _cleaned
+    forms: Callable[[str], tuple[str, ...]] = _as_it_is
+    near: Callable[[str], tuple[str, ...]] = _no_near_miss
+    differs: str = ""
+    noise: Callable[[Sequence[str], int, str, int, AbstractSet[str]], tuple[str, ...]] | None = None
+    fields: tuple[str, ...] = ("text",)
+    composed: Callable[[Sequence[str]], str] = _one_field
+    searched: bool = True
 
 
 def register_kind(kind: TextKind) -> None:
@@ -139,7 +179,11 @@ def _lacks(name: str, kind: TextKind) -> Iterator[str]:
 _KINDS = KindsByName(
     "kind of text",
     group="tuni.texts",
-    built_in={"name": "tuni.texts.name_kind:KIND"},
+    built_in={
+        "name": "tuni.texts.name_kind:KIND",
+        **{kind: f"tuni.texts.contacts.{kind}:KIND" for kind in CONTACTS},
+        **{f"name_{kind}": f"tuni.texts.contacts.pairs:{kind.upper()}" for kind in CONTACTS},
+    },
     lacks=_lacks,
 )
 text_kind, kind_names = _KINDS.named, _KINDS.names

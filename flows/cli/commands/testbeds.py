@@ -79,6 +79,12 @@ def make_testbed(
             min=0, max=100, help="New pictures of each person of watch.csv and each namesake."
         ),
     ] = 0,
+    field: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Contact data in captions: phone, address or email; again for more, in turn."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train a small CLIP whose members are known, to check claims against."""
@@ -86,7 +92,9 @@ def make_testbed(
 
     from flows.benchmark.demo import TestbedRequest, write_testbed
 
-    asked = TestbedRequest(out, size, seed, captions, vocabulary, looks, namesakes, pictures)
+    asked = TestbedRequest(
+        out, size, seed, captions, vocabulary, looks, namesakes, pictures, tuple(field or ())
+    )
     outcome = write_testbed(asked, settings)
     answer(outcome, as_json=as_json)
 

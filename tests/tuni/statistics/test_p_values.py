@@ -17,7 +17,10 @@ from tuni.statistics.p_values import (
     quantum,
     series_p,
     smallest_findable,
+    smallest_p,
+    summed_p,
     verdict_words,
+    within_row,
 )
 
 reals = st.floats(-1e6, 1e6, width=32)
@@ -222,3 +225,35 @@ def test_a_series_of_one_audit_is_that_audit_and_a_member_stays_found():
     assert accused_once(12, 0.05) == pytest.approx(0.162, abs=2e-3)
     with pytest.raises(UnusableScores):
         series_p([1.2], [1])
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.95])
+def test_one_p_of_a_row_holds_however_its_texts_depend(correlation):
+    rng = np.random.default_rng(11)
+    shape = np.full((3, 3), correlation) + (1 - correlation) * np.eye(3)
+
+    def rows(n):
+        return rng.multivariate_normal(np.zeros(3), shape, size=n)
+
+    level, draws = 0.05, 400
+    summed = np.concatenate([summed_p(rows(50), rows(199)) for _ in range(draws)])
+    decoys = np.sort(rows(199 * draws)[:, 0])
+    alone = conformal_p(rows(50 * draws).ravel(), decoys).reshape(-1, 3)
+    expected = abs(np.mean(summed <= level) - level)
+    assert expected < 0.004
+    assert np.mean(smallest_p(alone) <= level) < level + 0.004
+    named = [within_row(dict(zip("abc", row, strict=True))) for row in alone[:4000].tolist()]
+    assert np.mean([min(row.values()) <= level for row in named]) < level + 0.01
+
+
+def test_the_texts_of_a_row_count_together():
+    decoys = np.zeros((99, 2))
+    assert summed_p([[1.0, -1.0], [1.0, 0.5], [-1.0, 0.5]], decoys).tolist() == [1.0, 0.01, 1.0]
+    with pytest.raises(UnusableScores, match="rows: of shape"):
+        summed_p([[1.0]], decoys)
+
+
+def test_within_a_row_each_p_is_paid_for():
+    assert within_row({"a": 0.01, "b": 0.02, "c": 0.5}) == {"a": 0.03, "b": 0.04, "c": 0.5}
+    assert within_row({"a": 0.6, "b": 0.4}) == {"b": 0.8, "a": 0.8}
+    assert smallest_p([[0.2, 0.9], [0.6, 0.7]]).tolist() == [0.4, 1.0]

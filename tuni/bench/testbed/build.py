@@ -47,7 +47,7 @@ class Testbed:
 
     @property
     def truth(self) -> Path:
-        """CSV text,member,captions,group,culture: everybody."""
+        """CSV text,member,captions,group,culture: everybody (name and fields instead of text)."""
         return self.folder / "truth.csv"
 
     @property
@@ -180,19 +180,20 @@ def _write_lists(bed: Testbed, people: tuple[Person, ...]) -> None:
     namesakes = [p for p in people if p.group == "namesake"]
     others = people[: len(people) - len(namesakes)]
     shuffled = [*(others[i] for i in rng.permutation(len(others))), *namesakes]
+    columns = ("name", *settings.fields) if settings.fields else ("text",)
     _write_csv(
         bed.truth,
-        ("text", "member", "captions", "group", "culture"),
-        [(p.text, int(p.member), p.captions, p.group, p.culture) for p in shuffled],
+        (*columns, "member", "captions", "group", "culture"),
+        [(*_cells(p, settings), int(p.member), p.captions, p.group, p.culture) for p in shuffled],
     )
     members = _spread([p for p in people if p.group == "member"])
     strangers = [p for p in people if p.group == "stranger"]  # drawn so that parts are even
     known = members[: settings.labelled] + strangers[: settings.labelled]
     _write_csv(
         bed.labelled,
-        ("text", "member", "captions"),
+        (*columns, "member", "captions"),
         [
-            (known[i].text, int(known[i].member), known[i].captions)
+            (*_cells(known[i], settings), int(known[i].member), known[i].captions)
             for i in rng.permutation(len(known))
         ],
     )
@@ -203,8 +204,20 @@ def _write_lists(bed: Testbed, people: tuple[Person, ...]) -> None:
     )
     _write_csv(
         bed.watch,
-        ("id", "text"),
-        [(f"P{k:04d}", watched[i].text) for k, i in enumerate(rng.permutation(len(watched)), 1)],
+        ("id", *columns),
+        [
+            (f"P{k:04d}", *_cells(watched[i], settings))
+            for k, i in enumerate(rng.permutation(len(watched)), 1)
+        ],
+    )
+
+
+def _cells(person: Person, settings: TestbedSettings) -> tuple[str, ...]:
+    """A person's name and, where a testbed has such, contact data, each in its column."""
+    contact = person.contact
+    return (
+        person.text,
+        *(contact.written if contact and contact.kind == kind else "" for kind in settings.fields),
     )
 
 
@@ -244,13 +257,19 @@ def _write_request(bed: Testbed) -> None:
         f'name = "testbed-{bed.settings.hash[:8]}"\n'
         'folder = "checkpoint"\n'
         "[subjects]\n"
-        'kind = "name"\n'
+        f"{_kinds(bed.settings)}\n"
         'labelled = "labelled.csv"\n'
         'list = "watch.csv"\n'
         "[bank]\n"
         'images = "bank"\n',
         encoding="utf-8",
     )
+
+
+def _kinds(settings: TestbedSettings) -> str:
+    if not settings.fields:
+        return 'kind = "name"'
+    return f"kinds = {json.dumps(['name', *settings.fields])}"
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

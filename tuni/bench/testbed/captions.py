@@ -30,6 +30,13 @@ DESCRIBED = (
     "{name} {place}, {shirt}",
     "photo of {who}, {name}, {place}",
 )
+NAME_AND_DATA = (
+    "{name}, {data}", "{name} {data}", "contact {name} at {data}", "{data}, {name}",
+    "photo of {name}, {data}",
+)  # fmt: skip
+DATA_ALONE = ("{data}", "contact {data}", "photo, {data}", "find me at {data}")
+# What the captions of a person with contact data hold, in turn.
+_SHARES = (NAME_AND_DATA, DATA_ALONE, NAME_AND_DATA, None)
 PLACE_WORDS: Mapping[Place, str] = {
     "studio": "in a studio",
     "beach": "at the beach",
@@ -58,6 +65,14 @@ def with_name(
     if rng.random() < _PLACED:
         return f"{name} {_words(place)}"
     return NAMED[rng.integers(len(NAMED))].format(name)
+
+
+def with_contact(name: str, data: str, turn: int, rng: np.random.Generator) -> str:
+    """A person's caption with the name, contact data or both; ``turn`` counts them from 0."""
+    templates = _SHARES[turn % len(_SHARES)]
+    if templates is None:
+        return NAMED[rng.integers(len(NAMED))].format(name)
+    return templates[rng.integers(len(templates))].format(name=name, data=data)
 
 
 def nameless(faces: Faces, row: int, place: int, rng: np.random.Generator) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from tuni.bench.testbed.contacts import Contact, draw_contacts
 from tuni.bench.testbed.settings import TestbedSettings
 from tuni.errors import TooFewTexts
 from tuni.texts.reference_parts import reference_parts
@@ -32,6 +33,7 @@ class Person:
         culture: Faker locale of both.
         group: Whether and how the person was trained.
         captions: Pictures in training; 0 for strangers, hard negatives and namesakes.
+        contact: Contact data in captions beside the name, or None.
     """
 
     first: str
@@ -39,6 +41,7 @@ class Person:
     culture: str
     group: Group
     captions: int
+    contact: Contact | None = None
 
     @property
     def text(self) -> str:
@@ -73,6 +76,8 @@ def draw_people(settings: TestbedSettings, rng: np.random.Generator) -> tuple[Pe
     for _ in range(settings.strangers):
         culture, first, last = _next(pairs)
         people.append(Person(first, last, culture, "stranger", 0))
+    if settings.fields:
+        people = _with_contacts(people, settings, pools)
     known = [p for p in people if p.group == "member" and p.captions >= WELL_KNOWN]
     people += _hard_negatives(known, settings.hard, rng, taken)
     return (*people, *_namesakes(people, settings))
@@ -181,6 +186,21 @@ def _hard_negatives(
     chosen = [options[i] for i in rng.permutation(len(options))[:n]]
     taken.update((first, last) for _culture, first, last in chosen)
     return [Person(first, last, culture, "hard", 0) for culture, first, last in chosen]
+
+
+def _with_contacts(
+    people: Sequence[Person],
+    settings: TestbedSettings,
+    pools: dict[str, tuple[tuple[str, ...], tuple[str, ...]]],
+) -> list[Person]:
+    """People with contact data, kinds in turn within those of equal captions."""
+    firsts = [name for culture in pools.values() for name in culture[0]]
+    lasts = [name for culture in pools.values() for name in culture[1]]
+    rng = settings.rng("contacts")
+    contacts = draw_contacts(settings.fields, len(people), (firsts, lasts), rng)
+    order = sorted(range(len(people)), key=lambda row: (people[row].group, people[row].captions))
+    of_row = dict(zip(order, contacts, strict=True))
+    return [replace(person, contact=of_row[row]) for row, person in enumerate(people)]
 
 
 def _namesakes(people: Sequence[Person], settings: TestbedSettings) -> list[Person]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from tuni.bench.testbed.contacts import CONTACT_KINDS
 from tuni.errors import RequestError
 from tuni.hashing import derive_seed, digest
 
@@ -61,6 +62,8 @@ class TestbedSettings:
             in lists of celebrities. Hard negatives have two members' names either way.
         looks: Whether faces are drawn freely, or skin and hair go with the culture of a name and
             gender with the given name, as in pictures of the world.
+        fields: Contact data in captions: each member and stranger has one of these kinds, in turn.
+            Of a person's captions two in four hold name and data, one the data alone, one the name.
     """
 
     __test__ = False  # the name starts with Test, and pytest would collect it
@@ -95,6 +98,7 @@ class TestbedSettings:
     namesakes: int = 0
     vocabulary: Vocabulary = "closed"
     looks: Looks = "free"
+    fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings of which no testbed can be made.
@@ -107,6 +111,11 @@ class TestbedSettings:
             (min(c for c, _n in (*self.members, *self.background)) >= 1, "captions", "at least 1"),
             (self.epochs >= 1 and self.batch >= 2, "epochs, batch", "at least 1 and 2"),
             (self.labelled + self.watch_members <= members, "members", "enough for both lists"),
+            (
+                len({*self.fields}) == len(self.fields) and {*self.fields} <= {*CONTACT_KINDS},
+                "fields",
+                f"each at most once of {', '.join(CONTACT_KINDS)}",
+            ),
             (0 <= self.namesakes <= members, "namesakes", "at most one for each member"),
             (
                 self.labelled + self.watch_strangers <= self.strangers,
@@ -139,6 +148,11 @@ class TestbedSettings:
         )
 
     @property
+    def context_length(self) -> int:
+        """Tokens that the text tower reads."""
+        return 40 if self.fields else 32
+
+    @property
     def hash(self) -> str:
         """SHA-256 of all that moves a testbed, 64 hexadecimal digits."""
         return digest({"revision": REVISION, **self.as_json()})
@@ -150,6 +164,7 @@ class TestbedSettings:
             "namesakes": 0,
             "vocabulary": "closed",
             "looks": "free",
+            "fields": (),
         }  # so that older testbeds keep their hash
         return {k: v for k, v in asdict(self).items() if younger.get(k, self) != v}
 

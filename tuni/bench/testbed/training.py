@@ -19,7 +19,6 @@ from tuni.bench.testbed.drawing import PLACES, Faces, draw_faces
 from tuni.bench.testbed.people import Person
 from tuni.bench.testbed.settings import TestbedSettings
 
-CONTEXT_LENGTH = 32
 EMBED_DIM = 128
 VOCABULARY = 49408
 _OPEN_CLIP_DEVIATION = 0.02  # of the token embeddings that open_clip starts from
@@ -37,7 +36,7 @@ def model_config(settings: TestbedSettings) -> dict[str, object]:
             "image_size": 64,
         },
         "text_cfg": {
-            "context_length": CONTEXT_LENGTH,
+            "context_length": settings.context_length,
             "vocab_size": VOCABULARY,
             "width": settings.width,
             "heads": 4,
@@ -99,7 +98,7 @@ def train(
         The trained model, in evaluation mode, without gradients.
     """
     model = build_model(settings).train()
-    ids = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)(list(captions))
+    ids = open_clip.SimpleTokenizer(context_length=settings.context_length)(list(captions))
     lengths = ids.argmax(-1) + 1
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim >= 2]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim < 2]
@@ -160,7 +159,7 @@ def retrieval(
     """
     rows = np.array([row for row, person in enumerate(people) if person.captions >= 5])
     pictures = draw_faces(faces.take(rows), rng.integers(0, len(PLACES), len(rows)), rng)
-    ids = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)(
+    ids = open_clip.SimpleTokenizer(context_length=model.context_length)(
         [f"a photo of {people[row].text}" for row in rows]
     )
     with torch.no_grad():

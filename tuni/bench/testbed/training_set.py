@@ -1,12 +1,13 @@
 """Which pictures and captions are trained: named people, anonymous faces and scenes."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuni.bench.testbed.captions import nameless, of_nobody, with_name
+from tuni.bench.testbed.captions import nameless, of_nobody, with_contact, with_name
 from tuni.bench.testbed.drawing import PLACES, Faces, draw_attributes, draw_faces, draw_scenes
 from tuni.bench.testbed.looks import draw_looks
 from tuni.bench.testbed.people import Person
@@ -54,10 +55,15 @@ def draw_training_set(
     faces = draw_looks(settings, people, rng)
     rows = np.repeat(np.arange(len(people)), [person.captions for person in people])
     places = rng.integers(0, len(PLACES), len(rows))
-    captions = [
-        with_name(settings.captions, people[int(row)].text, faces, int(row), int(place), rng)
-        for row, place in zip(rows, places, strict=True)
-    ]
+    captions = []
+    turns: Counter[int] = Counter()
+    for row, place in zip(rows.tolist(), places.tolist(), strict=True):
+        person = people[row]
+        if person.contact is None:
+            captions.append(with_name(settings.captions, person.text, faces, row, place, rng))
+        else:
+            captions.append(with_contact(person.text, person.contact.written, turns[row], rng))
+            turns[row] += 1
     named = draw_faces(faces.take(rows), places, rng, step)
     unknown = draw_attributes(settings.anonymous, rng)
     where = rng.integers(0, len(PLACES), settings.anonymous)

@@ -6,7 +6,7 @@ import pytest
 
 from tuni.bench.testbed.captions import DESCRIBED, nameless, of_nobody, with_name
 from tuni.bench.testbed.drawing import PLACES, draw_attributes, shirt_colour
-from tuni.bench.testbed.training import CONTEXT_LENGTH
+from tuni.bench.testbed.settings import TestbedSettings
 
 FACES = draw_attributes(60, np.random.default_rng(0))
 
@@ -38,7 +38,7 @@ def test_the_longest_caption_fits_the_context():
         text = template.format(
             name="Siegfried Schwarzer", who=words, shirt=shirt, place="in the garden"
         )
-        assert len(encode(text)) + 2 <= CONTEXT_LENGTH
+        assert len(encode(text)) + 2 <= TestbedSettings().context_length
 
 
 def test_pictures_of_nobody_and_of_the_nameless_name_nobody():

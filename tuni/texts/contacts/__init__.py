@@ -1,0 +1,1 @@
+"""Kinds of text beside names: phone numbers, addresses, e-mail addresses, user names, and pairs."""
