@@ -226,7 +226,7 @@ def smallest_p(p: ArrayLike) -> Floats:
         p: Shape (n, k), k >= 1.
     """
     values = np.asarray(p, dtype=np.float64)
-    return np.minimum(values.min(axis=1) * values.shape[1], 1.0)
+    return np.asarray(np.minimum(values.min(axis=1) * values.shape[1], 1.0), dtype=np.float64)
 
 
 def within_row(p: Mapping[str, float]) -> dict[str, float]:
