@@ -9,9 +9,10 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Lab:
 
         new = sorted({text for text in texts if text not in self._kept})
         if new:
-            judge = Judge(self.bundle, self.target, progress=_progress())
+            judge = Judge(self.bundle, self.target, progress=progress())
             self._kept |= dict(zip(new, judge.scores(new, paired=True).tolist(), strict=True))
             part = self._file.with_suffix(".part")
             part.write_text(json.dumps(self._kept), encoding="utf-8")
@@ -98,33 +99,54 @@ class Lab:
 
     def _calibrated(self, bed: Path, detector: "DetectorSpec | None") -> Any:
         """The detector, calibrated on decoys of the testbed's names, and the checkpoint."""
-        from flows.job.calibration import make_bundle
-        from flows.job.job import Job
-        from flows.machine.settings import read_request
         from tuni.detectors.defaults import DEFAULT_H
 
-        listed = self._folder / "everybody.csv"
-        listed.write_text("text\n" + "".join(f"{t}\n" for t in self.listed), encoding="utf-8")
-        asked = read_request(bed / "request.toml")
-        subjects = {"labelled": None, "list_": listed}
-        request = asked.model_copy(
-            update={
-                "subjects": asked.subjects.model_copy(update=subjects),
-                "search": asked.search.model_copy(update={"objective": "none", "trials": 1}),
-                "nulls": asked.nulls.model_copy(update={"gibberish": 500}),
-                "features": asked.features.model_copy(
-                    update={"inversion": False, "geometry": False}
-                ),
-            }
-        )
-        job = Job.open(request, Settings(), _progress())
-        fitted = frozenset(job.sets.decoy_fit + job.sets.decoy_scale)
-        return make_bundle(job, detector or DEFAULT_H), job.target, fitted
+        return calibrated(bed, self._folder, self.listed, detector or DEFAULT_H)
 
     @property
     def listed(self) -> list[str]:
         """Everybody but the trained people whom no auditor lists."""
         return [t for t, group in zip(self.texts, self.group, strict=True) if group != "background"]
+
+
+def calibrated(
+    bed: Path,
+    folder: Path,
+    listed: Sequence[str],
+    detector: "DetectorSpec",
+    subjects: Mapping[str, Any] = MappingProxyType({}),
+    nulls: Mapping[str, int] = MappingProxyType({}),
+) -> Any:
+    """A detector, calibrated on decoys of a list, its checkpoint, and the decoys of its fit.
+
+    Args:
+        bed: Folder of the testbed.
+        folder: Where the list is written.
+        listed: The list.
+        detector: What is calibrated.
+        subjects: Further keys of the request's table: kind and region.
+        nulls: Sizes other than the request's.
+    """
+    from flows.job.calibration import make_bundle
+    from flows.job.job import Job
+    from flows.machine.settings import read_request
+
+    everybody = folder / "everybody.csv"
+    with everybody.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["text"], *([text] for text in listed)])
+    asked = read_request(bed / "request.toml")
+    table = {"labelled": None, "list_": everybody, "kinds": (), **subjects}
+    request = asked.model_copy(
+        update={
+            "subjects": asked.subjects.model_copy(update=table),
+            "search": asked.search.model_copy(update={"objective": "none", "trials": 1}),
+            "nulls": asked.nulls.model_copy(update={"gibberish": 500, **nulls}),
+            "features": asked.features.model_copy(update={"inversion": False, "geometry": False}),
+        }
+    )
+    job = Job.open(request, Settings(), progress())
+    fitted = frozenset(job.sets.decoy_fit + job.sets.decoy_scale)
+    return make_bundle(job, detector), job.target, fitted
 
 
 def trained(folder: Path, size: Any, seed: int, vocabulary: str = "closed", **regime: Any) -> Path:
@@ -138,7 +160,7 @@ def trained(folder: Path, size: Any, seed: int, vocabulary: str = "closed", **re
     if vocabulary == "own":
         settings = settings.with_own_names()
     settings = replace(settings, **regime)
-    return make_testbed(settings, folder / "testbeds", _progress()).folder
+    return make_testbed(settings, folder / "testbeds", progress()).folder
 
 
 def kept_or(path: Path, measure: Callable[[], dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
@@ -157,7 +179,8 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _progress() -> Any:
+def progress() -> Any:
+    """What draws stages on a terminal."""
     from flows.machine.console import ConsoleProgress
 
     return ConsoleProgress()

@@ -54,7 +54,7 @@ def main() -> None:
         seeds = asked.seeds or REGIMES[regime]
         regimes[regime] = [_measured(asked, seed, regime) for seed in seeds]
     rows = [row for regime, beds in regimes.items() for row in _targets(regime, beds)]
-    rows += _validity(regimes)
+    rows += validity(regimes)
     asked.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     for row in rows:
         mark = {True: "passed", False: "NOT passed", None: ""}[row["passed"]]
@@ -175,10 +175,11 @@ def _targets(regime: str, beds: Beds) -> Iterator[Row]:
     for name in ("strangers", "members"):
         p = np.concatenate([bed[f"alone.{name}"] for bed in beds])
         told = f"{(p <= POINT).sum()} of {len(p)}"
-        yield _row(regime, f"one person alone: {name} with p <= 5 %", told)
+        yield row(regime, f"one person alone: {name} with p <= 5 %", told)
 
 
-def _row(regime: str, figure: str, value: str, target: str = "", passed: bool | None = None) -> Row:
+def row(regime: str, figure: str, value: str, target: str = "", passed: bool | None = None) -> Row:
+    """A line of the table."""
     return {
         "regime": regime, "figure": figure, "value": value, "target": target, "passed": passed,
     }  # fmt: skip
@@ -191,34 +192,34 @@ def _power(regime: str, beds: Beds) -> Iterator[Row]:
     for count in counts:
 
         def gained(some: Beds, count: int = count) -> float:
-            return _found(some, "H2", count) - _found(some, "H", count)
+            return found(some, "H2", count) - found(some, "H", count)
 
-        before, now = (_found(beds, name, count) for name in ("H", "H2"))
-        gain, (low, high) = now - before, _interval(beds, gained)
+        before, now = (found(beds, name, count) for name in ("H", "H2"))
+        gain, (low, high) = now - before, interval(beds, gained)
         figure = f"found at 5 % of strangers, {count} captions"
         value = f"{before:.2f} -> {now:.2f}, {gain:+.2f} ({low:+.2f} to {high:+.2f})"
         if count in least_gain:
             target = f">= {least_gain[count]:+.2f}, low end > 0"
-            yield _row(regime, figure, value, target, gain >= least_gain[count] and low > 0)
+            yield row(regime, figure, value, target, gain >= least_gain[count] and low > 0)
         elif count in least_low:
             least = least_low[count]
-            yield _row(regime, figure, value, f"low end >= {least}", low >= least)
+            yield row(regime, figure, value, f"low end >= {least}", low >= least)
         else:
-            yield _row(regime, figure, value)
+            yield row(regime, figure, value)
     for count in counts:
-        before, now = (_accused(beds, name, "member", count) for name in ("H", "H2"))
-        yield _row(regime, f"found at p <= 5 %, {count} captions", f"{before:.2f} -> {now:.2f}")
+        before, now = (accused(beds, name, "member", count) for name in ("H", "H2"))
+        yield row(regime, f"found at p <= 5 %, {count} captions", f"{before:.2f} -> {now:.2f}")
     for group in ("stranger", "hard"):
-        before, now = (_accused(beds, name, group, 0) for name in ("H", "H2"))
-        yield _row(regime, f"{group}s with p <= 5 %, all testbeds", f"{before:.1%} -> {now:.1%}")
-    before, now = (_auc(beds, name) for name in ("H", "H2"))
-    low, high = _interval(beds, lambda some: _auc(some, "H2") - _auc(some, "H"))
+        before, now = (accused(beds, name, group, 0) for name in ("H", "H2"))
+        yield row(regime, f"{group}s with p <= 5 %, all testbeds", f"{before:.1%} -> {now:.1%}")
+    before, now = (auc(beds, name) for name in ("H", "H2"))
+    low, high = interval(beds, lambda some: auc(some, "H2") - auc(some, "H"))
     value = f"{before:.3f} -> {now:.3f}, {now - before:+.3f} ({low:+.3f} to {high:+.3f})"
     figure, passed = "AUC, 5 captions and more", now - before >= 0.005 and low > 0
     if regime == "own":
-        yield _row(regime, figure, value)
+        yield row(regime, figure, value)
     else:
-        yield _row(regime, figure, value, ">= +0.005, low end > 0", passed)
+        yield row(regime, figure, value, ">= +0.005, low end > 0", passed)
 
 
 def _evenness(regime: str, beds: Beds) -> Iterator[Row]:
@@ -228,9 +229,9 @@ def _evenness(regime: str, beds: Beds) -> Iterator[Row]:
             f"spread by {place} name over the binomial one",
             f"{before:.2f} -> {now:.2f}",
         )
-        yield _row(regime, figure, value, "<= 1.15", now <= 1.15)
+        yield row(regime, figure, value, "<= 1.15", now <= 1.15)
         value = f"{worst_before:.2f} -> {worst:.2f}"
-        yield _row(regime, f"worst {place} name", value, "<= 0.25", worst <= 0.25)
+        yield row(regime, f"worst {place} name", value, "<= 0.25", worst <= 0.25)
     for culture in sorted({*beds[0]["H2.culture"]} - {""}):
         rate = _culture(beds, culture)
         low, high = _clustered(beds, culture)
@@ -238,15 +239,17 @@ def _evenness(regime: str, beds: Beds) -> Iterator[Row]:
             f"untrained pairs accused, {culture}",
             f"{rate:.3f} ({low:.3f} to {high:.3f})",
         )
-        yield _row(regime, figure, value, ".035 to .065", 0.035 <= rate <= 0.065)
+        yield row(regime, figure, value, ".035 to .065", 0.035 <= rate <= 0.065)
     bounds = np.concatenate([bed["families"] for bed in beds])
     judged, above = (bounds >= 0).mean(), int((bounds > 0).sum())
     passed = bool(judged >= 0.9 and above <= 18 / 230 * len(bounds))
     figure = "innocent lists of one surname: judged; bound above 0"
-    yield _row(regime, figure, f"{judged:.0%} of {len(bounds)}; {above}", ">= 90 %; <= 8 %", passed)
+    yield row(regime, figure, f"{judged:.0%} of {len(bounds)}; {above}", ">= 90 %; <= 8 %", passed)
 
 
-def _validity(regimes: dict[str, Beds]) -> Iterator[Row]:
+def validity(
+    regimes: dict[str, Beds], groups: Sequence[str] = ("stranger", "hard")
+) -> Iterator[Row]:
     """Rates at 5 %, each tested one-sided under the beta-binomial law, Holm over all."""
     from tuni.statistics.null_check import null_check
 
@@ -254,21 +257,21 @@ def _validity(regimes: dict[str, Beds]) -> Iterator[Row]:
     for regime, beds in regimes.items():
         for place, bed in enumerate(beds):
             decoys = int((bed["H2.group"] == "decoy").sum())
-            for group in ("stranger", "hard"):
+            for group in groups:
                 p = bed["H2.p"][bed["H2.group"] == group]
                 checks.append((regime, place, group, p, null_check(p, decoys, POINT).validity_p))
     order = np.argsort([check[-1] for check in checks])
     worst = 0.0
-    for rank, row in enumerate(order.tolist()):
-        regime, place, group, p, validity = checks[row]
-        worst = max(worst, min(1.0, validity * (len(checks) - rank)))
-        accused = int((p <= POINT).sum())
-        told = f"{accused} of {len(p)} = {accused / len(p):.1%}, Holm p {worst:.2f}"
+    for rank, check in enumerate(order.tolist()):
+        regime, place, group, p, chance = checks[check]
+        worst = max(worst, min(1.0, chance * (len(checks) - rank)))
+        count = int((p <= POINT).sum())
+        told = f"{count} of {len(p)} = {count / len(p):.1%}, Holm p {worst:.2f}"
         figure = f"{group}s accused, testbed {place + 1}"
-        yield _row(regime, figure, told, "not refuted", worst > POINT)
+        yield row(regime, figure, told, "not refuted", worst > POINT)
 
 
-def _found(beds: Beds, name: str, count: int) -> float:
+def found(beds: Beds, name: str, count: int) -> float:
     """Share of members with so many captions above the 95 % point of strangers of their testbed."""
     above = []
     for bed in beds:
@@ -279,7 +282,7 @@ def _found(beds: Beds, name: str, count: int) -> float:
     return float(np.concatenate(above).mean())
 
 
-def _accused(beds: Beds, name: str, group: str, count: int) -> float:
+def accused(beds: Beds, name: str, group: str, count: int) -> float:
     """Share of a group with so many captions whose p is at most 5 %, over all testbeds."""
     found = []
     for bed in beds:
@@ -288,7 +291,8 @@ def _accused(beds: Beds, name: str, group: str, count: int) -> float:
     return float(np.concatenate(found).mean())
 
 
-def _auc(beds: Beds, name: str) -> float:
+def auc(beds: Beds, name: str) -> float:
+    """AUC of members with at least 5 captions against strangers, mean over testbeds."""
     from tuni.statistics.roc import auc
 
     values = []
@@ -299,7 +303,7 @@ def _auc(beds: Beds, name: str) -> float:
     return float(np.mean(values))
 
 
-def _interval(beds: Beds, figure: Callable[[Beds], float]) -> tuple[float, float]:
+def interval(beds: Beds, figure: Callable[[Beds], float]) -> tuple[float, float]:
     """95 % of a paired figure over redrawn people, members by captions and strangers apart."""
     draw, values = np.random.default_rng(0), []
     people = [{key: bed[key] for key in bed if key.startswith("H")} for bed in beds]

@@ -77,6 +77,11 @@ def read_texts(request: Request, keys: Keys) -> JobTexts:
     Raises:
         TextError: One cannot be read, is no such table, or holds a text that is refused.
     """
+    if request.subjects.kinds:
+        raise RequestError(
+            "subjects.kinds: is for `tuni run`, which does a job for each kind of text",
+            "give one `kind`, or run `tuni run`",
+        )
     digests: dict[str, str | None] = {}
     reading = RowTexts(text_kind(request.subjects.kind), request.subjects.region)
 

@@ -188,7 +188,7 @@ def score_file(
         CheckpointError: The audited checkpoint is not found or cannot be loaded.
         FingerprintMismatch: The checkpoint given is not the detector's.
     """
-    _check_out(request)
+    check_out(request)
     asked = {
         "checkpoint": request.folder or settings.checkpoint,
         "device": request.device or settings.device,
@@ -262,7 +262,7 @@ def _accepted(request: ScoreRequest, read: Callable[[Wrong], ListIndex]) -> List
     return index
 
 
-def _check_out(request: ScoreRequest) -> None:
+def check_out(request: ScoreRequest) -> None:
     """Refuse an output that could not be written, before an hour is spent on it."""
     check_outputs(out=request.out)
     if request.out.resolve() == request.subjects.resolve():
@@ -276,7 +276,7 @@ def _write(
     ledger: Ledger,
 ) -> int:
     """Write the verdicts; how many columns of the input a pseudonymous output leaves out."""
-    columns = _passed_columns(file, request.columns)
+    columns = passed_columns(file, request.columns)
     if request.pseudonymous:
         named = (_named(row, ledger) for _, row in rows)
         write_table(request.out, [PSEUDONYM, *request.columns[1:]], named, _types(file, {}))
@@ -289,8 +289,8 @@ def _write(
     return 0
 
 
-def _passed_columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:
-    """The input's other columns and the names that they get beside ours."""
+def passed_columns(file: SubjectFile, ours: Sequence[str]) -> dict[str, str]:
+    """The input's other columns than ``text`` and the names that they get beside ours."""
     taken = {*ours, *file.columns}
     passed = {}
     for name in file.columns:

@@ -283,7 +283,7 @@ class Judge:
         """
         scorer = self._scorer(paired=paired)
         forms = Forms.of(self.kind, texts)
-        table = self._table(forms.texts, scorer, paired=paired)
+        table = self.table(forms.texts, scorer, paired=paired)
         values = correction.scores(scorer, forms.texts, table)
         return quantise(forms.largest(values), scorer.quantum)
 
@@ -303,7 +303,7 @@ class Judge:
         """
         scorer = self._scorer(paired=paired)
         forms, company = Forms.of(self.kind, decoys), Forms.of(self.kind, beside)
-        table = self._table(forms.texts, scorer, paired=paired, beside=company.texts)
+        table = self.table(forms.texts, scorer, paired=paired, beside=company.texts)
         correction, values = Correction.fit(scorer, self.kind, forms.texts, table)
         return correction, quantise(forms.largest(values), scorer.quantum)
 
@@ -313,10 +313,10 @@ class Judge:
             raise foreign_kind([0])
         return scorer
 
-    def _table(
+    def table(
         self, texts: Sequence[str], scorer: Scorer, *, paired: bool, beside: Sequence[str] = ()
     ) -> Table:
-        """Features of texts of one kind that a detector reads."""
+        """Features that a detector reads of texts of one part, or of two where ``paired``."""
         table = extract(
             self.target,
             [*texts, *beside],

@@ -225,13 +225,20 @@ def check_columns(
         if column not in columns:
             # The header is not quoted: without one, its place holds a person's name.
             count = f"{len(columns)} column" + ("s" if len(columns) != 1 else "")
-            raise TextError(f"{path.name}: no column {column}, {count} of other names", fix)
+            other = (
+                "" if column != "text" or instead in ((), ("name",)) else f" nor {_all(instead)}"
+            )
+            raise TextError(f"{path.name}: no column {column}{other}, {count} of other names", fix)
     if len(set(columns)) < len(columns):
         places = [str(i + 1) for i, name in enumerate(columns) if name in columns[:i]]
         raise TextError(
             f"{path.name}: column {', '.join(places[:_LISTED])} has the name of an earlier one",
             "give every column a name of its own",
         )
+
+
+def _all(columns: Sequence[str]) -> str:
+    return " and ".join(columns)
 
 
 def _header(

@@ -21,7 +21,7 @@ class RowTexts:
 
     def raw(self, cells: Mapping[str, Any]) -> Any:  # Any: what a cell may hold
         """The text as it came: the column ``text``, else what the kind's own columns make."""
-        if "text" in cells or self.kind.fields == ("text",):
+        if "text" in cells or not any(field in cells for field in self.kind.fields):
             return cells.get("text")
         values = [cells.get(field) or "" for field in self.kind.fields]
         return self.kind.composed(values) if all(isinstance(v, str) for v in values) else values

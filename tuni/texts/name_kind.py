@@ -56,5 +56,6 @@ KIND = TextKind(
     drawn=faker_decoys,
     like=_like,
     refusal=_refusal,
+    fields=("name",),
     shown=_shown,
 )

@@ -45,15 +45,19 @@ def run(
 
     from flows.job.estimate import estimate
     from flows.job.job import shared_jobs
+    from flows.job.kinds import requests_of
     from flows.run import run_request
 
-    with shared_jobs():
-        cost = estimate(asked)
-        if estimate_only:
-            answer(cost, as_json=as_json)
-            return
-        say(cost.text())
-        outcome = run_request(asked)
-    answer(outcome, as_json=as_json)
-    if outcome.withheld:
+    withheld = False
+    for one in requests_of(asked):  # a detector for each kind of text that its fields make
+        with shared_jobs():
+            cost = estimate(one)
+            if estimate_only:
+                answer(cost, as_json=as_json)
+                continue
+            say(cost.text())
+            outcome = run_request(one)
+        answer(outcome, as_json=as_json)
+        withheld |= bool(outcome.withheld)
+    if withheld:
         raise typer.Exit(3)

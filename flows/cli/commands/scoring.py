@@ -54,29 +54,40 @@ def score(
             "list's column pictures names below it."
         ),
     ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Column about one person, as in the request's kinds: name, phone, address, email, "
+            "username; again for more."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Give a verdict for each text of a list with a registered detector."""
+    """Give a verdict for each text of a list, or each row of fields, with a registered detector."""
+    from flows.scoring.people import score_people
     from flows.scoring.score import ScoreRequest, score_file
 
-    outcome = score_file(
-        ScoreRequest(
-            checkpoint=checkpoint,
-            subjects=subjects,
-            out=out,
-            version=version,
-            folder=folder,
-            list_decoys=list_decoys,
-            decoys=decoys,
-            dependence=dependence,
-            skip_bad=skip_bad,
-            pseudonymous=pseudonymous,
-            device=device,
-            pictures=pictures,
-        ),
-        open_settings(),
-        lambda cost: say(cost.text()),
+    asked = ScoreRequest(
+        checkpoint=checkpoint,
+        subjects=subjects,
+        out=out,
+        version=version,
+        folder=folder,
+        list_decoys=list_decoys,
+        decoys=decoys,
+        dependence=dependence,
+        skip_bad=skip_bad,
+        pseudonymous=pseudonymous,
+        device=device,
+        pictures=pictures,
     )
+    if kind and len(kind) > 1:
+        people = score_people(asked, kind, open_settings())
+        answer(people, as_json=as_json, outputs=[out])
+        if people.withheld:
+            raise typer.Exit(3)
+        return
+    outcome = score_file(asked, open_settings(), lambda cost: say(cost.text()))
     answer(outcome, as_json=as_json, outputs=[out])
     if outcome.withheld:
         raise typer.Exit(3)
