@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.job.kinds import detector_name
 from flows.machine.home import open_ledger
+from flows.machine.kinds import detector_name
 from flows.machine.settings import Settings
 from flows.machine.show import fields_of
 from flows.scoring.detector import Detector

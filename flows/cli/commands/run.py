@@ -45,7 +45,7 @@ def run(
 
     from flows.job.estimate import estimate
     from flows.job.job import shared_jobs
-    from flows.job.kinds import requests_of
+    from flows.machine.kinds import requests_of
     from flows.run import run_request
 
     withheld = False

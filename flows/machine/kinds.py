@@ -6,7 +6,7 @@ from tuni.judging.people import scored_kinds
 
 def detector_name(checkpoint: str, kind: str) -> str:
     """Name of the registered detector of a kind of text, where rows have several fields."""
-    return f"{checkpoint}.{kind}"
+    return f"{checkpoint}-{kind}"  # MLflow takes no point in a name
 
 
 def requests_of(request: Request) -> tuple[Request, ...]:
