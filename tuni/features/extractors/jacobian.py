@@ -50,7 +50,7 @@ def columns(
     """
     directions = orthonormal_directions(spec, target.embed_dim).to(target.device)
     sums = np.zeros((len(texts), 2))
-    rows_at_once = _rows_with_gradients(target, batch)
+    rows_at_once = _rows_with_gradients(target, batch, len(directions))
     for some in all_passes(target, texts, spec.prompts, rows_at_once, step):
         squares, lengths = _squared_jacobian(target, some, directions)
         for column, weighted in enumerate((squares * lengths, squares)):
@@ -83,22 +83,18 @@ def _squared_jacobian(
         whole = torch.cat([x[:, : some.start], own, x[:, some.stop :]], dim=1)
         embedding = target.forward_text(whole, some.ids, shared=some.start).embedding
         along = (embedding @ directions.T).sum(dim=0)
-        squares = torch.zeros(own.shape[:2], dtype=torch.float64, device=own.device)
-        for number in range(len(directions)):
-            # One backward pass per direction: measured 1.0-1.1 times a batched gradient and half
-            # of a replicated batch on CPU, with an eighth of their memory.
-            (gradient,) = torch.autograd.grad(
-                along[number], own, retain_graph=number + 1 < len(directions)
-            )
-            squares += gradient.double().square().sum(dim=2)
+        # All directions in one backward pass: measured .86 of one pass each on a CPU.
+        one_each = torch.eye(len(directions), device=own.device)
+        (gradients,) = torch.autograd.grad(along, own, one_each, is_grads_batched=True)
+    squares = gradients.double().square().sum(dim=(0, 3))
     return squares / len(directions), own.detach().double().square().sum(dim=2)
 
 
-def _rows_with_gradients(target: Target, batch: int) -> int:
-    """Rows of a pass that keeps its activations: a function of the tower and the batch alone."""
+def _rows_with_gradients(target: Target, batch: int, directions: int) -> int:
+    """Rows of a pass that keeps its activations: a function of tower, batch and directions."""
     # Most names' prompts have up to 16 tokens; where padding stays, the context is computed.
     positions = min(16, target.context_length) if target.trimmed else target.context_length
-    row = 64 * target.layers * positions * target.width
+    row = (64 * target.layers + 40 * directions) * positions * target.width
     while batch > 16 and batch * row > _GRAPH_BYTES:
         batch //= 2
     return batch

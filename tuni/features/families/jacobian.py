@@ -34,4 +34,5 @@ FAMILY = FeatureFamily(
     asked=lambda asked: JacobianSpec(seed=asked.seed) if asked.table["stability"] else None,
     neighbours=True,
     addend="jacobian",
+    revision=2,  # all directions in one backward pass
 )
