@@ -16,7 +16,7 @@ from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 
 from tuni.errors import TextError
 
-_KEPT = 1 << 15  # words, and whole texts of the second kind: a block of texts is asked for twice
+_KEPT = 1 << 15  # words, and texts: a block of texts is asked for several times
 
 
 class TokenIds:
@@ -25,20 +25,24 @@ class TokenIds:
     def __init__(self, tokenizer: SimpleTokenizer) -> None:
         """Take a tokenizer; its settings decide whether words may be taken one by one."""
         self._by_words = tokenizer.clean_fn is get_clean_fn("lower")
-        self._whole = lru_cache(maxsize=_KEPT)(tokenizer.encode)
+        self._whole = tokenizer.encode
+        self._ids = lru_cache(maxsize=_KEPT)(self._worked_out)
         by_words = copy(tokenizer)
         by_words.clean_fn = str.lower  # all that its cleaning does to a word that is clean
         self._word = lru_cache(maxsize=_KEPT)(by_words.encode)
         self._clean = lru_cache(maxsize=_KEPT)(lambda word: fix_text(word) == word)
 
-    def __call__(self, text: str) -> list[int]:
+    def __call__(self, text: str) -> tuple[int, ...]:
         """Ids of one text."""
+        return self._ids(text)
+
+    def _worked_out(self, text: str) -> tuple[int, ...]:
         if self._by_words and text.isprintable() and "&" not in text:
             words = text.split()
             # Of all that ftfy does only the search for mojibake looks beyond a word.
             if text.isascii() or (all(map(self._clean, words)) and not is_bad(text)):
-                return [token for word in words for token in self._word(word)]
-        return list(self._whole(text))
+                return tuple(token for word in words for token in self._word(word))
+        return tuple(self._whole(text))
 
 
 def padded_rows(
