@@ -105,6 +105,7 @@ house: $(STAMP) ## how large the house is, and how many files a name passes on i
 
 bench-smoke: $(STAMP) ## the same and figures-parts in tiny sizes: whether they run, not how fast
 	@$(BIN)/python benchmarks/speed --smoke
+	@$(BIN)/python benchmarks/speed --smoke --only gpu
 	@parts=$$(mktemp -d); trap 'rm -rf $$parts' EXIT; \
 	$(BIN)/python benchmarks/parts.py --smoke --folder $$parts --regimes short own --out $$parts/parts.json; \
 	$(BIN)/python benchmarks/part_lists.py --smoke --folder $$parts --out $$parts/lists.json
@@ -112,7 +113,7 @@ bench-smoke: $(STAMP) ## the same and figures-parts in tiny sizes: whether they 
 fuzz: $(STAMP) ## 50,000 changed inputs for everything that reads others' files (goes on in ./fuzz.json)
 	@PYTHONPATH=. $(BIN)/python -m tests.fuzz
 
-bench-gpu: $(STAMP) ## what needs a GPU; skipped where torch finds none
+bench-gpu: $(STAMP) ## what a GPU does, in at most ten minutes; skipped where torch finds none
 	@$(BIN)/python benchmarks/speed --gpu --out .venv/speed-gpu.json
 
 audit-figures: $(STAMP) ## the measured figures of docs/scaling.md: audits under fire, the ledger's cost

@@ -24,7 +24,7 @@ SUBJECTS = (
     "startup", "scorers", "text_encoder", "scoring", "estimates", "search", "inversion",
     "first_audit",
 )  # fmt: skip
-GPU_SUBJECTS = ("inversion_gpu",)
+GPU_SUBJECTS = ("gpu",)
 WHOLE_JOBS = ("estimates", "first_audit")  # too long for a smoke test; tests/e2e run such jobs
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     import torch
 
     wants_gpu = asked.gpu or set(asked.only or ()) & set(GPU_SUBJECTS)
-    if wants_gpu and not torch.cuda.is_available():
+    if wants_gpu and not asked.smoke and not torch.cuda.is_available():
         sys.stdout.write("bench-gpu: skipped, torch finds no CUDA device here\n")
         return
     subjects = asked.only or (GPU_SUBJECTS if asked.gpu else SUBJECTS)
@@ -52,7 +52,7 @@ def main() -> None:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": asked.threads,
-        "gpu": torch.cuda.get_device_name() if set(subjects) & set(GPU_SUBJECTS) else None,
+        "gpu": torch.cuda.get_device_name() if wants_gpu and torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
@@ -70,13 +70,24 @@ def main() -> None:
             for row in importlib.import_module(subject).measure(asked.smoke):
                 rows.append(asdict(row))
                 _show(rows[-1])
-        kept[subject] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "rows": rows}
+                if asked.out:  # what a stopped run has measured is kept
+                    kept[subject] = _dated(rows)
+                    _write(asked.out, machine, kept)
+        kept[subject] = _dated(rows)
         if asked.out:
-            order = [name for name in (*SUBJECTS, *GPU_SUBJECTS) if name in kept]
-            found = {"machine": machine, "subjects": {name: kept[name] for name in order}}
-            part = asked.out.with_suffix(".part")
-            part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-            part.replace(asked.out)
+            _write(asked.out, machine, kept)
+
+
+def _dated(rows: list[dict[str, object]]) -> dict[str, object]:
+    return {"date": time.strftime("%Y-%m-%d", time.gmtime()), "rows": rows}
+
+
+def _write(out: Path, machine: dict[str, object], kept: dict[str, dict[str, object]]) -> None:
+    order = [name for name in (*SUBJECTS, *GPU_SUBJECTS) if name in kept]
+    found = {"machine": machine, "subjects": {name: kept[name] for name in order}}
+    part = out.with_suffix(".part")
+    part.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    part.replace(out)
 
 
 def _kept(out: Path | None, machine: dict[str, object]) -> dict[str, dict[str, object]]:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from models import names, write_checkpoint
 from timing import Row, figure
@@ -36,13 +37,10 @@ inversion_steps = 1
 def measure(smoke: bool) -> Iterator[Row]:
     """One row a family, and the whole job with and without inversion."""
     architecture = "testbed" if smoke else "ViT-B-32"
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        request = write_request(architecture, folder, _TINY if smoke else "")
-        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        told = json.loads(_estimate(request, folder / "home"))
-        wall = time.perf_counter() - started
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    told = told_on(architecture, "cpu", smoke=smoke)
+    wall = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cores = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / wall
     spent = {one["family"]: one["seconds"] for one in told["families"]}
     for one in told["families"]:
@@ -52,6 +50,17 @@ def measure(smoke: bool) -> Iterator[Row]:
     for words, without in (("without", spent["inversion"]), ("with", 0.0)):
         seconds = told["seconds"] - without
         yield _row(f"{architecture}: first audit, {words} inversion", seconds, cores)
+
+
+def told_on(architecture: str, device: str, *, smoke: bool) -> dict[str, Any]:  # Any: JSON
+    """What `tuni run --estimate-only --json` tells of a first audit on a device."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        more = f'{_TINY if smoke else ""}\n[compute]\ndevice = "{device}"\n'
+        told: dict[str, Any] = json.loads(
+            _estimate(write_request(architecture, folder, more), folder / "home")
+        )
+        return told
 
 
 def write_request(architecture: str, folder: Path, more: str) -> Path:

@@ -32,9 +32,9 @@ class TokenIds:
         self._word = lru_cache(maxsize=_KEPT)(by_words.encode)
         self._clean = lru_cache(maxsize=_KEPT)(lambda word: fix_text(word) == word)
 
-    def __call__(self, text: str) -> tuple[int, ...]:
+    def __call__(self, text: str) -> list[int]:
         """Ids of one text."""
-        return self._ids(text)
+        return list(self._ids(text))
 
     def _worked_out(self, text: str) -> tuple[int, ...]:
         if self._by_words and text.isprintable() and "&" not in text:

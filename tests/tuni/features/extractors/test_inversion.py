@@ -107,6 +107,25 @@ def test_repeats_bit_for_bit_and_leaves_the_global_generator_alone(tiny_target):
         np.testing.assert_array_equal(array, second[name])
 
 
+def test_more_steps_bring_nothing_more_back_from_the_device(tiny_target, monkeypatch):
+    """The inner loop of the inversion never waits for a device to give a number back."""
+    taken = []
+    for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__float__"):
+        kept = getattr(torch.Tensor, name)
+
+        def counted(tensor, *given, _kept=kept, **named):
+            taken.append(1)
+            return _kept(tensor, *given, **named)
+
+        monkeypatch.setattr(torch.Tensor, name, counted)
+    counts = []
+    for steps in (2, 9):
+        taken.clear()
+        invert(tiny_target, TEXTS, changed(steps=steps, curve=(1.0,)))
+        counts.append(len(taken))
+    assert counts[0] == counts[1] > 0
+
+
 def test_climbs_and_ends_the_curve_at_s(tiny_target):
     found = invert(tiny_target, TEXTS, changed(steps=20))
     curve = found["inversion.curve"]
