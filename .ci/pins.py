@@ -61,10 +61,11 @@ def main() -> None:
 
 
 def _closure() -> set[NormalizedName]:
-    """What `tuni` needs to run with Postgres, and to be built."""
+    """What `tuni` needs to run with Postgres and models of transformers, and to be built."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     asked = [
         *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["hf"],
         *project["project"]["optional-dependencies"]["postgres"],
         *project["build-system"]["requires"],
         "setuptools",  # of torch

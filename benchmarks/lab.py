@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -34,9 +35,18 @@ class Lab:
         bed: Folder of the testbed.
         folder: Where home and scores are kept between calls.
         detector: What is calibrated; None is H.
+        nulls: Sizes of its null sets other than the request's.
+        neighbours: Of each text and each way, where they are fewer than the request's.
     """
 
-    def __init__(self, bed: Path, folder: Path, detector: "DetectorSpec | None" = None) -> None:
+    def __init__(
+        self,
+        bed: Path,
+        folder: Path,
+        detector: "DetectorSpec | None" = None,
+        nulls: Mapping[str, int] = MappingProxyType({}),
+        neighbours: int | None = None,
+    ) -> None:
         self._folder = folder / bed.name[:12]
         home = self._folder / "home"
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,7 +58,14 @@ class Lab:
         self.captions = np.array([int(one["captions"]) for one in people])
         self.group = np.array([one["group"] for one in people])
         self.culture = np.array([one["culture"] for one in people])
-        self.bundle, self.target, self.fitted = self._calibrated(bed, detector)
+        self.bundle, self.target, self.fitted = calibrated(
+            bed,
+            self._folder,
+            self.listed,
+            detector or _default(),
+            nulls=nulls,
+            neighbours=neighbours,
+        )
         self._kept: dict[str, float] = {}
         self._file = self._folder / f"scores-{str(self.bundle.settings['job'])[:12]}.json"
         if self._file.exists():
@@ -97,16 +114,16 @@ class Lab:
             part.replace(self._file)
         return np.array([self._kept[text] for text in texts])
 
-    def _calibrated(self, bed: Path, detector: "DetectorSpec | None") -> Any:
-        """The detector, calibrated on decoys of the testbed's names, and the checkpoint."""
-        from tuni.detectors.defaults import DEFAULT_H
-
-        return calibrated(bed, self._folder, self.listed, detector or DEFAULT_H)
-
     @property
     def listed(self) -> list[str]:
         """Everybody but the trained people whom no auditor lists."""
         return [t for t, group in zip(self.texts, self.group, strict=True) if group != "background"]
+
+
+def _default() -> "DetectorSpec":
+    from tuni.detectors.defaults import DEFAULT_H
+
+    return DEFAULT_H
 
 
 def calibrated(
@@ -116,6 +133,7 @@ def calibrated(
     detector: "DetectorSpec",
     subjects: Mapping[str, Any] = MappingProxyType({}),
     nulls: Mapping[str, int] = MappingProxyType({}),
+    neighbours: int | None = None,
 ) -> Any:
     """A detector, calibrated on decoys of a list, its checkpoint, and the decoys of its fit.
 
@@ -126,6 +144,7 @@ def calibrated(
         detector: What is calibrated.
         subjects: Further keys of the request's table: kind and region.
         nulls: Sizes other than the request's.
+        neighbours: Of each text and each way, where they are fewer than the request's.
     """
     from flows.job.calibration import make_bundle
     from flows.job.job import Job
@@ -145,18 +164,28 @@ def calibrated(
         }
     )
     job = Job.open(request, Settings(), progress())
+    if neighbours is not None:
+        families = job.spec.families.items()
+        specs = {name: replace(spec, neighbours=neighbours) for name, spec in families}
+        fewer = replace(job.spec, families=specs)
+        job = replace(job, spec=fewer, features=replace(job.features, spec=fewer))
     fitted = frozenset(job.sets.decoy_fit + job.sets.decoy_scale)
     return make_bundle(job, detector), job.target, fitted
 
 
-def trained(folder: Path, size: Any, seed: int, vocabulary: str = "closed", **regime: Any) -> Path:
+def trained(
+    folder: Path,
+    size: Any,
+    seed: int,
+    vocabulary: str = "closed",
+    family: Any = "clip",
+    **regime: Any,
+) -> Path:
     """The folder of a testbed, trained among those of a folder where it is not there yet."""
-    from dataclasses import replace
-
     from tuni.bench.testbed.build import make_testbed
     from tuni.bench.testbed.settings import TestbedSettings
 
-    settings = TestbedSettings.of_size(size, seed)
+    settings = TestbedSettings.of_size(size, seed).of_family(family)
     if vocabulary == "own":
         settings = settings.with_own_names()
     settings = replace(settings, **regime)

@@ -27,7 +27,7 @@ COUNTS = (1, 2, 5, 10, 20, 50)
 LEAST_CAPTIONS, WELL_KNOWN = 5, 10
 DRAWS = 1000
 REGIMES = {"short": [41, 42, 43], "described": [41, 42, 43], "own": [44, 45, 46]}
-USED = (1, 2, 7, 11, 12, 13, 21, 22, 23, 31, 32)  # docs/seeds.md: they tuned or chose something
+USED = (1, 2, 7, 11, 12, 13, 21, 22, 23, 31, 32, 61)  # docs/seeds.md: they tuned or chose something
 UNTRAINED = ("stranger", "hard", "decoy")
 Arrays = dict[str, NDArray[Any]]
 Beds = list[Arrays]
@@ -45,8 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("parts.json"))
     parser.add_argument("--smoke", action="store_true", help="a testbed of seconds")
     asked = parser.parse_args()
-    if used := sorted(set(asked.seeds or ()) & set(USED)):
-        parser.error(f"seeds {used} tuned or chose something (docs/seeds.md): take others")
+    refuse_used(parser, asked.seeds or ())
     if asked.smoke:
         asked.seeds, asked.families, asked.alone = [41], 1, 1
     regimes: dict[str, Beds] = {}
@@ -55,7 +54,18 @@ def main() -> None:
         regimes[regime] = [_measured(asked, seed, regime) for seed in seeds]
     rows = [row for regime, beds in regimes.items() for row in _targets(regime, beds)]
     rows += validity(regimes)
-    asked.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    show(rows, asked.out)
+
+
+def refuse_used(parser: argparse.ArgumentParser, seeds: Sequence[int]) -> None:
+    """End with an error where a seed is not fresh."""
+    if used := sorted(set(seeds) & set(USED)):
+        parser.error(f"seeds {used} tuned or chose something (docs/seeds.md): take others")
+
+
+def show(rows: Sequence[Row], out: Path) -> None:
+    """Write the table of targets, and print it."""
+    out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     for row in rows:
         mark = {True: "passed", False: "NOT passed", None: ""}[row["passed"]]
         say(f"{row['regime']:10} {row['figure']:52} {row['value']:44} {row['target']:28} {mark}")
@@ -73,7 +83,7 @@ def _measured(asked: Any, seed: int, regime: str) -> Arrays:
         measured: Arrays = {}
         for name, detector in (("H", DEFAULT_H), ("H2", DEFAULT_H2)):
             lab = Lab(bed, asked.folder / name, detector)
-            measured |= {f"{name}.{key}": value for key, value in _everybody(lab).items()}
+            measured |= {f"{name}.{key}": value for key, value in everybody(lab).items()}
             if name == "H2":
                 measured |= _alone(lab, asked.alone, seed)
                 measured["families"] = _families(lab, 0 if own else asked.families, seed)
@@ -82,7 +92,7 @@ def _measured(asked: Any, seed: int, regime: str) -> Arrays:
     return kept_or(asked.folder / f"{size}-{seed}-{regime}.npz", measure)
 
 
-def _everybody(lab: Lab) -> Arrays:
+def everybody(lab: Lab) -> Arrays:
     """Everybody judged as one list, and the list's decoys: they are the other untrained pairs."""
     from tuni.judging.judge import Judge
     from tuni.judging.null import JudgeOptions
@@ -275,9 +285,9 @@ def found(beds: Beds, name: str, count: int) -> float:
     """Share of members with so many captions above the 95 % point of strangers of their testbed."""
     above = []
     for bed in beds:
-        score = bed[f"{name}.score"]
-        threshold = np.quantile(score[bed["H.group"] == "stranger"], 1 - POINT, method="higher")
-        rows = (bed["H.group"] == "member") & (bed["H.captions"] == count)
+        score, group = bed[f"{name}.score"], bed[f"{name}.group"]
+        threshold = np.quantile(score[group == "stranger"], 1 - POINT, method="higher")
+        rows = (group == "member") & (bed[f"{name}.captions"] == count)
         above.append(score[rows] > threshold)
     return float(np.concatenate(above).mean())
 
@@ -297,21 +307,29 @@ def auc(beds: Beds, name: str) -> float:
 
     values = []
     for bed in beds:
-        score, big = bed[f"{name}.score"], bed["H.captions"] >= LEAST_CAPTIONS
-        strangers = score[bed["H.group"] == "stranger"]
-        values.append(auc(score[(bed["H.group"] == "member") & big], strangers))
+        score, group = bed[f"{name}.score"], bed[f"{name}.group"]
+        often = (group == "member") & (bed[f"{name}.captions"] >= LEAST_CAPTIONS)
+        values.append(auc(score[often], score[group == "stranger"]))
     return float(np.mean(values))
 
 
-def interval(beds: Beds, figure: Callable[[Beds], float]) -> tuple[float, float]:
-    """95 % of a paired figure over redrawn people, members by captions and strangers apart."""
-    draw, values = np.random.default_rng(0), []
-    people = [{key: bed[key] for key in bed if key.startswith("H")} for bed in beds]
+def interval(
+    beds: Beds, figure: Callable[[Beds], float], names: Sequence[str] = ("H", "H2")
+) -> tuple[float, float]:
+    """95 % of a figure over redrawn people, members by captions and strangers apart.
+
+    Args:
+        beds: The testbeds.
+        figure: What is computed of them.
+        names: The detectors that it is of, whose people stand in one order.
+    """
+    draw, values, first = np.random.default_rng(0), [], names[0]
+    people = [{key: bed[key] for key in bed if key.partition(".")[0] in names} for bed in beds]
     for _ in range(DRAWS):
         again = []
         for bed in people:
-            kinds = np.where(bed["H.group"] == "member", bed["H.captions"], -1)
-            kinds[bed["H.group"] == "stranger"] = 0
+            kinds = np.where(bed[f"{first}.group"] == "member", bed[f"{first}.captions"], -1)
+            kinds[bed[f"{first}.group"] == "stranger"] = 0
             rows = np.concatenate(
                 [
                     draw.choice(own := np.flatnonzero(kinds == kind), len(own))

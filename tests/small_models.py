@@ -29,6 +29,9 @@ TEXT = {"hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": 2,
         "num_attention_heads": 2, "max_position_embeddings": CONTEXT}  # fmt: skip
 VISION = {"hidden_size": WIDTH, "intermediate_size": 64, "num_hidden_layers": 2,
           "num_attention_heads": 2, "image_size": 32, "patch_size": 16}  # fmt: skip
+AUDIO = {"spec_size": 64, "num_mel_bins": 16, "patch_embeds_hidden_size": 16,
+         "patch_embed_input_channels": 1, "depths": [1, 1], "num_attention_heads": [2, 2],
+         "hidden_size": WIDTH, "window_size": 4, "projection_dim": WIDTH}  # fmt: skip
 OPEN_VISION = {"image_size": 32, "patch_size": 16, "width": WIDTH, "head_width": 16, "layers": 2}
 OPEN_TEXT = {"context_length": CONTEXT, "width": WIDTH, "heads": 2, "layers": 2}
 
@@ -38,7 +41,7 @@ class Library:
     """A checkpoint as its own library reads and uses it."""
 
     texts: Callable[[Sequence[str]], Tensor]
-    images: Callable[[Tensor], Tensor]
+    media: Callable[[Tensor], Tensor]
     picture: Callable[[Image.Image], Tensor]
 
 
@@ -179,16 +182,25 @@ def _hub(
         size = save_tokenizer(tokenizer, folder)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
+            media = "audio_config" if name == "Clap" else "vision_config"
             config = kind.config_class(
-                text_config=TEXT | {"vocab_size": size} | text, vision_config=vision, **outer
+                text_config=TEXT | {"vocab_size": size} | text, **{media: vision}, **outer
             )
-            shaken(kind(config)).save_pretrained(folder)
+            model = shaken(kind(config))
+            if name == "Clap":  # decibels, as of real sounds
+                model.audio_model.audio_encoder.batch_norm.running_mean.fill_(-30).add_(
+                    torch.arange(16)
+                )
+                model.audio_model.audio_encoder.batch_norm.running_var.fill_(300)
+            model.save_pretrained(folder)
         processor.save_pretrained(folder)
 
     def library(folder: Path) -> Library:
         model = kind.from_pretrained(folder).eval()
         rows = transformers.AutoTokenizer.from_pretrained(folder)
-        prepare = transformers.AutoImageProcessor.from_pretrained(folder)
+        prepare = (
+            None if name == "Clap" else transformers.AutoImageProcessor.from_pretrained(folder)
+        )
 
         def texts(some: Sequence[str]) -> Tensor:
             given = rows(list(some), return_tensors="pt", **padding)
@@ -196,7 +208,15 @@ def _hub(
                 given = {"input_ids": given["input_ids"]}
             return model.get_text_features(**given).pooler_output
 
-        def images(pixels: Tensor) -> Tensor:
+        def media(pixels: Tensor) -> Tensor:
+            if name == "Clap":
+                seen = model.audio_model.audio_encoder.batch_norm
+                mels = pixels * seen.running_var.sqrt() + seen.running_mean
+                views = 4 if vision["enable_fusion"] else 1
+                return model.get_audio_features(
+                    input_features=mels.repeat(1, views, 1, 1),
+                    is_longer=torch.zeros(len(mels), 1, dtype=torch.bool),
+                ).pooler_output
             if name != "Siglip2":
                 return model.get_image_features(pixel_values=pixels).pooler_output
             patches = torch.stack([_patches(picture) for picture in pixels])
@@ -208,7 +228,7 @@ def _hub(
 
         return Library(
             texts,
-            images,
+            media,
             lambda image: prepare(images=image, return_tensors="pt")["pixel_values"][0],
         )
 
@@ -275,6 +295,9 @@ _CLIP_PICTURES = transformers.CLIPImageProcessor(
     size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
 )
 _SIGLIP_PICTURES = transformers.SiglipImageProcessor(size={"height": 32, "width": 32})
+_SOUNDS = transformers.ClapFeatureExtractor(
+    feature_size=16, sampling_rate=8000, max_length_s=2, frequency_max=4000
+)
 _LONGEST, _WHOLE = {"padding": True}, {"padding": "max_length", "max_length": CONTEXT}
 _ROBERTA = {"max_position_embeddings": CONTEXT + 2, "pad_token_id": 1}
 _BIDIRECTIONAL = {"no_causal_mask": True, "pool_type": "last", "proj_bias": True}
@@ -292,8 +315,9 @@ FAMILIES: dict[str, SmallFamily] = {
     "open_clip CLIPA": _open(
         "bert", _BIDIRECTIONAL | {"tokenizer_kwargs": {"strip_sep_token": True}}, custom_text=True
     ),
-    "open_clip worldwide": _open(
-        "roberta", {"pool_type": "eos", "eos_id": 2}, custom_text=True
+    "open_clip worldwide": _open("roberta", {"pool_type": "eos", "eos_id": 2}, trimmed=True),
+    "open_clip worldwide, text apart": _open(
+        "roberta", {"pool_type": "eos", "eos_id": 2}, trimmed=True, custom_text=True
     ),
     "open_clip CoCa": _open(
         None, {"embed_cls": True, "output_tokens": True}, custom_text=True,
@@ -344,6 +368,15 @@ FAMILIES: dict[str, SmallFamily] = {
     ),
     "AltCLIPModel": _hub(
         "AltCLIP", "roberta", _ROBERTA | {"project_dim": WIDTH}, VISION, _CLIP_PICTURES, _LONGEST,
+        projection_dim=WIDTH,
+    ),
+    "ClapModel": _hub(
+        "Clap", "roberta", _ROBERTA | {"projection_dim": WIDTH}, AUDIO | {"enable_fusion": False},
+        _SOUNDS, _LONGEST, projection_dim=WIDTH,
+    ),
+    "ClapModel fused": _hub(
+        "Clap", "roberta", _ROBERTA | {"projection_dim": WIDTH},
+        AUDIO | {"enable_fusion": True, "fusion_type": None}, _SOUNDS, _LONGEST,
         projection_dim=WIDTH,
     ),
     "AlignModel": _hub(

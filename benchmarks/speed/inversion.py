@@ -63,7 +63,7 @@ def _straightforward(architecture: str, target: Target, text: str) -> float:
         with torch.no_grad():
             goal = target.forward_text(target.token_embeddings(ids), ids).embedding
         generator = torch.Generator().manual_seed(derive_seed(SPEC.seed, "inversion start 0"))
-        size = target.image_size
+        size = target.media.shape[1]
         image = (0.5 * torch.randn(1, 3, size, size, generator=generator)).requires_grad_()
         adam = torch.optim.Adam([image], lr=LEARNING_RATE)
         for _ in range(STEPS):
@@ -86,7 +86,7 @@ def _share_of_peak() -> Row:
 
     def step() -> None:
         image = torch.full((count, 3, 224, 224), 0.1, requires_grad=True)
-        (target.encode_images(image) * goal).sum().backward()  # type: ignore[no-untyped-call]
+        (target.encode_media(image) * goal).sum().backward()  # type: ignore[no-untyped-call]
 
     one, other = torch.randn(1024, 768), torch.randn(768, 3072)
     kept = in_turn({"step": step, "product": lambda: one @ other}, 9)

@@ -18,11 +18,12 @@ from open_clip.factory import get_model_config
 from open_clip.model import CLIP
 from safetensors.torch import save_file
 
+from tuni.bench.testbed.models import model_config
 from tuni.bench.testbed.settings import CULTURES, TestbedSettings
-from tuni.bench.testbed.training import model_config
 from tuni.features.spec import FeatureSpec
 from tuni.model.checkpoint import Checkpoint
 from tuni.model.open_clip import OpenClipTarget
+from tuni.model.token_ids import SimpleRows
 from tuni.texts.name_lists import part_list
 from tuni.texts.reference_parts import all_reference_parts
 
@@ -51,7 +52,8 @@ def target_of(
     """The same weights as a target."""
     model, settings = model_of(architecture, text_only=text_only)
     checkpoint = Checkpoint(settings, _preprocess(settings), model.state_dict(), "0" * 64)
-    return OpenClipTarget(checkpoint, device=device, precision=precision)  # type: ignore[arg-type]
+    rows = SimpleRows(open_clip.SimpleTokenizer())
+    return OpenClipTarget(checkpoint, rows, device=device, precision=precision)  # type: ignore[arg-type]
 
 
 def write_checkpoint(architecture: str, folder: Path) -> None:

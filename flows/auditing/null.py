@@ -10,6 +10,7 @@ from registry.audits.rows import AuditRows, KeptVerdict
 from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from tuni.errors import HomeError, TextError
+from tuni.judging.fits import Repeats
 from tuni.judging.null import JudgeOptions, ListNull
 from tuni.lists.shape import ListShape
 
@@ -58,8 +59,10 @@ def make_null(ledger: Ledger, begun: Audit, detector: Detector, *, fresh: bool =
     judge = replace(judge, progress=current_progress.get())
 
     def scorable() -> Iterator[str]:
+        repeats = Repeats(judge.target)
         for block in rows.subjects():
-            bad = judge.unscorable([subject.text for subject in block])
+            texts = [subject.text for subject in block]
+            bad = repeats.among(texts) | judge.unscorable(texts)
             rows.write(
                 [KeptVerdict(block[row].id, None, None, None, "", why) for row, why in bad.items()]
             )

@@ -9,7 +9,7 @@ from flows.machine.settings import Request
 from registry.keys.pseudonyms import Keys
 from tuni.errors import RequestError, TooFewTexts
 from tuni.features.spec import FeatureSpec
-from tuni.judging.fits import kept_characters, too_long, unfit
+from tuni.judging.fits import Repeats, kept_characters, too_long, unfit
 from tuni.judging.null import decoys_needed
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.labelled import Labelled, Subjects, read_content, read_labelled, read_subjects
@@ -113,7 +113,7 @@ def fitting_texts(request: Request, texts: JobTexts, target: Target, spec: Featu
     def fitting(path: Path | None, table: Table | None) -> Table | None:
         if path is None or table is None:
             return table
-        reasons = unfit(target, table.texts, spec)
+        reasons = Repeats(target).among(table.texts) | unfit(target, table.texts, spec)
         if table is texts.decoys:
             reasons |= {
                 row: "one part only, decoys are full names"

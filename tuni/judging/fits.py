@@ -1,5 +1,6 @@
 """Which texts can be scored, and which a checkpoint reads whole, told before any work."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,35 @@ def unfit(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[int, 
         elif not any(map(str.isalnum, text)) and not kept_characters(target, text):
             reasons[row] = "holds nothing that the model's tokenizer keeps"
     return reasons
+
+
+class Repeats:
+    """Which texts of a list are to the model what an earlier one is; 8 bytes a text are held.
+
+    SigLIP's tokenizer drops punctuation, CLIP's white space around it: two people then are one
+    text, and a verdict for each would count it twice.
+    """
+
+    def __init__(self, target: Target) -> None:
+        """Have seen no text yet."""
+        self._target = target
+        self._seen = np.empty(0, dtype=np.uint64)  # halves of digests, ascending
+
+    def among(self, texts: Sequence[str]) -> dict[int, str]:
+        """Rows of the list's next texts that are there already, and what to say of them."""
+        keys = np.array(
+            [
+                int.from_bytes(hashlib.blake2b(self._target.key(text), digest_size=8).digest())
+                for text in texts
+            ],
+            dtype=np.uint64,
+        )
+        again = np.ones(len(keys), dtype=bool)
+        again[np.unique(keys, return_index=True)[1]] = False
+        again |= np.isin(keys, self._seen)
+        self._seen = np.union1d(self._seen, keys)
+        reason = "is one text with another of the list to the model's tokenizer"
+        return dict.fromkeys(np.flatnonzero(again).tolist(), reason)
 
 
 def kept_characters(target: Target, characters: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tuni.detectors.bundle import Bundle
 from tuni.errors import TextError
+from tuni.judging.fits import Repeats
 from tuni.judging.judge import Judge, ListDecoys
 from tuni.judging.null import JudgeOptions, ListNull, evidence_of_list
 from tuni.judging.record import SELECTED_ON, Grounds, Judged, Record, measured_power
@@ -109,9 +110,11 @@ def scorable(judge: Judge, index: ListIndex, wrong: Wrong) -> ListIndex:
         wrong: Is told of each row of theirs.
     """
     reasons: dict[int, str] = {}
+    repeats = Repeats(judge.target)
     for start in range(0, len(index.texts), BLOCK):
         texts = index.texts[start : start + BLOCK]
-        reasons |= {start + row: why for row, why in judge.unscorable(texts).items()}
+        bad = repeats.among(texts) | judge.unscorable(texts)
+        reasons |= {start + row: why for row, why in bad.items()}
     return index.without(reasons, wrong)
 
 

@@ -4,30 +4,27 @@ The one law: the own text pass equals open_clip's encoder, checked at load; a to
 cannot be had is refused, because its hidden states would not be what the features take them for.
 """
 
-import os
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from open_clip.model import convert_weights_to_lp
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tuni.errors import CheckpointError
 from tuni.model.build import build_model
 from tuni.model.checkpoint import Checkpoint, read_folder, read_weights
+from tuni.model.frozen import FrozenTarget
 from tuni.model.image_tower import plain_vision, run_vision
 from tuni.model.reading.source import CheckpointSource
-from tuni.model.settings import plain_text
-from tuni.model.target import SELF_CHECK, Target, TextOutput
+from tuni.model.settings import causal_text, plain_text
+from tuni.model.target import SELF_CHECK, MediaSpace, Target, TextOutput
 from tuni.model.text_tower import plain_blocks, run_plain
-from tuni.model.token_ids import TokenIds, padded_rows
+from tuni.model.token_ids import RowTokenizer, SimpleRows
 
 
 def load(source: CheckpointSource, *, device: str, precision: Literal["fp32", "bf16"]) -> Target:
@@ -37,7 +34,15 @@ def load(source: CheckpointSource, *, device: str, precision: Literal["fp32", "b
     else:
         checkpoint = read_folder(source.folder or Path(), source.weights)
     if plain_text(checkpoint.model_cfg):
-        return OpenClipTarget(checkpoint, device=device, precision=precision)
+        own = checkpoint.model_cfg["text_cfg"].get("tokenizer_kwargs") or {}
+        rows: RowTokenizer = SimpleRows(SimpleTokenizer(**own))
+        return OpenClipTarget(checkpoint, rows, device=device, precision=precision)
+    if source.folder is not None and causal_text(checkpoint.model_cfg):
+        from tuni.model.hooks.open_clip import folder_rows
+
+        rows, fingerprint = folder_rows(checkpoint, source.folder)
+        named = replace(checkpoint, fingerprint=fingerprint)
+        return OpenClipTarget(named, rows, device=device, precision=precision)
     from tuni.model.hooks.open_clip import hooked_model
     from tuni.model.hooks.target import HookedTarget
 
@@ -45,7 +50,7 @@ def load(source: CheckpointSource, *, device: str, precision: Literal["fp32", "b
     return HookedTarget(hooked, device=device, precision=precision)
 
 
-class OpenClipTarget:
+class OpenClipTarget(FrozenTarget):
     """An open_clip model, frozen. `Target` tells what the methods do.
 
     Its own text pass trims padding (a name fills about 9 of 77 positions), which a causal tower
@@ -56,11 +61,18 @@ class OpenClipTarget:
     def __init__(
         self,
         checkpoint: Checkpoint,
+        tokenizer: RowTokenizer,
         *,
         device: str = "cpu",
         precision: Literal["fp32", "bf16"] = "fp32",
     ) -> None:
         """Build the model and check the own text pass against open_clip's.
+
+        Args:
+            checkpoint: Settings and weights.
+            tokenizer: Whole rows of ids.
+            device: Where to compute, as torch names it.
+            precision: Type of the forward passes.
 
         Raises:
             CheckpointError: The settings and weights disagree, the text tower is of another kind,
@@ -70,96 +82,33 @@ class OpenClipTarget:
         text: Any = getattr(model, "text", model)
         if not hasattr(text, "transformer") or not hasattr(text, "positional_embedding"):
             raise _unsupported_tower()
+        size = int(checkpoint.preprocess_cfg["size"])
+        super().__init__(
+            tokenizer=tokenizer,
+            context_length=int(model.context_length),
+            media=MediaSpace.square(size),
+            preprocess=image_transform_v2(
+                PreprocessCfg(**checkpoint.preprocess_cfg), is_train=False
+            ),
+            fingerprint=checkpoint.fingerprint,
+        )
         self._model, self._text = model, text
-        self._tokenizer = SimpleTokenizer(
-            context_length=model.context_length,
-            **(checkpoint.model_cfg["text_cfg"].get("tokenizer_kwargs") or {}),
-        )
-        self._encode = TokenIds(self._tokenizer)
-        self._specials = frozenset(self._tokenizer.all_special_ids)
-        self._pool = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", None)
-        self._preprocess = image_transform_v2(
-            PreprocessCfg(**checkpoint.preprocess_cfg), is_train=False
-        )
-        self._fingerprint = checkpoint.fingerprint
-        self._image_size = int(checkpoint.preprocess_cfg["size"])
+        self._width = int(text.positional_embedding.shape[1])
+        self._layers = len(text.transformer.resblocks)
         self._embed_dim = int(checkpoint.model_cfg["embed_dim"])
-        self._device, self._dtype = torch.device("cpu"), torch.float32
+        self._pool = getattr(text, "text_pool_type", None) or getattr(text, "pool_type", None)
+        ends = (getattr(text, name, None) for name in ("text_eos_id", "eos_id"))
+        self._end = next((int(end) for end in ends if end is not None), -1)
+        self._dtype = torch.float32
         # Only a causal tower can leave out what comes after, or share what comes before.
         blocks = text.transformer.resblocks
         self._plain = text.attn_mask is not None and plain_blocks(blocks)
         self._trimmed = self._check_text_tower()
         self._plain_vision = self._check_image_tower()
-        self._to(device, precision)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over settings and weights."""
-        return self._fingerprint
-
-    @property
-    def embed_dim(self) -> int:
-        """Size of the space that texts and images share."""
-        return self._embed_dim
-
-    @property
-    def width(self) -> int:
-        """Size of the text tower's residual stream."""
-        return int(self._text.positional_embedding.shape[1])
-
-    @property
-    def layers(self) -> int:
-        """Blocks of the text tower."""
-        return len(self._text.transformer.resblocks)
-
-    @property
-    def context_length(self) -> int:
-        """Most tokens of a text, start and end tokens included."""
-        return int(self._model.context_length)
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square input image in pixels."""
-        return self._image_size
-
-    @property
-    def device(self) -> str:
-        """Device of the weights."""
-        return str(self._device)
-
-    @property
-    def trimmed(self) -> bool:
-        """Whether padding is left out; False where the tower lets it move the result."""
-        return self._trimmed
-
-    @property
-    def marks(self) -> tuple[int, int]:
-        """Tokens before and after a text."""
-        return 1, 1
-
-    @property
-    def special_words(self) -> frozenset[str]:
-        """None beyond those that are refused in every text."""
-        return frozenset()
-
-    def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each text with start and end token, uncut."""
-        return np.array([len(self._encode(text)) + 2 for text in texts], dtype=np.int64)
-
-    def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids, padded to the longest of the batch; nothing is ever cut."""
-        start, end = self._tokenizer.sot_token_id, self._tokenizer.eot_token_id
-        rows = padded_rows(
-            [[start, *self._encode(text), end] for text in texts],
-            marks=self.marks,
-            # open_clip reads these words inside a text as the real marks, which would end it there.
-            specials=self._specials,
-            context_length=self.context_length,
-            padding=0,
-            full=not self._trimmed,
-        )
-        length = len(rows[0]) if rows else 2
-        return torch.tensor(rows, dtype=torch.int64, device=self._device).view(-1, length)
+        self._move(model, device)
+        if precision == "bf16":
+            convert_weights_to_lp(model, torch.bfloat16)
+            self._dtype = torch.bfloat16
 
     def token_embeddings(self, ids: Tensor) -> Tensor:
         """Token embeddings before positions are added."""
@@ -184,20 +133,15 @@ class OpenClipTarget:
             functional.normalize(last.float(), dim=-1), tuple(h.float() for h in reversed(hidden))
         )
 
-    def encode_images(self, pixels: Tensor) -> Tensor:
+    def encode_media(self, media: Tensor) -> Tensor:
         """Unit image embeddings; differentiable."""
-        pixels = pixels.to(self._device, self._dtype)
+        pixels = media.to(self._device, self._dtype)
         found: Tensor
         if self._plain_vision:
             found = run_vision(self._model.visual, pixels)
         else:
             found = self._model.encode_image(pixels)
         return functional.normalize(found.float(), dim=-1)
-
-    def preprocess(self, image: Image.Image) -> Tensor:
-        """One picture as the model expects it."""
-        pixels: Tensor = self._preprocess(image)
-        return pixels
 
     def _run_blocks(self, x: Tensor, ends: Tensor, layers: int) -> list[Tensor]:
         """Residual stream at the ends after the last blocks, for towers of other blocks."""
@@ -217,7 +161,7 @@ class OpenClipTarget:
         if self._pool == "argmax":
             return ids.argmax(dim=-1)
         if self._pool == "eos":
-            return torch.eq(ids, self._text.eos_id).int().argmax(dim=-1)
+            return torch.eq(ids, self._end).int().argmax(dim=-1)
         if self._pool in ("first", "last"):
             position = 0 if self._pool == "first" else ids.shape[1] - 1
             return torch.full((len(ids),), position, device=ids.device)
@@ -225,7 +169,10 @@ class OpenClipTarget:
 
     def _check_text_tower(self) -> bool:
         """Whether the own pass equals open_clip's with trimming (else without, else refuse)."""
-        full = self._tokenizer(list(SELF_CHECK), context_length=self.context_length)
+        counts = self.token_counts(SELF_CHECK)
+        full = self.tokenize(
+            [text for text, n in zip(SELF_CHECK, counts, strict=True) if n <= self.context_length]
+        )
         with torch.no_grad():
             expected = functional.normalize(self._model.encode_text(full), dim=-1)
             if torch.allclose(expected, expected[:1].expand_as(expected), atol=1e-5):
@@ -234,7 +181,7 @@ class OpenClipTarget:
                     "tower is read at its first position",
                     "use the settings that the model was trained with (pool_type, eos_id)",
                 )
-            short = full[:, : int((full != 0).sum(dim=1).max())]
+            short = full[:, : int(counts.max())]
             for ids, trimmed in ((short, True), (full, False)):
                 found = self.forward_text(self.token_embeddings(ids), ids).embedding
                 if found.shape == expected.shape and (found - expected).abs().max() <= 1e-5:
@@ -245,7 +192,7 @@ class OpenClipTarget:
         """Whether the own image pass is there for this tower and equals open_clip's."""
         if not plain_vision(self._model.visual):
             return False
-        size = self._image_size
+        size = self.media.shape[1]
         pixels = torch.linspace(-2, 2, 3 * size * size).sin().view(1, 3, size, size)
         with torch.no_grad():
             expected, found = (
@@ -256,21 +203,6 @@ class OpenClipTarget:
                 )
             )
         return bool((found - expected).abs().max() <= 1e-5)
-
-    def _to(self, device: str, precision: Literal["fp32", "bf16"]) -> None:
-        if device.startswith("cuda"):
-            # cuBLAS reads it once, at its start; without it equal runs may differ in last bits.
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        try:
-            self._device = torch.device(device)
-            self._model.to(self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise CheckpointError(
-                f"device: {device!r} cannot be used here", "set device to 'cpu' or a present one"
-            ) from error
-        if precision == "bf16":
-            convert_weights_to_lp(self._model, torch.bfloat16)
-            self._dtype = torch.bfloat16
 
 
 def _unsupported_tower() -> CheckpointError:

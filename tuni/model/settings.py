@@ -50,6 +50,13 @@ def plain_text(model_cfg: Mapping[str, Any]) -> bool:
     )
 
 
+def causal_text(model_cfg: Mapping[str, Any]) -> bool:
+    """Whether open_clip's plain causal transformer reads the rows of another tokenizer."""
+    text = model_cfg["text_cfg"]
+    plain = {**model_cfg, "text_cfg": {**text, "hf_tokenizer_name": None}}
+    return plain_text(plain) and not text.get("no_causal_mask")
+
+
 def check_config(
     config: Mapping[str, Any], folder: Path | None = None
 ) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,7 +6,7 @@ network, and equal fingerprints mean equal features.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,31 @@ class TextOutput:
     hidden: tuple[Tensor, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class MediaSpace:
+    """What a model sees or hears beside texts.
+
+    Attributes:
+        kind: Pictures or sounds.
+        shape: Of one normalised input: colours, height and width of a picture; 1, frames and bands
+            of a sound's spectrogram.
+    """
+
+    kind: Literal["picture", "sound"]
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def square(cls, side: int) -> "MediaSpace":
+        """Square pictures of three colours, ``side`` pixels wide."""
+        return cls("picture", (3, side, side))
+
+
 class Target(Protocol):
     """A CLIP-like model that features can be computed on.
 
     Laws, which the conformance tests check: parameters need no gradients; equal input gives
     bit-equal output; ``forward_text(token_embeddings(ids), ids)`` is the model's own text
-    encoder; gradients reach ``x`` and ``pixels``.
+    encoder; gradients reach ``x`` and ``media``.
     """
 
     @property
@@ -56,7 +75,7 @@ class Target(Protocol):
 
     @property
     def embed_dim(self) -> int:
-        """Size of the space that texts and images share."""
+        """Size of the space that texts and media share."""
         ...
 
     @property
@@ -75,8 +94,8 @@ class Target(Protocol):
         ...
 
     @property
-    def image_size(self) -> int:
-        """Side of the square input image in pixels."""
+    def media(self) -> MediaSpace:
+        """What is given to `encode_media`."""
         ...
 
     @property
@@ -97,6 +116,10 @@ class Target(Protocol):
     @property
     def special_words(self) -> frozenset[str]:
         """Words that the tokenizer takes for marks, beyond those that `refusal` knows."""
+        ...
+
+    def key(self, text: str) -> bytes:
+        """What a text is to the model: texts of equal keys are one text to it."""
         ...
 
     def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
@@ -127,14 +150,18 @@ class Target(Protocol):
         """
         ...
 
-    def encode_images(self, pixels: Tensor) -> Tensor:
-        """Unit image embeddings, float32, shape ``(n, embed_dim)``; differentiable.
+    def encode_media(self, media: Tensor) -> Tensor:
+        """Unit embeddings of pictures or sounds, float32, shape ``(n, embed_dim)``; differentiable.
 
         Args:
-            pixels: Normalised images, shape ``(n, 3, image_size, image_size)``.
+            media: Normalised inputs, mean near 0 and spread near 1, shape ``(n, *media.shape)``.
         """
         ...
 
     def preprocess(self, image: Image.Image) -> Tensor:
-        """One picture as the model expects it, shape ``(3, image_size, image_size)``."""
+        """One picture as the model expects it, of the shape of its `media`.
+
+        Raises:
+            PictureError: The model sees no pictures.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Token ids of texts by open_clip's tokenizer, each word's worked out once.
+"""Rows of token ids: what a tokenizer owes, and open_clip's own, each word worked out once.
 
 The one law: the ids are the tokenizer's own. It cleans a text with ftfy before it looks at the
 words, which takes longer than the forward pass of a small tower. Where there is nothing to clean
@@ -9,6 +9,7 @@ others, and tokenizers that clean otherwise, take a text whole.
 from collections.abc import Collection, Sequence
 from copy import copy
 from functools import lru_cache
+from typing import Protocol
 
 from ftfy import fix_text
 from ftfy.badness import is_bad
@@ -17,6 +18,28 @@ from open_clip.tokenizer import SimpleTokenizer, get_clean_fn
 from tuni.errors import TextError
 
 _KEPT = 1 << 15  # words, and texts: a block of texts is asked for several times
+
+
+class RowTokenizer(Protocol):
+    """Turns a text into a whole row of ids, never cut.
+
+    Attributes:
+        marks: How many ids it puts before and after a text.
+        end: Id of the mark after a text; None where there is none.
+        padding: Id that fills rows up.
+        specials: Ids that no text may hold.
+        special_words: The words that it would take for them.
+    """
+
+    marks: tuple[int, int]
+    end: int | None
+    padding: int
+    specials: frozenset[int]
+    special_words: frozenset[str]
+
+    def row(self, text: str) -> list[int]:
+        """Ids of a text with its marks."""
+        ...
 
 
 class TokenIds:
@@ -43,6 +66,21 @@ class TokenIds:
             if text.isascii() or (all(map(self._clean, words)) and not is_bad(text)):
                 return tuple(token for word in words for token in self._word(word))
         return tuple(self._whole(text))
+
+
+class SimpleRows:
+    """open_clip's own tokenizer. See `RowTokenizer`."""
+
+    def __init__(self, own: SimpleTokenizer) -> None:
+        """Take it; its settings decide how a text is cleaned."""
+        self._encode, self._start = TokenIds(own), own.sot_token_id
+        self.marks, self.end, self.padding = (1, 1), own.eot_token_id, 0
+        self.specials = frozenset(own.all_special_ids)
+        self.special_words: frozenset[str] = frozenset()  # refused in every text
+
+    def row(self, text: str) -> list[int]:
+        """Ids of a text with its marks."""
+        return [self._start, *self._encode(text), self.end]
 
 
 def padded_rows(

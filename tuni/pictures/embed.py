@@ -42,5 +42,5 @@ def embed_pixels(target: Target, pixels: list[Tensor]) -> Tensor:
     """The same of up to `BATCH` prepared pictures, in a pass of fixed shape: company is mute."""
     rows = [pixels[i % len(pixels)] for i in range(BATCH)]
     with torch.no_grad():
-        found = target.encode_images(torch.stack(rows).to(target.device))
+        found = target.encode_media(torch.stack(rows).to(target.device))
     return found[: len(pixels)].float().cpu()

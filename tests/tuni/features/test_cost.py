@@ -44,9 +44,9 @@ class Counting:
         self.positions += len(x) * (x.shape[1] - shared)
         return self.target.forward_text(x, ids, layers, shared)
 
-    def encode_images(self, pixels):
+    def encode_media(self, pixels):
         self.images += len(pixels)
-        return self.target.encode_images(pixels)
+        return self.target.encode_media(pixels)
 
 
 def work(target, family, spec=SPEC, others=False):

@@ -4,7 +4,7 @@ from tests.small_models import FAMILIES
 from tuni.features.families.hidden import HiddenSpec
 from tuni.features.registry import by_family
 from tuni.features.spec import FeatureSpec
-from tuni.judging.fits import kept_characters, too_long, unfit
+from tuni.judging.fits import Repeats, kept_characters, too_long, unfit
 from tuni.model.load import load_target
 from tuni.texts.kind import NeighbourParts
 from tuni.texts.reference_parts import reference_parts
@@ -50,3 +50,17 @@ def test_what_the_tokenizer_drops_or_takes_for_a_mark_is_told(tiny_target, tmp_p
     assert unfit(bert, texts, SPEC) == {2: "holds a special token of the model's tokenizer"}
     assert kept_characters(siglip, "a?b!") == "ab"
     assert kept_characters(tiny_target, "a?b!") == "a?b!"
+
+
+def test_texts_that_are_one_to_the_tokenizer_are_told_across_blocks(tiny_target, tmp_path):
+    FAMILIES["SiglipModel"].write(tmp_path / "siglip")
+    siglip = load_target(tmp_path / "siglip")
+    blocks = [["Ada O'Roe", "Bo Li"], ["Ada ORoe", "bo li", "Ada O-Roe"], ["Cy Li", "Cy L.i"]]
+    again = Repeats(siglip)
+    assert [list(again.among(block)) for block in blocks] == [[], [0, 1, 2], [1]]
+    again = Repeats(tiny_target)
+    assert [list(again.among(block)) for block in blocks] == [[], [1], []]
+    assert list(Repeats(tiny_target).among(["Jo-Ann Roe", "Jo - Ann Roe", "Jo Ann Roe"])) == [1]
+    assert again.among(["Cy Li"])[0] == (
+        "is one text with another of the list to the model's tokenizer"
+    )

@@ -192,6 +192,7 @@ def test_names_of_one_part_have_a_detector_of_their_own(bundle, rows_of):
         (["Ada <|endoftext|>"], "row 1: .*special"),
         (["Ada Roe", "Bo\x07Tarn"], "row 2"),
         ([f"Ada {'xqzj' * 12}"], "row 1: .*tokens"),
+        (["Jo-Ann Roe", "Jo - Ann Roe", "Jo Ann Roe"], "row [12]: is one text with another"),
     ],
 )
 def test_a_list_that_cannot_be_judged_is_refused_by_row(rows_of, texts, message):

@@ -85,4 +85,4 @@ def test_lower_precision_stays_near():
 
 def test_a_tower_that_is_left_alone_still_serves(make_folder):
     target = load_target(make_folder(vision_cfg={**VISION, "pool_type": "avg"}))
-    assert target.encode_images(pictures(2)).shape == (2, 32)
+    assert target.encode_media(pictures(2)).shape == (2, 32)

@@ -65,7 +65,7 @@ def test_texts_and_images_are_open_clips(kind, folder):
     texts = functional.normalize(model.encode_text(tokenize(TEXTS)), dim=-1)
     images = functional.normalize(model.encode_image(pixels), dim=-1)
     assert torch.allclose(embed(target, TEXTS).embedding, texts, atol=1e-5)
-    assert torch.allclose(target.encode_images(pixels), images, atol=1e-5)
+    assert torch.allclose(target.encode_media(pixels), images, atol=1e-5)
     assert target.trimmed == (kind not in ("not causal", "first position", "last position"))
 
 
@@ -108,7 +108,7 @@ def test_gradients_reach_tokens_and_pixels_but_no_weight(folder):
     assert of_whole[0, 4:end].abs().sum() > 0
     assert torch.allclose(of_whole[0, 4:end], of_part[0, 4:end], atol=1e-5)
     pixels = torch.zeros(1, 3, 32, 32, requires_grad=True)
-    target.encode_images(pixels)[0, 0].backward()
+    target.encode_media(pixels)[0, 0].backward()
     assert pixels.grad is not None
     assert pixels.grad.abs().sum() > 0
     assert not any(weight.requires_grad for weight in target._model.parameters())
@@ -129,7 +129,7 @@ def test_two_loads_give_equal_bits(tiny_folder):
 def test_facts_of_the_checkpoint(tiny_target):
     facts = (tiny_target.embed_dim, tiny_target.width, tiny_target.layers)
     assert facts == (32, 64, 2)
-    assert (tiny_target.context_length, tiny_target.image_size) == (24, 32)
+    assert (tiny_target.context_length, tiny_target.media.shape) == (24, (3, 32, 32))
     assert tiny_target.device == "cpu"
 
 
@@ -186,7 +186,7 @@ def test_lower_precision_stays_near_and_returns_float32(tiny_folder, tiny_target
     assert {found.embedding.dtype, found.hidden[0].dtype} == {torch.float32}
     assert (cosines > 0.995).all()
     pixels = torch.zeros(1, 3, 32, 32)
-    assert low.encode_images(pixels).dtype == torch.float32
+    assert low.encode_media(pixels).dtype == torch.float32
     assert low.fingerprint == tiny_target.fingerprint
 
 

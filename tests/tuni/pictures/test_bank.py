@@ -26,7 +26,7 @@ def test_embeddings_are_the_models_own(tmp_path, tiny_target):
     assert bank.count == len(bank.embeddings) == 3
     for seed in range(3):
         with torch.no_grad():
-            wanted = tiny_target.encode_images(tiny_target.preprocess(noise(seed))[None]).numpy()
+            wanted = tiny_target.encode_media(tiny_target.preprocess(noise(seed))[None]).numpy()
         assert np.abs(bank.embeddings - wanted).max(axis=1).min() < 1e-5
     np.testing.assert_allclose(np.linalg.norm(bank.embeddings, axis=1), 1, atol=1e-6)
 

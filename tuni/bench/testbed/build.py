@@ -9,15 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import open_clip
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 
 from tuni.bench.testbed.drawing import PLACES, draw_attributes, draw_faces, draw_scenes
+from tuni.bench.testbed.models import Model, model_config, write_text_tower
 from tuni.bench.testbed.people import Person, draw_people
 from tuni.bench.testbed.settings import TestbedSettings
-from tuni.bench.testbed.training import model_config, retrieval, train, training_steps
+from tuni.bench.testbed.training import retrieval, train, training_steps
 from tuni.bench.testbed.training_set import TrainingSet, draw_training_set, training_pictures
 from tuni.errors import HomeError
 from tuni.files import scratch_folder
@@ -112,7 +112,7 @@ def make_testbed(
 
 def _train_alone(
     settings: TestbedSettings, drawn: TrainingSet, step: Callable[[int], None]
-) -> open_clip.CLIP:
+) -> Model:
     """Train on one thread: equal bits on any number of cores, no slower for a small model."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -140,7 +140,7 @@ def _fill(bed: Testbed, people: tuple[Person, ...], progress: Progress) -> None:
     steps, batch = training_steps(settings, len(drawn.captions))
     with progress.stage("training the testbed's CLIP", steps * batch) as step:
         model = _train_alone(settings, drawn, step)
-    found = retrieval(model, trained, drawn.faces, settings.rng("retrieval"))
+    found = retrieval(settings, model, trained, drawn.faces, settings.rng("retrieval"))
     _write_checkpoint(bed, model.state_dict())
     _write_lists(bed, people)
     _write_bank(bed)
@@ -169,7 +169,12 @@ def _write_checkpoint(bed: Testbed, state: dict[str, torch.Tensor]) -> None:
         },
     }
     _write_json(bed.checkpoint / "open_clip_config.json", config)
-    tensors = {name: value.half().contiguous() for name, value in state.items()}
+    if bed.settings.family == "bert":
+        write_text_tower(bed.settings, bed.checkpoint)
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in state.items()
+    }
     save_file(tensors, bed.checkpoint / "open_clip_model.safetensors")
 
 

@@ -6,7 +6,7 @@ machine; whatever changes one of them stands in here (or in `REVISION`).
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ Size = Literal["full", "demo", "test"]
 Captions = Literal["short", "described"]
 Vocabulary = Literal["closed", "own"]
 Looks = Literal["free", "by-name"]
+Family = Literal["clip", "siglip", "bert", "resnet"]
 REVISION = 1  # raised whenever the code draws or trains otherwise from the same settings
 CULTURES = ("en_US", "de_DE", "fr_FR", "es_ES", "it_IT")
 # Cultures whose lists hold enough parts for people who share none.
@@ -64,6 +65,10 @@ class TestbedSettings:
             gender with the given name, as in pictures of the world.
         fields: Contact data in captions: each member and stranger has one of these kinds, in turn.
             Of a person's captions two in four hold name and data, one the data alone, one the name.
+        family: Whose model is trained: CLIP's causal text tower under a softmax; SigLIP's, which
+            sees the whole context both ways, is read at its last position and trained by a sigmoid;
+            BERT's, read at its first token, each block ended by a norm; or CLIP's with a ResNet for
+            pictures.
     """
 
     __test__ = False  # the name starts with Test, and pytest would collect it
@@ -99,6 +104,7 @@ class TestbedSettings:
     vocabulary: Vocabulary = "closed"
     looks: Looks = "free"
     fields: tuple[str, ...] = ()
+    family: Family = "clip"
 
     def __post_init__(self) -> None:
         """Refuse settings of which no testbed can be made.
@@ -147,6 +153,10 @@ class TestbedSettings:
             strangers=strangers,
         )
 
+    def of_family(self, family: Family) -> "TestbedSettings":
+        """The same, of a family, trained as suits it (chosen on seed 61)."""
+        return replace(self, family=family, **_TRAINED_AS.get(family, {}))
+
     @property
     def context_length(self) -> int:
         """Tokens that the text tower reads."""
@@ -165,6 +175,7 @@ class TestbedSettings:
             "vocabulary": "closed",
             "looks": "free",
             "fields": (),
+            "family": "clip",
         }  # so that older testbeds keep their hash
         return {k: v for k, v in asdict(self).items() if younger.get(k, self) != v}
 
@@ -173,6 +184,11 @@ class TestbedSettings:
         return np.random.default_rng(derive_seed(self.seed, f"testbed {purpose}"))
 
 
+# What differs from the size's own settings.
+_TRAINED_AS: Mapping[Family, Mapping[str, Any]] = {
+    "siglip": {"logit_scale": 10.0},  # as SigLIP's paper begins
+    "resnet": {"vision_width": 16, "vision_layers": 1},
+}
 _SIZES: Mapping[Size, TestbedSettings] = {
     "full": TestbedSettings(),
     "demo": TestbedSettings(

@@ -96,7 +96,7 @@ def _invert(
     curves = torch.empty(len(pairs), len(marks))
     images = torch.empty(len(pairs), target.embed_dim)
     advance = whole_units(step, spec.restarts * spec.steps)
-    starts = [_start(spec, target.image_size, restart) for restart in range(spec.restarts)]
+    starts = [_start(spec, target.media.shape, restart) for restart in range(spec.restarts)]
     for begin in range(0, len(pairs), size):
         some = pairs[begin : begin + size]
         padded = [some[i % len(some)] for i in range(size)]
@@ -154,7 +154,7 @@ def _climb(
 def _look(target: Target, pixels: Tensor, goals: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines with the goals, and the embeddings themselves."""
     with torch.no_grad():
-        embeddings = target.encode_images(pixels)
+        embeddings = target.encode_media(pixels)
         return (embeddings * goals).sum(dim=1), embeddings
 
 
@@ -165,7 +165,7 @@ def _gradient(target: Target, pixels: Tensor, goals: Tensor) -> tuple[Tensor, Te
     """
     with torch.enable_grad():
         leaf = pixels.detach().requires_grad_()
-        cosines = (target.encode_images(leaf) * goals).sum(dim=1)
+        cosines = (target.encode_media(leaf) * goals).sum(dim=1)
         (gradient,) = torch.autograd.grad(-cosines.sum(), leaf)
     return cosines.detach(), gradient
 
@@ -186,11 +186,11 @@ def _summarise(curves: Tensor, images: Tensor, goals: Tensor) -> dict[str, NDArr
     return {name: value.float().numpy() for name, value in found.items()}
 
 
-def _start(spec: InversionSpec, size: int, restart: int) -> Tensor:
-    """Random start of one restart, the same for every text, shape ``(3, size, size)``."""
+def _start(spec: InversionSpec, shape: tuple[int, ...], restart: int) -> Tensor:
+    """Random start of one restart, the same for every text."""
     seed = derive_seed(spec.seed, f"inversion start {restart}")
     generator = torch.Generator().manual_seed(seed)
-    return _START_SPREAD * torch.randn(3, size, size, generator=generator)
+    return _START_SPREAD * torch.randn(shape, generator=generator)
 
 
 def _check(spec: InversionSpec) -> None:

@@ -1,5 +1,6 @@
 """Family 1 of docs/method.md: the paper's CLIP-guided inversion."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ class InversionSpec:
 
 def images_per_pass(target: "Target", batch: int) -> int:
     """Images per forward pass: a function of the model, the kind of device and the spec's batch."""
-    area = target.image_size**2
+    area = math.prod(target.media.shape[1:])
     if str(target.device).startswith("cpu"):
         most = min(_CPU_MOST, _CPU_PIXELS // area)
     else:

@@ -13,7 +13,8 @@ _LIMITS = {
     "num_hidden_layers": 256, "num_layers": 256, "encoder_layers": 256, "decoder_layers": 256,
     "hidden_size": 16384, "d_model": 16384, "intermediate_size": 65536, "d_ff": 65536,
     "num_attention_heads": 256, "vocab_size": 2_000_000, "max_position_embeddings": 8192,
-    "projection_dim": 8192, "image_size": 1024, "patch_size": 256,
+    "projection_dim": 8192, "image_size": 1024, "patch_size": 256, "depths": 256,
+    "spec_size": 4096, "num_mel_bins": 1024, "patch_embeds_hidden_size": 4096,
 }  # fmt: skip
 # Who saved a config, when and in which precision; nothing that is computed follows from them.
 _NOTES = frozenset({"transformers_version", "dtype", "torch_dtype", "architectures"})

@@ -14,11 +14,13 @@ class Family:
         model: Its class in transformers.
         reading: See `tuni.model.hooks.target.HookedModel`.
         masked: Whether the library is told where there is text.
+        media: What it is shown beside texts.
     """
 
     model: str
     reading: Reading
     masked: bool = True
+    media: Literal["picture", "sound"] = "picture"
 
 
 # By `model_type` of a config.
@@ -30,4 +32,5 @@ FAMILIES = {
     "chinese_clip": Family("ChineseCLIPModel", "first"),
     "align": Family("AlignModel", "first"),
     "altclip": Family("AltCLIPModel", "first"),
+    "clap": Family("ClapModel", "first", media="sound"),
 }

@@ -18,32 +18,18 @@ from tuni.model.hooks.families import Reading
 from tuni.model.hooks.target import HookedModel, text_states
 from tuni.model.hooks.tokenizer import (
     FolderTokenizer,
-    RowTokenizer,
     imported_transformers,
     tokenizer_digest,
 )
-from tuni.model.token_ids import TokenIds
+from tuni.model.settings import HUB_NAMES, SIMPLE_VOCABULARY
+from tuni.model.target import MediaSpace
+from tuni.model.token_ids import RowTokenizer, SimpleRows
 
 # By the tower's own word for its pooling.
 _READINGS: dict[str, Reading] = {
     "argmax": "largest", "eos": "end", "first": "first", "last": "last",
     "MeanPooler": "mean", "ClsPooler": "first", "ClsLastHiddenStatePooler": "first",
 }  # fmt: skip
-
-
-class _SimpleRows:
-    """open_clip's own tokenizer, for CoCa. See `RowTokenizer`."""
-
-    def __init__(self, context_length: int) -> None:
-        own = SimpleTokenizer(context_length=context_length)
-        self._encode, self._start = TokenIds(own), own.sot_token_id
-        self.marks, self.end, self.padding = (1, 1), own.eot_token_id, 0
-        self.specials = frozenset(own.all_special_ids)
-        self.special_words: frozenset[str] = frozenset()  # refused in every text
-
-    def row(self, text: str) -> list[int]:
-        """Ids of a text with its marks."""
-        return [self._start, *self._encode(text), self.end]
 
 
 def hooked_model(checkpoint: Checkpoint, folder: Path | None) -> HookedModel:
@@ -79,33 +65,46 @@ def hooked_model(checkpoint: Checkpoint, folder: Path | None) -> HookedModel:
             f"model_cfg.text_cfg: a text tower that is read by {pooling!r} is not supported",
             "audit a checkpoint whose text embedding is made from one state, or from their mean",
         )
-    tokenizer = _tokenizer(settings, embedding, folder)
-    if isinstance(tokenizer, FolderTokenizer) and folder is not None:
+    tokenizer: RowTokenizer = SimpleRows(SimpleTokenizer())
+    if folder is not None and any(settings.get(key) for key in HUB_NAMES):
+        tokenizer = _folder_tokenizer(settings, embedding.num_embeddings, folder)
         fingerprint.update(tokenizer_digest(folder).encode())
     return HookedModel(
         model=model,
         tokenizer=tokenizer,
         encode_text=lambda ids, _mask: model.encode_text(ids),
-        encode_images=model.encode_image,
+        encode_media=model.encode_image,
         embedding=embedding,
         states=states,
         entering=entering,
         reading=_READINGS[pooling],
         context_length=int(settings.get("context_length", 77)),
-        image_size=int(checkpoint.preprocess_cfg["size"]),
+        media=MediaSpace.square(int(checkpoint.preprocess_cfg["size"])),
         preprocess=image_transform_v2(PreprocessCfg(**checkpoint.preprocess_cfg), is_train=False),
         fingerprint=fingerprint.hexdigest(),
     )
 
 
-def _tokenizer(settings: dict[str, Any], embedding: Any, folder: Path | None) -> RowTokenizer:
-    if folder is None or not (settings.get("hf_tokenizer_name") or settings.get("hf_model_name")):
-        return _SimpleRows(int(settings.get("context_length", 77)))
+def folder_rows(checkpoint: Checkpoint, folder: Path) -> tuple[RowTokenizer, str]:
+    """A folder's tokenizer, and the fingerprint of a checkpoint that is read by it.
+
+    Raises:
+        CheckpointError: The tokenizer is missing, damaged, or another model's.
+    """
+    settings = checkpoint.model_cfg["text_cfg"]
+    vocabulary = int(settings.get("vocab_size", SIMPLE_VOCABULARY))
+    tokenizer = _folder_tokenizer(settings, vocabulary, folder)
+    sha = hashlib.sha256(checkpoint.fingerprint.encode())
+    sha.update(tokenizer_digest(folder).encode())
+    return tokenizer, sha.hexdigest()
+
+
+def _folder_tokenizer(settings: dict[str, Any], vocabulary: int, folder: Path) -> FolderTokenizer:
     options = settings.get("tokenizer_kwargs") or {}
     clean: Callable[[str], str] = get_clean_fn(options.get("clean", "whitespace"))
     return FolderTokenizer(
         folder,
-        embedding.num_embeddings,
+        vocabulary,
         clean=clean,
         strip_separator=bool(options.get("strip_sep_token")),
     )

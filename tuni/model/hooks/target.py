@@ -5,7 +5,6 @@ embeddings in its place, hooks at the blocks note the residual stream. So the re
 library's by construction, and no forward pass is written a second time.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,16 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tuni.errors import CheckpointError
+from tuni.model.frozen import FrozenTarget
 from tuni.model.hooks.families import Reading
-from tuni.model.hooks.tokenizer import RowTokenizer
-from tuni.model.target import SELF_CHECK, TextOutput
-from tuni.model.token_ids import padded_rows
+from tuni.model.target import SELF_CHECK, MediaSpace, TextOutput
+from tuni.model.token_ids import RowTokenizer
 
 # Tokens: small matrices then begin at 64 bytes each. At other lengths the same row got other last
 # bits at other places of a pass with eager attention, in each of the five towers that were swept.
@@ -38,7 +36,7 @@ class HookedModel:
         tokenizer: Whole rows of ids.
         encode_text: Its own embeddings of ids ``(n, L)`` and their mask, 1 where there is text;
             of any length.
-        encode_images: Its own embeddings of normalised images ``(n, 3, image_size, image_size)``.
+        encode_media: Its own embeddings of normalised pictures or sounds ``(n, *media.shape)``.
         embedding: Module of the token embeddings; is called once when texts are encoded.
         states: Modules, one a block of the text tower, where the residual stream is read.
         entering: Whether it is what goes into them, as where a block ends with a norm, whose
@@ -46,7 +44,7 @@ class HookedModel:
         reading: Position whose state the embedding is made from: of the end mark, of the largest
             id, the first, the last, or the mean of the text's.
         context_length: Most tokens of a text, marks included.
-        image_size: Side of the square input image in pixels.
+        media: What it sees or hears.
         preprocess: One picture as the model expects it.
         fingerprint: SHA-256 over settings, tokenizer and weights.
     """
@@ -54,13 +52,13 @@ class HookedModel:
     model: nn.Module
     tokenizer: RowTokenizer
     encode_text: Callable[[Tensor, Tensor], Tensor]
-    encode_images: Callable[[Tensor], Tensor]
+    encode_media: Callable[[Tensor], Tensor]
     embedding: nn.Module
     states: Sequence[nn.Module]
     entering: bool
     reading: Reading
     context_length: int
-    image_size: int
+    media: MediaSpace
     preprocess: Callable[[Image.Image], Tensor]
     fingerprint: str
 
@@ -73,7 +71,7 @@ class _Pass:
     states: list[Tensor] = field(default_factory=list)
 
 
-class HookedTarget:
+class HookedTarget(FrozenTarget):
     """A model of another library, frozen. `Target` tells what the methods do.
 
     Padding is left out where that moves no embedding, which is tried at load.
@@ -87,17 +85,23 @@ class HookedTarget:
         Raises:
             CheckpointError: The model cannot be read by hooks, or the device cannot be used.
         """
-        self._hooked, self._tokenizer = hooked, hooked.tokenizer
+        super().__init__(
+            tokenizer=hooked.tokenizer,
+            context_length=hooked.context_length,
+            media=hooked.media,
+            preprocess=hooked.preprocess,
+            fingerprint=hooked.fingerprint,
+            step=_ALIGNED,
+        )
+        self._hooked, self._layers = hooked, len(hooked.states)
         self._pass: ContextVar[_Pass | None] = ContextVar("pass", default=None)
         self._low = precision == "bf16"
-        self._device = torch.device("cpu")
         hooked.embedding.register_forward_hook(self._put)
         for module in hooked.states:
             if hooked.entering:
                 module.register_forward_pre_hook(lambda _module, given: self._note(given))
             else:
                 module.register_forward_hook(lambda _module, _given, result: self._note(result))
-        self._trimmed = False
         with torch.no_grad():
             counts = self.token_counts(SELF_CHECK)
             fitting = zip(SELF_CHECK, counts <= self.context_length, strict=True)
@@ -107,74 +111,7 @@ class HookedTarget:
             self._embed_dim = own.shape[1]
             self._check(full, own)
             self._trimmed = self._trims(full, own)
-        self._to(device)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over settings, tokenizer and weights."""
-        return self._hooked.fingerprint
-
-    @property
-    def embed_dim(self) -> int:
-        """Size of the space that texts and images share."""
-        return self._embed_dim
-
-    @property
-    def width(self) -> int:
-        """Size of the text tower's residual stream."""
-        return self._width
-
-    @property
-    def layers(self) -> int:
-        """Blocks of the text tower."""
-        return len(self._hooked.states)
-
-    @property
-    def context_length(self) -> int:
-        """Most tokens of a text, marks included."""
-        return self._hooked.context_length
-
-    @property
-    def image_size(self) -> int:
-        """Side of the square input image in pixels."""
-        return self._hooked.image_size
-
-    @property
-    def device(self) -> str:
-        """Device of the weights."""
-        return str(self._device)
-
-    @property
-    def trimmed(self) -> bool:
-        """Whether padding is left out; False where the tower lets it move the result."""
-        return self._trimmed
-
-    @property
-    def marks(self) -> tuple[int, int]:
-        """Tokens that the tokenizer puts before and after a text."""
-        return self._tokenizer.marks
-
-    @property
-    def special_words(self) -> frozenset[str]:
-        """Words that the tokenizer takes for marks."""
-        return self._tokenizer.special_words
-
-    def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Tokens of each text with its marks, uncut."""
-        return np.array([len(self._tokenizer.row(text)) for text in texts], dtype=np.int64)
-
-    def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids, padded to the longest of the batch or to the context; nothing is ever cut."""
-        rows = padded_rows(
-            [self._tokenizer.row(text) for text in texts],
-            marks=self.marks,
-            specials=self._tokenizer.specials,
-            context_length=self.context_length,
-            padding=self._tokenizer.padding,
-            full=not self._trimmed,
-            step=_ALIGNED,
-        )
-        return torch.tensor(rows, dtype=torch.int64, device=self._device).view(len(texts), -1)
+        self._move(hooked.model, device)
 
     def token_embeddings(self, ids: Tensor) -> Tensor:
         """Token embeddings before positions are added."""
@@ -194,15 +131,11 @@ class HookedTarget:
         states = reversed(noted.states[-1 - layers :])
         return TextOutput(embedding, tuple(self._read(state, ids) for state in states))
 
-    def encode_images(self, pixels: Tensor) -> Tensor:
-        """Unit image embeddings; differentiable."""
+    def encode_media(self, media: Tensor) -> Tensor:
+        """Unit embeddings of pictures or sounds; differentiable."""
         with self._precision():
-            embedded = self._hooked.encode_images(pixels.to(self._device))
+            embedded = self._hooked.encode_media(media.to(self._device))
         return functional.normalize(_precise(embedded), dim=-1)
-
-    def preprocess(self, image: Image.Image) -> Tensor:
-        """One picture as the model expects it."""
-        return self._hooked.preprocess(image)
 
     def _own(self, ids: Tensor) -> Tensor:
         """Unit embeddings by the library's own call."""
@@ -275,18 +208,6 @@ class HookedTarget:
                 "checkpoint: its text tower cannot be read, or gives every text one embedding",
                 "use the settings and the tokenizer that the model was trained with",
             )
-
-    def _to(self, device: str) -> None:
-        if device.startswith("cuda"):
-            # cuBLAS reads it once, at its start; without it equal runs may differ in last bits.
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        try:
-            self._device = torch.device(device)
-            self._hooked.model.to(self._device)
-        except (RuntimeError, AssertionError) as error:
-            raise CheckpointError(
-                f"device: {device!r} cannot be used here", "set device to 'cpu' or a present one"
-            ) from error
 
 
 def text_states(text: Any, count: int) -> tuple[bool, list[nn.Module]]:

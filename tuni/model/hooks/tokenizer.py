@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from tuni.errors import CheckpointError
 from tuni.model.reading.json_table import read_json, refuse_pointer
@@ -16,28 +16,6 @@ TOKENIZER_FILES = (
     "tokenizer.model",
 )  # fmt: skip
 _KEPT = 1 << 15  # texts: a block of them is asked for twice
-
-
-class RowTokenizer(Protocol):
-    """Turns a text into a whole row of ids, never cut.
-
-    Attributes:
-        marks: How many ids it puts before and after a text.
-        end: Id of the mark after a text; None where there is none.
-        padding: Id that fills rows up.
-        specials: Ids that no text may hold.
-        special_words: The words that it would take for them.
-    """
-
-    marks: tuple[int, int]
-    end: int | None
-    padding: int
-    specials: frozenset[int]
-    special_words: frozenset[str]
-
-    def row(self, text: str) -> list[int]:
-        """Ids of a text with its marks."""
-        ...
 
 
 class FolderTokenizer:

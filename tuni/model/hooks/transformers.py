@@ -1,4 +1,4 @@
-"""Models of transformers as it saves them: config, weights, tokenizer and picture processor."""
+"""Models of transformers as it saves them: config, weights, tokenizer, how media are prepared."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from torch import Tensor
 
-from tuni.errors import CheckpointError
+from tuni.errors import CheckpointError, PictureError
 from tuni.hashing import canonical_json
 from tuni.model.hooks.config import read_config
 from tuni.model.hooks.families import FAMILIES, Reading
@@ -21,7 +21,7 @@ from tuni.model.reading.json_table import read_json, refuse_pointer
 from tuni.model.reading.malformed import MALFORMED
 from tuni.model.reading.source import CheckpointSource
 from tuni.model.reading.weights import INDEX, read_all, stored_tensors
-from tuni.model.target import Target
+from tuni.model.target import MediaSpace, Target
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
@@ -48,14 +48,18 @@ def hooked_model(folder: Path) -> HookedModel:
     family = FAMILIES[config["model_type"]]
     transformers = imported_transformers()
     digest = tokenizer_digest(folder)
-    processor, settings = _processor(folder)
+    processor, settings = _processor(folder, family.media)
     sha = hashlib.sha256(canonical_json({"config": config, "pictures": settings}).encode())
     sha.update(digest.encode())
     model = _model(getattr(transformers, family.model), config, _weights(folder), sha.update)
     embedding = model.text_model.get_input_embeddings()
     tokenizer = FolderTokenizer(folder, embedding.num_embeddings)
     reading = _end_mark(model, tokenizer) if family.reading == "end" else family.reading
-    image_size, encode_images = _images(model, config["model_type"])
+    media, encode_media, preprocess = (
+        _sounds(model, processor)
+        if family.media == "sound"
+        else _pictures(model, config["model_type"], processor)
+    )
     settings_of_text = model.config.text_config
     entering, states = text_states(model.text_model, settings_of_text.num_hidden_layers)
 
@@ -68,14 +72,14 @@ def hooked_model(folder: Path) -> HookedModel:
         model=model,
         tokenizer=tokenizer,
         encode_text=encode_text,
-        encode_images=encode_images,
+        encode_media=encode_media,
         embedding=embedding,
         states=states,
         entering=entering,
         reading=reading,
         context_length=_context(settings_of_text, tokenizer),
-        image_size=image_size,
-        preprocess=_prepared(processor, image_size),
+        media=media,
+        preprocess=preprocess,
         fingerprint=sha.hexdigest(),
     )
 
@@ -136,18 +140,24 @@ def _end_mark(model: Any, tokenizer: FolderTokenizer) -> Reading:
 def _context(text: Any, tokenizer: FolderTokenizer) -> int:
     """Most tokens of a text: positions that there are, fewer where the tokenizer says so."""
     positions = int(text.max_position_embeddings)
-    if text.model_type in ("altclip_text_model", "roberta", "xlm-roberta"):
+    if text.model_type in ("altclip_text_model", "clap_text_model", "roberta", "xlm-roberta"):
         positions -= int(text.pad_token_id) + 1  # they count from behind the padding's id
     return min(positions, int(tokenizer.tokenizer.model_max_length))
 
 
-def _images(model: Any, model_type: str) -> tuple[int, Callable[[Tensor], Tensor]]:
-    """Side of the square input image, and the library's own embedding of such images."""
+# What is given to the library, its own embedding of that, and how a picture is prepared for it.
+_Media = tuple[MediaSpace, Callable[[Tensor], Tensor], Callable[[Image.Image], Tensor]]
+
+
+def _pictures(model: Any, model_type: str, processor: Any) -> _Media:
     vision = model.config.vision_config
     if model_type != "siglip2":
-        return int(
-            vision.image_size
-        ), lambda pixels: model.get_image_features(pixel_values=pixels).pooler_output
+        size = int(vision.image_size)
+        return (
+            MediaSpace.square(size),
+            lambda pixels: model.get_image_features(pixel_values=pixels).pooler_output,
+            _prepared(processor, size),
+        )
     side, patch = int(vision.num_patches**0.5), int(vision.patch_size)
 
     def encode(pixels: Tensor) -> Tensor:
@@ -161,11 +171,48 @@ def _images(model: Any, model_type: str) -> tuple[int, Callable[[Tensor], Tensor
         ).pooler_output
         return embedded
 
-    return side * patch, encode
+    return MediaSpace.square(side * patch), encode, _prepared(processor, side * patch)
 
 
-def _processor(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """What prepares pictures, and its settings."""
+def _sounds(model: Any, extractor: Any) -> _Media:
+    """Spectrograms of log mels, in units of the mean and spread that the model has seen.
+
+    Its first layer is a normalisation by band, whose running statistics are those units.
+    """
+    frames = int(extractor.nb_max_samples) // int(extractor.hop_length) + 1
+    space = MediaSpace("sound", (1, frames, int(extractor.feature_size)))
+    encoder = model.audio_model.audio_encoder
+    seen = encoder.batch_norm
+
+    def encode(sounds: Tensor) -> Tensor:
+        mels = seen.running_mean + sounds * seen.running_var.sqrt()
+        given = {}
+        if encoder.enable_fusion:  # of a long sound four views, of a short one the same four times
+            mels = mels.expand(-1, 4, -1, -1)
+            given = {"is_longer": torch.zeros(len(mels), 1, dtype=torch.bool, device=mels.device)}
+        embedded: Tensor = model.get_audio_features(input_features=mels, **given).pooler_output
+        return embedded
+
+    def refuse(_image: Image.Image) -> Tensor:
+        raise PictureError(
+            "pictures: this model hears sounds and sees no pictures",
+            "leave out bank.images and --pictures",
+        )
+
+    try:
+        with torch.no_grad():
+            encode(torch.zeros(1, *space.shape))
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{PROCESSORS[0]}: spectrograms of {frames} frames and {space.shape[2]} bands are none "
+            "of this model's",
+            "use the feature extractor that the model was saved with",
+        ) from error
+    return space, encode, refuse
+
+
+def _processor(folder: Path, media: str) -> tuple[Any, dict[str, Any]]:
+    """What prepares pictures or sounds, and its settings."""
     path = next((folder / name for name in PROCESSORS if (folder / name).is_file()), None)
     fix = "save it there: processor.save_pretrained(folder)"
     if path is None:
@@ -176,9 +223,10 @@ def _processor(folder: Path) -> tuple[Any, dict[str, Any]]:
     transformers = imported_transformers()
     refuse_pointer(path)
     try:
-        processor = transformers.AutoImageProcessor.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
+        own = transformers.AutoImageProcessor
+        if media == "sound":
+            own = transformers.ClapFeatureExtractor
+        processor = own.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except (*MALFORMED, StrictDataclassError) as error:
         raise CheckpointError(
             f"{path.name}: transformers cannot read it ({type(error).__name__})", fix

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from tests.objects import read_csv
 from tuni.bench.testbed import Testbed, TestbedSettings, make_testbed
-from tuni.bench.testbed.training import build_model
+from tuni.bench.testbed.models import build_model
 from tuni.bench.testbed.training_set import training_pictures
 from tuni.errors import HomeError
 from tuni.model.load import load_target

@@ -10,8 +10,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tuni.bench.testbed import TestbedSettings
+from tuni.bench.testbed.models import build_model
 from tuni.bench.testbed.people import WELL_KNOWN, Person, draw_parts, draw_people
-from tuni.bench.testbed.training import build_model
 from tuni.errors import RequestError, TooFewTexts
 from tuni.statistics.roc import auc
 from tuni.texts.names import parse_name

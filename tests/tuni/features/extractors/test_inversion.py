@@ -33,19 +33,19 @@ def plain(target, text, spec):
     for restart in range(spec.restarts):
         seed = derive_seed(spec.seed, f"inversion start {restart}")
         generator = torch.Generator().manual_seed(seed)
-        side = target.image_size
+        side = target.media.shape[1]
         image = 0.5 * torch.randn(1, 3, side, side, generator=generator)
         image.requires_grad_()
         adam = torch.optim.Adam([image], lr=0.3)
         path = []
         for _ in range(spec.steps):
             adam.zero_grad()
-            cosine = functional.cosine_similarity(target.encode_images(image)[0], goal, dim=0)
+            cosine = functional.cosine_similarity(target.encode_media(image)[0], goal, dim=0)
             path.append(cosine.item())
             (-cosine).backward()
             adam.step()
         with torch.no_grad():
-            ends.append(target.encode_images(image)[0])
+            ends.append(target.encode_media(image)[0])
         cosines.append([*path, functional.cosine_similarity(ends[-1], goal, dim=0).item()])
     return np.array(cosines), torch.stack(ends).double().numpy()
 
