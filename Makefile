@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where the environment forbids bytecode, every command would compile 5,000 modules anew (8 s).
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures figures-parts figures-families audit-figures bench bench-smoke bench-gpu fuzz house pins clean
+.PHONY: help install demo up down secrets test test-slow lint types imports environment unit docs figures figures-parts figures-families figures-kinds audit-figures bench bench-smoke bench-gpu fuzz house pins clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ figures-parts: $(STAMP) ## whether a name part decides: the targets of docs/resu
 figures-families: $(STAMP) ## power by family of models: the targets of docs/results.md (two hours; goes on in ./families)
 	@$(BIN)/python benchmarks/families.py
 
+figures-kinds: $(STAMP) ## contact data in captions: the targets of docs/results.md (three hours; goes on in ./kinds)
+	@$(BIN)/python benchmarks/kinds.py
+
 bench: $(STAMP) ## how fast tuni is, side by side with the plain ways (35 minutes); writes .venv/speed.json
 	@$(BIN)/python benchmarks/speed --out .venv/speed.json
 
@@ -112,7 +115,8 @@ bench-smoke: $(STAMP) ## the same, figures-parts and figures-families in tiny si
 	@parts=$$(mktemp -d); trap 'rm -rf $$parts' EXIT; \
 	$(BIN)/python benchmarks/parts.py --smoke --folder $$parts --regimes short own --out $$parts/parts.json; \
 	$(BIN)/python benchmarks/part_lists.py --smoke --folder $$parts --out $$parts/lists.json; \
-	$(BIN)/python benchmarks/families.py --smoke --folder $$parts/families --out $$parts/families.json
+	$(BIN)/python benchmarks/families.py --smoke --folder $$parts/families --out $$parts/families.json; \
+	$(BIN)/python benchmarks/kinds.py --smoke --kinds name_phone phone --folder $$parts --out $$parts/kinds.json
 
 fuzz: $(STAMP) ## 50,000 changed inputs for everything that reads others' files (goes on in ./fuzz.json)
 	@PYTHONPATH=. $(BIN)/python -m tests.fuzz

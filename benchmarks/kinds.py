@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tuni.texts.kind import TextKind
 
 FIELDS = ("phone", "address", "email")
+KINDS = (*(f"name_{field}" for field in FIELDS), *FIELDS)
 # As of the prototype: three kinds share the people, so that each has enough of them.
 REGIME: dict[str, Any] = {
     "members": ((2, 45), (5, 75), (10, 75), (20, 60), (50, 15)),
@@ -54,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[72, 73, 74])
     parser.add_argument("--tuning", action="store_true", help="allow seeds that tuned something")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=KINDS)
     parser.add_argument("--folder", type=Path, default=Path("kinds"))
     parser.add_argument("--out", type=Path, default=Path("kinds.json"))
     parser.add_argument("--smoke", action="store_true", help="a testbed of seconds")
@@ -64,10 +66,9 @@ def main() -> None:
         asked.seeds = [75]
     asked.folder.mkdir(parents=True, exist_ok=True)
     kinds: dict[str, Beds] = {}
-    for seed in asked.seeds:
-        for field in FIELDS:
-            for kind in (f"name_{field}", field):
-                kinds.setdefault(kind, []).append(_measured(asked, seed, kind))
+    for kind in asked.kinds:
+        for seed in asked.seeds:
+            kinds.setdefault(kind, []).append(_measured(asked, seed, kind))
     rows = [line for kind, beds in kinds.items() for line in _targets(kind, beds)]
     rows += validity(kinds, ("stranger",))
     asked.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

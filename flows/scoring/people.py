@@ -19,14 +19,14 @@ from registry.ledger.trail import Trail
 from tuni.errors import RequestError, TextError
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
-from tuni.judging.people import Fields, PeopleVerdicts, judge_people, scored_kinds, text_of
+from tuni.judging.people import PeopleVerdicts, judge_people, scored_kinds, text_of
 from tuni.judging.whole_list import reading_of
 from tuni.lists.csv_rows import Wrong
-from tuni.lists.files import Row, SubjectFile, open_subjects, text_refusal
+from tuni.lists.files import SubjectFile, open_subjects
+from tuni.lists.people import Fields, read_people
 from tuni.lists.writing import write_table
 from tuni.statistics.p_values import EVIDENCE, WITHHELD, verdict_words
 from tuni.texts.kind import FIELDS, text_kind
-from tuni.texts.text import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,23 +195,14 @@ def _rows(
         TextError: There are such rows and ``skip_bad`` is off, or no other rows.
     """
     wrong = Wrong(request.subjects.name, MEND)
-    rows: list[Fields] = []
-    reasons: dict[int, str] = {}
-    places = []
-    for place, cells in file.rows():
-        places.append(place)
-        row, reason = _read(cells, fields, judges)
-        if reason is not None:
-            reasons[len(rows)] = reason
-        rows.append(row)
-    reasons |= _owned_twice(rows, fields, places, reasons)
+    readings = {field: reading_of(judges[field].bundle) for field in fields}
+    rows, places, reasons = read_people(file, readings, wrong)
     for kind, judge in judges.items():
         texts = {place: text_of(kind, row) for place, row in enumerate(rows)}
         some = [place for place, text in texts.items() if text and place not in reasons]
-        found = judge.unscorable([texts[place] for place in some])
-        reasons |= {some[row]: f"{kind}: {why}" for row, why in found.items()}
-    for place, reason in sorted(reasons.items()):
-        wrong.add(places[place], reason, file.unit)
+        for number, why in judge.unscorable([texts[place] for place in some]).items():
+            reasons[some[number]] = f"{kind}: {why}"
+            wrong.add(places[some[number]], reasons[some[number]], file.unit)
     if not request.skip_bad:
         wrong.refuse()
     if len(reasons) == len(rows):
@@ -219,42 +210,6 @@ def _rows(
             f"{request.subjects.name}: no row can be scored", "leave --skip-bad out to see why"
         )
     return rows, reasons
-
-
-def _read(
-    cells: Row, fields: Sequence[str], judges: Mapping[str, Judge]
-) -> tuple[Fields, str | None]:
-    row: dict[str, str] = {}
-    for field in fields:
-        value = cells.get(field)
-        if value is None or value == "" or (isinstance(value, str) and not value.strip()):
-            continue
-        if (reason := text_refusal(value)) is not None:
-            return row, reason.replace("text", field, 1)
-        text = reading_of(judges[field].bundle).standard(value)
-        if (reason := text_kind(field).refusal(text)) is not None:
-            return row, f"{field} {reason}"
-        row[field] = text
-    return row, None if row else f"has none of {', '.join(fields)}"
-
-
-def _owned_twice(
-    rows: Sequence[Fields],
-    fields: Sequence[str],
-    places: Sequence[int],
-    bad: Mapping[int, str],
-) -> dict[int, str]:
-    """Rows whose number, address or e-mail address stands under another name before."""
-    first: dict[tuple[str, str], int] = {}
-    reasons: dict[int, str] = {}
-    for place, row in enumerate(rows):
-        for field in fields:
-            if field == "name" or field not in row or place in bad:
-                continue
-            other = first.setdefault((field, canonical(row[field])), place)
-            if canonical(rows[other].get("name", "")) != canonical(row.get("name", "")):
-                reasons[place] = f"{field} is that of {places[other]} under another name"
-    return reasons
 
 
 def _records(

@@ -91,9 +91,18 @@ def too_long(target: Target, texts: Sequence[str], spec: FeatureSpec) -> dict[in
             count, by = max(counted.tolist(), default=0), " beside another name part"
         if count > target.context_length:
             reasons[int(owners[row])] = (
-                f"{count} tokens in the longest prompt{by}, the model reads {target.context_length}"
+                f"{count} tokens in the longest prompt{by}, the model reads "
+                f"{target.context_length}: the longest such text that fits has about "
+                f"{_fitting(clean[row], count, target)} characters"
             )
     return reasons
+
+
+def _fitting(text: str, count: int, target: Target) -> int:
+    """Characters that a text of ``count`` tokens under a prompt may have at the same density."""
+    over = count - target.context_length
+    own = max(1, int(target.token_counts([text])[0]) - sum(target.marks))
+    return max(0, int(len(text) * (own - over) / own))
 
 
 def _neighbours(target: Target, text: str, spec: FeatureSpec) -> set[str]:

@@ -18,6 +18,7 @@ from tuni.judging.judge import Judge
 from tuni.judging.near import near_ranks
 from tuni.judging.null import JudgeOptions, require_decoys, require_enough
 from tuni.judging.part_effects import Correction
+from tuni.lists.people import Fields
 from tuni.lists.shape import ListShape
 from tuni.statistics.p_values import Floats, conformal_p, q_values, smallest_p, summed_p, within_row
 from tuni.statistics.spelling import decoy_check
@@ -25,7 +26,6 @@ from tuni.texts.kind import text_kind
 from tuni.texts.text import canonical
 
 NAME = "name"
-Fields = Mapping[str, str]  # field -> its one writing, of those that a row has
 _FEW = 100  # values of a field below which plausible ones are added for decoy rows
 _DRAWS = 40  # decoy rows drawn for each that is wanted
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tuni.errors import TextError
+from tuni.texts.kind import FIELDS
 
 MAX_LINE = 2**24  # characters
 _LISTED = 5
@@ -224,6 +225,11 @@ def check_columns(
             continue
         if column not in columns:
             # The header is not quoted: without one, its place holds a person's name.
+            if column == "text" and len({*columns} & {*FIELDS}) > 1:
+                fix = (
+                    "lists of several fields about one person are for `tuni score` with --kind for "
+                    "each; elsewhere give one column text"
+                )
             count = f"{len(columns)} column" + ("s" if len(columns) != 1 else "")
             other = (
                 "" if column != "text" or instead in ((), ("name",)) else f" nor {_all(instead)}"
