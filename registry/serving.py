@@ -22,6 +22,7 @@ from registry.ledger.trail import Trail
 from tuni.detectors.bundle import Bundle, read_bundle
 from tuni.errors import CheckpointError, RequestError
 from tuni.judging.record import COLUMNS, NUMBERS
+from tuni.texts.kind import text_kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,8 @@ class ServedDetector:
             Trail(ledger).append(
                 "served query", checkpoint=self._name, version=self._version, texts=len(texts)
             )
-            cache = EncryptedFeatureCache(ledger) if telling else None
+            kept = telling and text_kind(self.bundle.kind).kept
+            cache = EncryptedFeatureCache(ledger) if kept else None
             judge = Judge(self.bundle, self._target, cache)
             name, version = self._name, self._version
             if version is None:

@@ -30,6 +30,7 @@ from tuni.detectors.spec import DetectorSpec
 from tuni.errors import RequestError
 from tuni.features.spec import FeatureSpec
 from tuni.hashing import digest
+from tuni.judging.scores import KeptFeatures
 from tuni.lists.sets import TextSets
 from tuni.lists.split import Split
 from tuni.model.load import limit_threads, load_target
@@ -106,8 +107,9 @@ class Job:
             objective = chosen_objective(asked, texts.kind, members, len(labels) - members, listed)
             sets = draw_sets(request, texts, target, spec, Split(ledger.keys.split_key))
             name = _hash(request, texts, target, spec)
+            cache = EncryptedFeatureCache(ledger) if texts.kind.kept else KeptFeatures(None)
             features = JobFeatures(
-                target, spec, sets, bank, EncryptedFeatureCache(ledger), progress,
+                target, spec, sets, bank, cache, progress,
                 request.features.inversion_texts,
             )  # fmt: skip
             opened.pop_all()

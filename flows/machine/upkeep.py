@@ -18,6 +18,7 @@ from registry.ledger.rotation import is_owed, rotate, wrapped_keys
 from registry.ledger.traces import Trace, find_traces
 from tuni.errors import TextError
 from tuni.lists.files import open_subjects
+from tuni.texts.kind import kind_names, text_kind
 from tuni.texts.text import canonical, clean_text
 
 _SHOWN = 10
@@ -137,7 +138,7 @@ def forget_people(names: Sequence[str], settings: Settings, *, keep_key: bool) -
     """Erase people, replace the home's key, and search for what is left.
 
     Args:
-        names: Their texts, in any spelling.
+        names: Their texts, in any spelling; of numbers and addresses every way that is asked.
         settings: Of this machine.
         keep_key: Leave the home's key as it is.
 
@@ -146,6 +147,8 @@ def forget_people(names: Sequence[str], settings: Settings, *, keep_key: bool) -
     """
     home = open_home(settings)
     with open_ledger(settings) as ledger:
+        asked = len({ledger.keys.pseudonym(name) for name in names})
+        names = _every_way(names)
         marks = {ledger.keys.pseudonym(name) for name in names}
         known = forget(ledger, names)
         # A key that lies elsewhere is shared or managed by others: theirs to replace.
@@ -157,7 +160,18 @@ def forget_people(names: Sequence[str], settings: Settings, *, keep_key: bool) -
         traces = find_traces(
             home.root, forms | marks, engine=None if home.database is None else ledger.engine
         )
-    return Forgotten(len(marks), known, turn, traces)
+    return Forgotten(asked, min(asked, known), turn, traces)
+
+
+def _every_way(names: Sequence[str]) -> list[str]:
+    """Texts and the ways to write them that a model was asked about, where they are of a kind."""
+    kinds = [text_kind(name) for name in kind_names()]
+    texts = dict.fromkeys(names)
+    for name in names:
+        for kind in kinds:
+            if kind.refusal(standard := kind.standard(name, None)) is None:
+                texts |= dict.fromkeys((standard, *kind.forms(standard)))
+    return list(texts)
 
 
 def read_names(source: Path | bytes) -> tuple[str, ...]:

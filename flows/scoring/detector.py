@@ -14,6 +14,7 @@ from tuni.features.extract import FeatureCache
 from tuni.judging.judge import Judge, require_checkpoint
 from tuni.model.load import limit_threads
 from tuni.model.target import Target
+from tuni.texts.kind import text_kind
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,11 @@ class Detector:
         """What judges lists with it.
 
         Args:
-            cache: Keeps features between calls.
+            cache: Keeps features between calls, of kinds of text that may be kept.
 
         Raises:
             CheckpointError: The checkpoint is not found or cannot be loaded.
             FingerprintMismatch: It is not the one that the detector was made for.
         """
-        return Judge(self.bundle, self.target, cache, current_progress.get())
+        kept = cache if text_kind(self.bundle.kind).kept else None
+        return Judge(self.bundle, self.target, kept, current_progress.get())

@@ -180,7 +180,10 @@ def _judges(detectors: Mapping[str, Detector], ledger: Ledger) -> dict[str, Judg
         FingerprintMismatch: The detectors were made for several checkpoints.
     """
     cache, target = EncryptedFeatureCache(ledger), next(iter(detectors.values())).target
-    return {kind: Judge(one.bundle, target, cache) for kind, one in detectors.items()}
+    return {
+        kind: Judge(one.bundle, target, cache if text_kind(kind).kept else None)
+        for kind, one in detectors.items()
+    }
 
 
 def _rows(

@@ -160,6 +160,15 @@ class TextKind:
     composed: Callable[[Sequence[str]], str] = _one_field
     searched: bool = True
 
+    @property
+    def kept(self) -> bool:
+        """Whether features of its texts may be kept between runs.
+
+        Decoys of texts that join several fields hold whole names of the list, and nobody who is to
+        be forgotten could be found in them.
+        """
+        return len(self.fields) == 1
+
 
 def register_kind(kind: TextKind) -> None:
     """Make a kind known to this process that no installed package names as an entry point.
