@@ -21,7 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 SUBJECTS = (
-    "startup", "scorers", "text_encoder", "scoring", "estimates", "search", "inversion",
+    "startup", "scorers", "text_encoder", "detectors", "scoring", "estimates", "search",
+    "inversion",
     "first_audit",
 )  # fmt: skip
 GPU_SUBJECTS = ("gpu",)

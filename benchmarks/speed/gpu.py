@@ -2,7 +2,7 @@
 
 Weights are random and built on the spot. Each piece begins only while the clock allows it, and what
 was measured is kept, so that a device that is lent for ten minutes is enough. With --smoke the same
-code runs on the CPU in tiny sizes. No figure of it has been taken on a GPU yet.
+code runs on the CPU in tiny sizes, to its end. No figure of it has been taken on a GPU yet.
 """
 
 import csv
@@ -64,7 +64,7 @@ def measure(smoke: bool) -> Iterator[Row]:
     pieces += [(f"{t}: first audit", partial(_first_audit, t, device, smoke)) for t in towers[:2]]
     for name, piece in pieces:
         spent = time.perf_counter() - started
-        if spent > CLOCK_S:
+        if spent > CLOCK_S and not smoke:
             yield figure("gpu", f"{name}: left out, the clock ended", [spent], "s")
             continue
         yield from piece()
