@@ -13,7 +13,8 @@ from registry.ledger.trail import Trail
 from tuni.errors import TextError
 from tuni.files import check_outputs
 from tuni.lists.files import Row, open_subjects, text_refusal
-from tuni.lists.writing import write_table
+from tuni.lists.writing import check_table, write_table
+from tuni.texts.arrangement import Arrangement, rearranged
 from tuni.texts.text import clean_text
 
 _SHOWN = 10
@@ -59,7 +60,9 @@ class ImportOutcome:
         return "\n".join(lines)
 
 
-def import_file(file: Path, name: str, settings: Settings) -> ImportOutcome:
+def import_file(
+    file: Path, name: str, settings: Settings, names: Arrangement = "first-last"
+) -> ImportOutcome:
     """Add the people of a file to a list; refused rows are left out and told.
 
     The file is read twice: nothing is written before all of it was seen to be such a table.
@@ -81,7 +84,7 @@ def import_file(file: Path, name: str, settings: Settings) -> ImportOutcome:
             f"{file.name}: every row is refused, first {table.unit} {place}: {why}",
             "correct the file",
         )
-    members = (_member(given) for place, given in table.rows() if place not in refused)
+    members = (_member(given, names) for place, given in table.rows() if place not in refused)
     with open_ledger(settings) as ledger:
         return ImportOutcome(name, Watchlists(ledger).add(name, members), refused, table.unit)
 
@@ -94,6 +97,7 @@ def export_list(name: str, out: Path, settings: Settings) -> int:
         RequestError: The file cannot be written there.
     """
     check_outputs(out=out)
+    check_table(out)
     with open_ledger(settings) as ledger:
         lists = Watchlists(ledger)
         columns: dict[str, None] = {}
@@ -106,10 +110,10 @@ def export_list(name: str, out: Path, settings: Settings) -> int:
         return count
 
 
-def _member(given: Row) -> Member:
+def _member(given: Row, names: Arrangement) -> Member:
     columns = {
         name: value if isinstance(value, str) else json.dumps(value, default=str)
         for name, value in given.items()
         if name != "text" and value not in (None, "")
     }
-    return Member(clean_text(given["text"]), columns)
+    return Member(clean_text(rearranged(given["text"], names)), columns)

@@ -34,6 +34,10 @@ Report = Annotated[
 EvidenceFile = Annotated[
     Path | None, typer.Option(help="Also write all that the page says (JSON), without names.")
 ]
+Names = Annotated[
+    Literal["first-last", "last-first", "underscores"],
+    typer.Option(help='How the list writes names: "First Last", "Last, First" or "First_Last".'),
+]
 Size = Annotated[
     Literal["full", "demo", "test"], typer.Option(help="How much is drawn and trained.")
 ]

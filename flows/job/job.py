@@ -255,5 +255,8 @@ def _hash(request: Request, texts: JobTexts, target: Target, spec: FeatureSpec) 
             "space": SPACE_REVISION,
             # A study goes on only with the kinds that it was begun with.
             **({"kinds": others} if (others := other_names()) else {}),
+            # How the files are read, where it isn't as they stand.
+            **({"region": told} if (told := request.subjects.region) else {}),
+            **({"names": told} if (told := request.subjects.names) != "first-last" else {}),
         }
     )[:32]

@@ -83,7 +83,8 @@ def read_texts(request: Request, keys: Keys) -> JobTexts:
             "give one `kind`, or run `tuni run`",
         )
     digests: dict[str, str | None] = {}
-    reading = RowTexts(text_kind(request.subjects.kind), request.subjects.region)
+    asked = request.subjects
+    reading = RowTexts(text_kind(asked.kind), asked.region, asked.names)
 
     def read(name: str, path: Path | None, table: Callable[[Path, bytes, RowTexts], T]) -> T | None:
         content = None if path is None else read_content(path)

@@ -12,7 +12,12 @@ from typing import Literal
 
 from flows.machine.home import open_home
 from flows.machine.settings import Settings, read_settings
-from flows.machine.working_folder import names_server, require_own_folder
+from flows.machine.working_folder import (
+    NO_PROXY,
+    names_server,
+    require_own_folder,
+    unproxied_hosts,
+)
 from registry.home import Home
 from registry.services.databases import prefect_database
 from registry.services.logins import USER, server_login
@@ -64,6 +69,8 @@ def prepare(settings: Settings) -> None:
         defaults |= prefect_access(home, address)
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+    # Our servers listen on loopback, which no proxy reaches. Libraries read one of the two names.
+    os.environ.update(dict.fromkeys(NO_PROXY, unproxied_hosts()))
     if "prefect" not in sys.modules and not names_server():
         login = f"{USER}:{secrets.token_urlsafe(32)}"  # of this process alone, and in no file
         login = os.environ.setdefault("PREFECT_SERVER_API_AUTH_STRING", login)

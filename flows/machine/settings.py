@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from flows.machine.mistakes import problems
 from tuni.errors import RequestError
 from tuni.statistics.choice_rule import MARGIN
+from tuni.texts.arrangement import Arrangement
 from tuni.texts.kind import FIELDS, kind_names
 
 MAX_REQUEST = 2**20  # bytes
@@ -94,16 +95,16 @@ class SubjectsTable(_Table):
     region: str | None = Field(
         None, pattern="^[A-Z]{2}$", description="Country of phone numbers that say none: US."
     )
+    names: Arrangement = Field(
+        "first-last", description="How the files write names: or last-first, or underscores."
+    )
     labelled: UserPath | None = Field(
         None, description="CSV with text,member (0/1): people known to be in the data or not."
     )
     list_: UserPath | None = Field(
         None, alias="list", description="CSV with a column text: unlabelled people of interest."
     )
-
-    skip_bad: bool = Field(
-        False, description="Leave out texts of another kind or too long for the model."
-    )
+    skip_bad: bool = Field(False, description="Leave out texts of another kind, or too long.")
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -69,3 +69,12 @@ def _at(table: object, *names: object) -> object:
     for name in names:
         table = table.get(name) if isinstance(table, dict) else None
     return table
+
+
+NO_PROXY = ("no_proxy", "NO_PROXY")
+
+
+def unproxied_hosts() -> str:
+    """Hosts that are reached without a proxy, loopback among them, joined by commas."""
+    told = ",".join(os.environ.get(name, "") for name in NO_PROXY).split(",")
+    return ",".join(dict.fromkeys([*filter(None, told), "127.0.0.1", "localhost", "::1"]))

@@ -24,10 +24,11 @@ from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, reading
 from tuni.lists.csv_rows import Wrong
 from tuni.lists.files import SubjectFile, open_subjects
 from tuni.lists.rows import ListIndex, read_list
-from tuni.lists.writing import write_table
+from tuni.lists.writing import check_table, write_table
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import EVIDENCE, NO_EVIDENCE
 from tuni.statistics.spelling import PAIRED, pairing_p
+from tuni.texts.arrangement import Arrangement
 
 PICTURE_COLUMNS = (
     "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
@@ -52,6 +53,7 @@ class ScoreRequest:
         pseudonymous: Write a keyed pseudonym in the place of each text, and no other column.
         device: Torch device; None takes the setting.
         pictures: Folder of pictures of the subjects, or None; see `tuni.pictures.subjects`.
+        names: How the list arranges names.
     """
 
     checkpoint: str
@@ -66,6 +68,7 @@ class ScoreRequest:
     pseudonymous: bool = False
     device: str | None = None
     pictures: Path | None = None
+    names: Arrangement = "first-last"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -197,7 +200,7 @@ def score_file(
         detector = Detector.open(
             ledger, settings.model_copy(update=asked), request.checkpoint, request.version
         )
-        reading = reading_of(detector.bundle)
+        reading = reading_of(detector.bundle, request.names)
         file = open_subjects(request.subjects, reading.kind.fields)
         index = _accepted(request, lambda wrong: read_list(file, wrong, reading))
         pictures = find_pictures(request, file)
@@ -265,6 +268,7 @@ def _accepted(request: ScoreRequest, read: Callable[[Wrong], ListIndex]) -> List
 def check_out(request: ScoreRequest) -> None:
     """Refuse an output that could not be written, before an hour is spent on it."""
     check_outputs(out=request.out)
+    check_table(request.out)
     if request.out.resolve() == request.subjects.resolve():
         raise RequestError("--out: is the file of --subjects", "name another file")
 

@@ -24,6 +24,7 @@ from tuni.lists.rows import REFUSED, ListIndex, SelectedOn, TextRows, read_list
 from tuni.lists.shape import SAMPLE, ListShape
 from tuni.statistics.list_evidence import ListEvidence
 from tuni.statistics.p_values import Floats, q_values
+from tuni.texts.arrangement import Arrangement
 from tuni.texts.kind import text_kind
 
 # Texts whose features are held at once: as many as an extraction holds columns of.
@@ -182,10 +183,11 @@ def judge_list(
     )
 
 
-def reading_of(bundle: Bundle) -> RowTexts:
-    """How the rows of a list become texts that a detector judges."""
+def reading_of(bundle: Bundle, arrangement: Arrangement = "first-last") -> RowTexts:
+    """How the rows of a list, whose names are arranged so, become texts that a detector judges."""
     region = bundle.settings.get("region")
-    return RowTexts(text_kind(bundle.kind), region if isinstance(region, str) else None)
+    known = region if isinstance(region, str) else None
+    return RowTexts(text_kind(bundle.kind), known, arrangement)
 
 
 def grounds_of(bundle: Bundle, null: ListNull, model_version: str) -> Grounds:

@@ -6,9 +6,11 @@ that changes while it is read is refused.
 
 import csv
 import io
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +20,7 @@ from tuni.texts.kind import FIELDS
 MAX_LINE = 2**24  # characters
 _LISTED = 5
 _SAVE_AS = "save it as CSV in UTF-8"
+_SEPARATOR = re.compile(r"sep=([,;\t|])[\r\n]*")
 
 
 class Wrong:
@@ -116,13 +119,20 @@ class CsvRows:
             require_unchanged(self._path, self._stamp)
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(lines(self._path, _SAVE_AS, self._content), strict=True)
-        begins = 1
+        source = lines(self._path, _SAVE_AS, self._content)
+        first = next(source, "")
+        told = _SEPARATOR.fullmatch(first)  # a line that spreadsheets write and read
+        begins = 2 if told else 1
+        reader = csv.reader(
+            source if told else chain([first] if first else [], source),
+            delimiter=told[1] if told else ",",
+            strict=True,
+        )
         try:
             for record in reader:
                 if record:
                     yield begins, record
-                begins = reader.line_num + 1
+                begins = reader.line_num + (2 if told else 1)
         except csv.Error as error:
             reason = "a field is too large" if "limit" in str(error) else "the quotes do not match"
             raise TextError(

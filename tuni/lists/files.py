@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PARQUET = (".parquet", ".pq")
 JSON_LINES = (".jsonl", ".ndjson")
+CSV = (".csv", ".txt", "")
 BATCH = 2048  # rows of Parquet that are held at once
 
 Row = Mapping[str, Any]  # Any: what a cell of such a file may hold
@@ -58,18 +59,30 @@ def open_subjects(path: Path, instead: Sequence[str] = ()) -> SubjectFile:
 
     Args:
         path: Its suffix says what it is: Parquet (.parquet, .pq), JSON Lines (.jsonl, .ndjson),
-            and CSV in UTF-8 with a header for every other one.
+            CSV in UTF-8 with a header (.csv, .txt, or none).
         instead: Columns that together do in the place of ``text``.
 
     Raises:
-        TextError: No file, not of that kind, or without a column ``text``.
+        TextError: No file, not of that kind or of another one, or without a column ``text``.
     """
     suffix = path.suffix.lower()
+    if (mend := unknown_suffix(path)) is not None:
+        raise TextError(f"{path.name}: a list cannot be read from a file {suffix}", mend)
     if suffix in PARQUET:
         return ParquetRows(path, instead)
     if suffix in JSON_LINES:
         return JsonLinesRows(path, instead)
     return CsvRows(path, instead=instead)
+
+
+def unknown_suffix(path: Path) -> str | None:
+    """What to do about a suffix that no table of ours has; None where it is one of theirs."""
+    suffix = path.suffix.lower()
+    if suffix in (*PARQUET, *JSON_LINES, *CSV):
+        return None
+    if suffix == ".json":
+        return "write an object a line and call it .jsonl (jq -c '.[]' does it)"
+    return "save it as .csv in UTF-8, .parquet or .jsonl"
 
 
 def text_refusal(value: object) -> str | None:
@@ -148,6 +161,11 @@ class JsonLinesRows:
         names: dict[str, None] = {}
         wrong = Wrong(path.name)
         for line, row in self._parsed():
+            if row is None and line == 1 and self._begins_an_array():
+                raise TextError(
+                    f"{path.name}: is one JSON array, not JSON Lines",
+                    "write an object a line (jq -c '.[]' does it)",
+                )
             if row is None:
                 wrong.add(line, "is not a JSON object")
             else:
@@ -163,6 +181,9 @@ class JsonLinesRows:
         for line, row in self._parsed():
             yield line, row or {}
         require_unchanged(self._path, self._stamp)
+
+    def _begins_an_array(self) -> bool:
+        return next(iter(lines(self._path, "")), "").lstrip().startswith("[")
 
     def _parsed(self) -> Iterator[tuple[int, dict[str, Any] | None]]:
         for number, line in enumerate(lines(self._path, "save it as JSON Lines in UTF-8"), 1):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tuni.texts.arrangement import Arrangement, rearranged
 from tuni.texts.kind import TextKind, text_kind
 
 
@@ -14,10 +15,12 @@ class RowTexts:
     Attributes:
         kind: Of the texts.
         region: Country of phone numbers that say none, or None.
+        names: How the list arranges the parts of a name; only names are rearranged.
     """
 
     kind: TextKind
     region: str | None = None
+    names: Arrangement = "first-last"
 
     def raw(self, cells: Mapping[str, Any]) -> Any:  # Any: what a cell may hold
         """The text as it came: the column ``text``, else what the kind's own columns make."""
@@ -28,6 +31,8 @@ class RowTexts:
 
     def standard(self, text: str) -> str:
         """The kind's one writing of a text."""
+        if self.kind.name == "name":
+            text = rearranged(text, self.names)
         return self.kind.standard(text, self.region)
 
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tuni.errors import RequestError
 from tuni.files import output
-from tuni.lists.files import BATCH, JSON_LINES, PARQUET
+from tuni.lists.files import BATCH, JSON_LINES, PARQUET, unknown_suffix
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +24,19 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  #
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Rows = Iterable[Mapping[str, Any]]  # Any: what a cell may hold
+
+
+def check_table(path: Path) -> None:
+    """Refuse a name whose suffix no table of ours has, before anything is computed.
+
+    Raises:
+        RequestError: It has none of theirs.
+    """
+    if unknown_suffix(path) is not None:
+        raise RequestError(
+            f"{path.name}: a table cannot be written as {path.suffix}",
+            "call it .csv, .parquet or .jsonl",
+        )
 
 
 def write_table(
@@ -41,9 +54,10 @@ def write_table(
         types: Arrow types of the columns, for Parquet; a column without one holds strings.
 
     Raises:
-        RequestError: It cannot be written there, or a value fits no column.
+        RequestError: It cannot be written there or so, or a value fits no column.
         EnvironmentFault: The disk is full or failed.
     """
+    check_table(path)
     suffix = path.suffix.lower()
     if suffix in PARQUET:
         with output(path) as file:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from tuni.texts.arrangement import arrangement_refusal
 from tuni.texts.decoys import PartPool
 from tuni.texts.faker_decoys import faker_decoys
 from tuni.texts.kind import NeighbourParts, TextKind
@@ -37,7 +38,7 @@ def _refusal(text: str) -> str | None:
     digits = 0 if text.isalpha() else sum(sign.isdecimal() for sign in text)
     if digits > sum(sign.isalpha() for sign in text):
         return "is a number, not a person's name"
-    return None
+    return arrangement_refusal(text)
 
 
 def _shown(text: str) -> str:

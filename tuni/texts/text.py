@@ -49,6 +49,16 @@ _SAME_SIGN = str.maketrans(
     {"‘": "'", "’": "'", "‛": "'", "ʼ": "'", "“": '"', "”": '"', "‐": "-", "–": "-"}  # noqa: RUF001
 )
 
+# Zero-width joiner and non-joiner, and the scripts whose spelling needs them (Unicode 9.2, 12).
+JOINERS = "\u200c\u200d"
+_JOINING_SCRIPTS = frozenset(
+    {
+        *("ARABIC", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL"),
+        *("TELUGU", "KANNADA", "MALAYALAM", "SINHALA"),
+    }
+)
+_WITHOUT_JOINERS = dict.fromkeys(map(ord, JOINERS))
+
 # First word of a letter's Unicode name -> script, where the two differ.
 _SCRIPTS = {
     "cjk": "han",
@@ -76,7 +86,8 @@ def clean_text(text: str) -> str:
 def canonical(text: str) -> str:
     """What identifies a text: its NFKC form without case, of the cleaned text. Idempotent.
 
-    Curly and straight apostrophes, and the hyphens of typesetting, count as the same sign (ours).
+    Curly and straight apostrophes, and the hyphens of typesetting, count as the same sign (ours);
+    joiners, which some leave out, as none.
     """
     folded = clean_text(text)
     if folded.isascii():
@@ -100,8 +111,9 @@ def refusal(text: str) -> str | None:
     if len(text) > MAX_CHARACTERS:
         return f"is longer than {MAX_CHARACTERS} characters"
     if not (text.isascii() and text.isprintable()):
-        for character in text:
-            if (reason := character_refusal(character)) is not None:
+        for place, character in enumerate(text):
+            reason = character_refusal(character)
+            if reason is not None and not (character in JOINERS and _spells(text, place)):
                 return reason
     if "<" in (plain := text if text.isascii() else unicodedata.normalize("NFKC", text)):
         folded = plain.casefold()
@@ -110,6 +122,14 @@ def refusal(text: str) -> str | None:
     if "&" in plain and html.unescape(plain) != plain:
         return "holds an HTML entity"
     return None
+
+
+def _spells(text: str, place: int) -> bool:
+    """Whether the joiner there belongs to the spelling: between letters of a script that has it."""
+    beside = (text[place - 1 : place], text[place + 1 : place + 2])
+    return all(
+        sign and unicodedata.name(sign, "").split(" ")[0] in _JOINING_SCRIPTS for sign in beside
+    )
 
 
 def script_of(text: str) -> str:
@@ -134,4 +154,5 @@ def script_of(text: str) -> str:
 def _fold(text: str) -> str:
     """One round of compatibility composition, case folding and straightening."""
     folded = unicodedata.normalize("NFKC", text).translate(_SAME_SIGN).casefold()
+    folded = folded.translate(_WITHOUT_JOINERS)
     return clean_text(unicodedata.normalize("NFKC", folded))

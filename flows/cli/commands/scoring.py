@@ -14,6 +14,7 @@ from flows.cli.options import (
     Device,
     Json,
     ListDecoys,
+    Names,
 )
 from flows.cli.verbs import open_settings, verb
 from flows.machine.show import answer, say
@@ -61,6 +62,7 @@ def score(
             "username; again for more."
         ),
     ] = None,
+    names: Names = "first-last",
     as_json: Json = False,
 ) -> None:
     """Give a verdict for each text of a list, or each row of fields, with a registered detector."""
@@ -80,6 +82,7 @@ def score(
         pseudonymous=pseudonymous,
         device=device,
         pictures=pictures,
+        names=names,
     )
     if kind and len(kind) > 1:
         people = score_people(asked, kind, open_settings())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import Json
+from flows.cli.options import Json, Names
 from flows.cli.verbs import group, open_settings, verb
 from flows.machine.show import answer, results
 from tuni.errors import RequestError
@@ -27,12 +27,13 @@ def import_list(
     name: Annotated[
         str, typer.Option(help="Name of the list; shown in MLflow and Prefect, so no person's.")
     ],
+    names: Names = "first-last",
     as_json: Json = False,
 ) -> None:
     """Add the people of a file to a list; importing a file twice changes nothing."""
     from flows.auditing.watchlists import import_file
 
-    outcome = import_file(file, name, open_settings())
+    outcome = import_file(file, name, open_settings(), names)
     answer(outcome, as_json=as_json)
 
 

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from datetime import datetime
+from urllib.request import proxy_bypass
 
 import pytest
 
@@ -38,6 +39,19 @@ def test_a_home_is_called_new_once(tuni, home):
 
 def test_a_home_that_cannot_be_looked_at_is_refused_as_one(tuni, tmp_path, refused):
     refused(tuni("audits", "list", home=tmp_path / ("x" * 300)), "home", "TUNI_HOME", code=1)
+
+
+@pytest.mark.usefixtures("empty_environment")
+def test_no_proxy_stands_before_our_own_servers(tmp_path, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "intranet.example")
+    monkeypatch.setenv("no_proxy", "")
+    for _ in range(2):
+        prepare(Settings(home=tmp_path))
+        for name in ("NO_PROXY", "no_proxy"):
+            assert os.environ[name] == "intranet.example,127.0.0.1,localhost,::1"
+        assert proxy_bypass("127.0.0.1:4200")
+    assert not proxy_bypass("elsewhere.example")
 
 
 @pytest.mark.usefixtures("empty_environment")

@@ -63,6 +63,34 @@ def test_verdicts_are_the_same_in_every_format_in_and_out(score, csv_file, tmp_p
     ]
 
 
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [('"{1}, {0}"', "last-first"), ("{0}_{1}", "underscores")],
+)
+def test_names_in_another_arrangement_are_refused_or_read_on_request(
+    written, names, score, csv_file, tmp_path
+):
+    assert score(csv_file("plain.csv", "text\n" + "\n".join(NAMES[:3]) + "\n")).code == 0
+    lines = [written.format(*name.split()) for name in NAMES[:3]]
+    arranged = csv_file("arranged.csv", "text\n" + "\n".join(lines) + "\n")
+    refused = score(arranged, "refused.csv")
+    assert refused.code == 2
+    assert f"--names {names}" in refused.err
+    assert not (tmp_path / "refused.csv").exists()
+    assert score(arranged, "again.csv", "--names", names).code == 0
+    plain, read_so = read(tmp_path / "verdicts.csv"), read(tmp_path / "again.csv")
+    assert [row["text"] for row in read_so] == [line.strip('"') for line in lines]
+    assert [{**row, "text": ""} for row in read_so] == [{**row, "text": ""} for row in plain]
+
+
+@pytest.mark.parametrize("out", ["verdicts.xlsx", "verdicts.json"])
+def test_a_format_that_is_not_written_is_refused_at_once(out, score, csv_file, tmp_path):
+    ended = score(csv_file("list.csv", f"text\n{NAMES[0]}\n"), out)
+    assert ended.code == 2
+    assert ".parquet or .jsonl" in ended.err
+    assert not (tmp_path / out).exists()
+
+
 def test_people_in_two_spellings_get_one_verdict(score, csv_file, tmp_path):
     assert score(csv_file("list.csv", "text\n" + "\n".join(NAMES) + "\n")).code == 0
     first, *_, last = read(tmp_path / "verdicts.csv")

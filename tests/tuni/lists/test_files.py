@@ -51,6 +51,36 @@ def test_a_dictionary_encoded_column_holds_texts(tmp_path: Path) -> None:
     assert file.types == {"text": pa.string()}
 
 
+@pytest.mark.parametrize("sign", [";", ",", "\t"])
+def test_the_separator_that_a_spreadsheet_wrote_is_taken(tmp_path: Path, sign: str) -> None:
+    path = tmp_path / "list.csv"
+    rows = (("text", "id"), ("Ada Roe", "1"), ("Bob Poe", "2"))
+    path.write_text(f"sep={sign}\r\n" + "".join(f"{a}{sign}{b}\r\n" for a, b in rows))
+    file = open_subjects(path)
+    for _ in range(2):
+        read = list(file.rows())
+        assert read == [(3, {"text": "Ada Roe", "id": "1"}), (4, {"text": "Bob Poe", "id": "2"})]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("list.json", '[{"text": "Ada"}]', "jsonl"),
+        ("list.jsonl", '[{"text": "Ada"}]', "object a line"),
+        ("list.jsonl", '[\n {"text": "Ada"}\n]', "object a line"),
+        ("list.xlsx", "PK", ".csv in UTF-8"),
+        ("list.csv.gz", "x", ".csv in UTF-8"),
+    ],
+)
+def test_other_formats_are_refused_by_name(
+    tmp_path: Path, name: str, content: str, word: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TextError, match=r"list\.") as refused:
+        open_subjects(tmp_path / name)
+    assert word in refused.value.fix
+
+
 def test_keys_of_any_line_are_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "Ada"}\n{"more": [1], "text": "Bea"}\n')
@@ -68,7 +98,7 @@ def test_keys_of_any_line_are_columns(tmp_path: Path) -> None:
             ["line 2: is not", "line 3"],
         ),
         ("a.jsonl", b'{"text": "Zebulon"}\n\xff\n', ["is not UTF-8 (line 2)"]),
-        ("a.jsonl", b"[" * 100_000, ["line 1"]),
+        ("a.jsonl", b"[" * 100_000, ["one JSON array"]),
         ("a.parquet", b"Zebulon", ["cannot be read as Parquet"]),
         ("a.parquet", b"PAR1" + b"\xff" * 99 + b"PAR1", ["cannot be read as Parquet"]),
         ("a.csv", b"", ["is empty"]),

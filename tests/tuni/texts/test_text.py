@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tuni.texts.text import (
+    JOINERS,
     MAX_CHARACTERS,
     PROMPTS_8,
     PROMPTS_24,
@@ -109,6 +110,20 @@ def test_unusable_texts_are_refused_with_a_reason(text: str, word: str) -> None:
     assert "Ada" not in reason
 
 
+# Persian, Hindi and Sinhala names whose spelling holds a joiner.
+@pytest.mark.parametrize("name", ["علی\u200cرضا محمدی", "क्\u200dष राव", "ශ්\u200dරී පෙරේරා"])
+def test_joiners_that_belong_to_a_spelling_are_accepted_and_tell_nobody_apart(name: str) -> None:
+    without = name.replace("\u200c", "").replace("\u200d", "")
+    assert refusal(name) is None
+    assert clean_text(name) == unicodedata.normalize("NFC", name)  # the model sees them
+    assert canonical(name) == canonical(without)
+
+
+@pytest.mark.parametrize("name", ["Ada\u200cLovelace", "\u200cعلی", "علی\u200c", "علی\u200c Roe"])
+def test_joiners_elsewhere_are_refused(name: str) -> None:
+    assert "zero-width" in (refusal(name) or "")
+
+
 @pytest.mark.parametrize("token", SPECIAL_TOKENS)
 @pytest.mark.parametrize("disguise", [str, str.upper, lambda text: text.replace("<", "＜")])
 def test_special_tokens_are_refused_however_disguised(token: str, disguise) -> None:
@@ -118,7 +133,8 @@ def test_special_tokens_are_refused_however_disguised(token: str, disguise) -> N
 @given(anything)
 def test_refused_texts_are_all_that_the_tokenizer_could_misread(text: str) -> None:
     if refusal(text) is None:
-        categories = {unicodedata.category(sign) for sign in clean_text(text)}
+        signs = clean_text(text).translate(dict.fromkeys(map(ord, JOINERS)))
+        categories = {unicodedata.category(sign) for sign in signs}
         assert not categories & {"Cc", "Cf", "Cs", "Zl", "Zp"}
         assert not any(token in canonical(text) for token in SPECIAL_TOKENS)
 
