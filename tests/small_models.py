@@ -245,7 +245,7 @@ def _patches(picture: Tensor) -> Tensor:
     return torch.stack(rows)
 
 
-def _open(
+def open_family(
     tokenizer: str | None,
     text: dict[str, Any],
     *,
@@ -304,22 +304,22 @@ _BIDIRECTIONAL = {"no_causal_mask": True, "pool_type": "last", "proj_bias": True
 _BOTH_ENDS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 49407}
 
 FAMILIES: dict[str, SmallFamily] = {
-    "open_clip": _open(None, {}, trimmed=True),
-    "open_clip SigLIP": _open(
+    "open_clip": open_family(None, {}, trimmed=True),
+    "open_clip SigLIP": open_family(
         "sentencepiece", _BIDIRECTIONAL | {"tokenizer_kwargs": {"clean": "canonicalize"}},
         custom_text=True, init_logit_bias=-10,
     ),
-    "open_clip SigLIP 2": _open(
+    "open_clip SigLIP 2": open_family(
         "gemma", _BIDIRECTIONAL | {"tokenizer_kwargs": {"clean": "canonicalize"}}, custom_text=True
     ),
-    "open_clip CLIPA": _open(
+    "open_clip CLIPA": open_family(
         "bert", _BIDIRECTIONAL | {"tokenizer_kwargs": {"strip_sep_token": True}}, custom_text=True
     ),
-    "open_clip worldwide": _open("roberta", {"pool_type": "eos", "eos_id": 2}, trimmed=True),
-    "open_clip worldwide, text apart": _open(
+    "open_clip worldwide": open_family("roberta", {"pool_type": "eos", "eos_id": 2}, trimmed=True),
+    "open_clip worldwide, text apart": open_family(
         "roberta", {"pool_type": "eos", "eos_id": 2}, trimmed=True, custom_text=True
     ),
-    "open_clip CoCa": _open(
+    "open_clip CoCa": open_family(
         None, {"embed_cls": True, "output_tokens": True}, custom_text=True,
         vision_cfg=OPEN_VISION | {
             "attentional_pool": True, "attn_pooler_heads": 2, "attn_pooler_queries": 4,
@@ -330,15 +330,15 @@ FAMILIES: dict[str, SmallFamily] = {
             "attn_pooler_heads": 2,
         },
     ),
-    "open_clip XLM-R": _open(
+    "open_clip XLM-R": open_family(
         "roberta", {"hf_pooler_type": "mean_pooler", "hf_proj_type": "mlp"}, trimmed=True,
         hub=lambda size: transformers.XLMRobertaConfig(**TEXT | _ROBERTA, vocab_size=size),
     ),
-    "open_clip BERT": _open(
+    "open_clip BERT": open_family(
         "bert", {"hf_pooler_type": "cls_last_hidden_state_pooler", "hf_proj_type": "mlp"},
         trimmed=True, hub=lambda size: transformers.BertConfig(**TEXT, vocab_size=size),
     ),
-    "open_clip mT5": _open(
+    "open_clip mT5": open_family(
         "t5", {"hf_pooler_type": "mean_pooler", "hf_proj_type": "linear"}, trimmed=True,
         hub=lambda size: transformers.MT5Config(
             d_model=WIDTH, d_kv=8, d_ff=32, num_layers=2, num_heads=2, vocab_size=size
