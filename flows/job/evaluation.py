@@ -169,7 +169,7 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     return Evaluated(
         detector=describe(detector),
         asked=_asked(job),
-        sentence=_sentence(job, measured),
+        sentence=sentence_of(job, measured),
         withheld="; ".join(withheld) or None,
         gates=tuple(gates),
         headline=headline,
@@ -318,7 +318,8 @@ def _asked(job: Job) -> str:
     return f"{parts[0]} Given: {given}; objective of the search: {job.objective}."
 
 
-def _sentence(job: Job, measured: Evaluation | None) -> str:
+def sentence_of(job: Job, measured: Evaluation | None) -> str:
+    """What was measured, or why nothing was, in words."""
     if measured is None:
         kinds = set(job.test_members.tolist())
         if not kinds:
@@ -330,11 +331,16 @@ def _sentence(job: Job, measured: Evaluation | None) -> str:
             f"Power is not told: fewer than {SMALLEST_SHARED} members or non-members were kept "
             "aside to measure it on."
         )
+    swapped = (
+        " Members score below non-members, so the labels look swapped: member is 1 for people in "
+        "the training data."
+    )
     return (
         f"Of known members {counted(measured.found)} were found at p <= "
         f"{measured.operating_point:g}, of known non-members {counted(measured.nonmember_fpr)} got "
         f"the same finding; AUC {measured.auc:.3f} ({measured.auc_interval.low:.3f} to "
         f"{measured.auc_interval.high:.3f})."
+        f"{swapped if measured.auc_interval.high < 0.5 else ''}"
     )
 
 

@@ -157,6 +157,19 @@ class Job:
         """Whether labelled-test holds members and non-members."""
         return bool(self.test_members.any()) and not self.test_members.all()
 
+    @property
+    def lacking_labels(self) -> str:
+        """What labelled-test lacks for power to be measured, in words; empty where it lacks none.
+
+        Part of the labels may stand in the file and have been left out.
+        """
+        if self.has_test_labels:
+            return ""
+        if not len(self.test_members):
+            given = self.texts.labelled is not None
+            return "labelled texts that can be judged" if given else "labelled texts"
+        return "known non-members" if self.test_members.all() else "known members"
+
     def is_registered(self) -> bool:
         """Whether the same inputs have already given a registered version."""
         if self.folder.kept(OUTCOME) is None:

@@ -42,10 +42,10 @@ def decide(job: Job, store: ModelStore, evaluated: Evaluated) -> Decision:
     if champion is None:
         idle = [gate.name for gate in evaluated.gates if gate.passed is None]
         told = f"; not run: {', '.join(idle)}" if idle else ""
-        power = "" if job.has_test_labels else "; power unknown, no labelled texts"
+        power = f"; power unknown, no {lacking}" if (lacking := job.lacking_labels) else ""
         return Decision(True, f"first detector of this checkpoint, no gate failed{told}{power}")
-    if not job.has_test_labels:
-        return Decision(False, "no labelled texts to compare it with the champion on")
+    if lacking := job.lacking_labels:
+        return Decision(False, f"no {lacking} to compare it with the champion on")
     job.ledger.record_reading(job.hash, job.test_set)
     scores = score_labelled_test(job, read_bundle(job.folder / FINAL))
     reasons = []

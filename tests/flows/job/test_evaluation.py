@@ -5,11 +5,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from flows.job.calibration import make_bundle
-from flows.job.evaluation import Evaluated, evaluate_job, judge_labelled_test, score_labelled_test
+from flows.job.evaluation import (
+    Evaluated,
+    evaluate_job,
+    judge_labelled_test,
+    score_labelled_test,
+    sentence_of,
+)
 from flows.job.folder import CHOICE
 from flows.job.job import Job
 from flows.job.search.choose import choose
@@ -19,6 +27,7 @@ from tests.objects import latin_names
 from tuni.detectors.defaults import DEFAULT_T
 from tuni.judging.null import JudgeOptions
 from tuni.lists.split import Split
+from tuni.statistics.intervals import Interval, rate
 
 NAMES = latin_names(120)
 Measure = Callable[[int, int], tuple[Job, Evaluated]]
@@ -74,7 +83,8 @@ def test_fewer_than_twenty_labels_of_a_kind_are_measured_but_nothing_is_searched
 def test_labels_of_one_class_leave_power_unknown_and_say_why(
     measure: Measure, counts: tuple[int, int], kind: str
 ) -> None:
-    _, evaluated = measure(*counts)
+    job, evaluated = measure(*counts)
+    assert job.lacking_labels == f"known {'non-members' if kind == 'members' else 'members'}"
     assert evaluated.sentence == (
         f"Power is unknown: all labelled texts that were kept aside are {kind}."
     )
@@ -89,6 +99,16 @@ def test_power_on_fewer_than_five_people_is_not_told(measure: Measure) -> None:
     assert evaluated.sentence.startswith("Power is ")
     assert not any(f" {count} members" in evaluated.sentence for count in range(1, 5))
     assert not [name for name in evaluated.headline if name.startswith("test_")]
+
+
+@pytest.mark.parametrize(("high", "swapped"), [(0.3, True), (0.6, False)])
+def test_labels_that_look_swapped_are_called_so(high: float, swapped: bool) -> None:
+    measured: Any = SimpleNamespace(
+        found=rate(1, 40), nonmember_fpr=rate(20, 40), operating_point=0.05, auc=0.2,
+        auc_interval=Interval(0.1, high),
+    )  # fmt: skip
+    job: Any = None
+    assert ("the labels look swapped" in sentence_of(job, measured)) == swapped
 
 
 def test_what_is_kept_names_nobody_and_comes_back(measure: Measure) -> None:
