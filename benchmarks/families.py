@@ -5,8 +5,8 @@
 For each family and seed a small testbed is trained, or found among the testbeds of --folder, and
 everybody is judged as one list by H2, the default, which reads no neighbours. H, T and the Jacobian
 are told beside it, each by decoys of that list that it was not fitted on. What is done is kept in
---folder, so a stopped run goes on. --choice repeats what the families' training was chosen on, seed
-61, which is never reported. --smoke does all of it on testbeds of seconds, to see that it runs.
+--folder, so a stopped run goes on. --choice takes seed 61, on which training may be chosen, which
+is never reported. --smoke does all of it on testbeds of seconds, to see that it runs.
 """
 
 import argparse
@@ -38,7 +38,7 @@ CHOSEN_ON = 61
 LEAST_AUC = 0.90
 FAMILIES = ("clip", "siglip", "bert", "resnet")
 OTHERS = ("H", "T", "Jacobian")
-# Fewer decoys than a job draws, so that twelve testbeds take an hour.
+# Fewer decoys than a job draws, so that a testbed takes minutes.
 NULLS = {"decoy_fit": 500, "decoy_search": 100, "decoy_calibration": 1000, "decoy_check": 50}
 FIT, SCALE, RANKED = 300, 100, 400  # decoys of the list for each of `OTHERS`
 

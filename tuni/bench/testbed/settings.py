@@ -154,7 +154,7 @@ class TestbedSettings:
         )
 
     def of_family(self, family: Family) -> "TestbedSettings":
-        """The same, of a family, trained as suits it (chosen on seed 61)."""
+        """The same, of a family, with what differs in its training."""
         return replace(self, family=family, **_TRAINED_AS.get(family, {}))
 
     @property
