@@ -17,6 +17,7 @@ from registry.ledger.feature_cache import EncryptedFeatureCache
 from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.errors import RequestError, TextError
+from tuni.judging.fits import Repeats
 from tuni.judging.judge import Judge
 from tuni.judging.null import JudgeOptions
 from tuni.judging.people import PeopleVerdicts, judge_people, scored_kinds, text_of
@@ -27,6 +28,7 @@ from tuni.lists.people import Fields, read_people
 from tuni.lists.writing import write_table
 from tuni.statistics.p_values import EVIDENCE, WITHHELD, verdict_words
 from tuni.texts.kind import FIELDS, text_kind
+from tuni.texts.text import canonical
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,13 @@ def _rows(
         for number, why in judge.unscorable([texts[place] for place in some]).items():
             reasons[some[number]] = f"{kind}: {why}"
             wrong.add(places[some[number]], reasons[some[number]], file.unit)
+        # Other texts that are the same to this model; the same text in two rows is one person's.
+        first = {canonical(texts[place]): place for place in reversed(some) if place not in reasons}
+        distinct = [place for place in some if first.get(canonical(texts[place])) == place]
+        repeats = Repeats(judge.target)
+        for number, why in repeats.among([texts[place] for place in distinct]).items():
+            reasons[distinct[number]] = f"{kind}: {why}"
+            wrong.add(places[distinct[number]], reasons[distinct[number]], file.unit)
     if not request.skip_bad:
         wrong.refuse()
     if len(reasons) == len(rows):

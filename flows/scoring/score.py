@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from flows.machine.home import open_ledger
 from flows.machine.settings import Settings
 from flows.machine.show import fields_of
@@ -18,6 +20,8 @@ from registry.ledger.ledger import Ledger
 from registry.ledger.trail import Trail
 from tuni.errors import RequestError, TextError
 from tuni.files import check_outputs
+from tuni.judging.judge import Judge
+from tuni.judging.near import near_ranks
 from tuni.judging.null import JudgeOptions, require_decoys
 from tuni.judging.record import COLUMNS, NUMBERS, Record
 from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, reading_of, scorable
@@ -33,6 +37,7 @@ from tuni.texts.arrangement import Arrangement
 PICTURE_COLUMNS = (
     "pictures", "score_pictures", "name_rank", "picture_rank", "p_pictures", "verdict_pictures",
 )  # fmt: skip
+NEAR_RANK = "near_rank"  # of kinds of text that have near misses
 PSEUDONYM = "pseudonym"  # in the place of ``text`` where the output names nobody
 
 
@@ -98,6 +103,7 @@ class ScoreOutcome:
         pictures_left_out: Pictures that could not be read, or belong to nobody on the list.
         pairing_p: Of the list's first and last parts being paired at random; None where they are
             too few to tell.
+        differs: How texts differ that a finding cannot tell apart; empty for names.
     """
 
     out: Path
@@ -116,6 +122,7 @@ class ScoreOutcome:
     with_pictures: int | None = None
     pictures_left_out: int = 0
     pairing_p: float | None = None
+    differs: str = ""
 
     @property
     def texts(self) -> int:
@@ -169,6 +176,10 @@ class ScoreOutcome:
             )
         if self.pictures_left_out:
             lines.append(f"  pictures left out: {self.pictures_left_out}")
+        if self.differs:
+            lines.append(
+                f"  a finding means this text or one that differs {self.differs}: see {NEAR_RANK}"
+            )
         lines.append(
             "  A verdict is about the text, not the person: a namesake makes a name known."
         )
@@ -231,7 +242,9 @@ def score_file(
         Trail(ledger).append(
             "list scored", checkpoint=request.checkpoint, version=version, texts=index.scored
         )
-        left_out = _write(request, file, _rows(verdicts, pictured), ledger)
+        ranks = _near_ranks(judge, verdicts)
+        ours = (*request.columns, *((NEAR_RANK,) if judge.kind.differs else ()))
+        left_out = _write(request, file, ours, _rows(verdicts, pictured, ranks), ledger)
     return ScoreOutcome(
         out=request.out,
         model=request.checkpoint,
@@ -248,6 +261,7 @@ def score_file(
         list_evidence=verdicts.evidence(judge.bundle),
         with_pictures=len(pictured) if pictures else None,
         pictures_left_out=pictures.left_out if pictures else 0,
+        differs=judge.kind.differs,
         pairing_p=pairing_p(decoys.shape.pair_sample, judge.kind, judge.bundle.seed),
     )
 
@@ -276,20 +290,20 @@ def check_out(request: ScoreRequest) -> None:
 def _write(
     request: ScoreRequest,
     file: SubjectFile,
+    ours: Sequence[str],
     rows: Iterator[tuple[Mapping[str, Any], Record]],  # Any: cells
     ledger: Ledger,
 ) -> int:
     """Write the verdicts; how many columns of the input a pseudonymous output leaves out."""
-    columns = passed_columns(file, request.columns)
+    columns = passed_columns(file, ours)
     if request.pseudonymous:
         named = (_named(row, ledger) for _, row in rows)
-        write_table(request.out, [PSEUDONYM, *request.columns[1:]], named, _types(file, {}))
+        write_table(request.out, [PSEUDONYM, *ours[1:]], named, _types(file, {}))
         return len(columns)
     whole = (
         {**{new: cells.get(old) for old, new in columns.items()}, **row} for cells, row in rows
     )
-    ours = ["text", *columns.values(), *request.columns[1:]]
-    write_table(request.out, ours, whole, _types(file, columns))
+    write_table(request.out, ["text", *columns.values(), *ours[1:]], whole, _types(file, columns))
     return 0
 
 
@@ -320,13 +334,32 @@ def _types(file: SubjectFile, columns: Mapping[str, str]) -> dict[str, Any]:  # 
 
 
 def _rows(
-    verdicts: ListVerdicts, pictured: Mapping[int, Cells]
+    verdicts: ListVerdicts, pictured: Mapping[int, Cells], ranks: Mapping[int, str]
 ) -> Iterator[tuple[Mapping[str, Any], Record]]:  # Any: cells
     """Each row of the input, and our columns beside it."""
     for person, (cells, record) in zip(
         verdicts.index.people.tolist(), verdicts.rows(), strict=True
     ):
-        yield cells, {**record, **pictured.get(person, {})}
+        yield cells, {**record, **pictured.get(person, {}), NEAR_RANK: ranks.get(person)}
+
+
+def _near_ranks(judge: Judge, verdicts: ListVerdicts) -> dict[int, str]:
+    """By person with a finding, the text's rank among its near misses, as ``"1 of 7"``."""
+    group, texts = verdicts.null.pair, verdicts.index.texts
+    if group is None or not judge.kind.differs or verdicts.null.withheld:
+        return {}
+    found = [
+        person
+        for person in np.flatnonzero(verdicts.p_decoy <= judge.bundle.operating_point).tolist()
+        if judge.kind.has_parts(texts[person]) and judge.kind.near(texts[person])
+    ]
+    if not found:
+        return {}
+    ranks = near_ranks(judge, [texts[person] for person in found], group.correction)
+    return {
+        person: f"{rank} of {1 + len(judge.kind.near(texts[person]))}"
+        for person, rank in zip(found, ranks, strict=True)
+    }
 
 
 def _named(row: Record, ledger: Ledger) -> Record:

@@ -235,7 +235,7 @@ def check_columns(
             continue
         if column not in columns:
             # The header is not quoted: without one, its place holds a person's name.
-            if column == "text" and len({*columns} & {*FIELDS}) > 1:
+            if column == "text" and len(instead) < 2 and len({*columns} & {*FIELDS}) > 1:
                 fix = (
                     "lists of several fields about one person are for `tuni score` with --kind for "
                     "each; elsewhere give one column text"
