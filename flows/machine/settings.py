@@ -370,7 +370,7 @@ def read_request(path: Path) -> Request:
             raise RequestError(
                 f"request: {path} is larger than {MAX_REQUEST // 2**20} MiB", "give a TOML file"
             )
-        content = tomllib.loads(text.decode("utf-8"))
+        content = tomllib.loads(text.decode("utf-8-sig"))
     except FileNotFoundError:
         raise RequestError(f"request: no file {path}", "name an existing TOML file") from None
     except (OSError, UnicodeDecodeError) as error:

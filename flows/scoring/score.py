@@ -25,7 +25,7 @@ from tuni.judging.near import near_ranks
 from tuni.judging.null import JudgeOptions, require_decoys
 from tuni.judging.record import COLUMNS, NUMBERS, Record
 from tuni.judging.whole_list import ListVerdicts, decoys_of, judge_list, reading_of, scorable
-from tuni.lists.csv_rows import Wrong
+from tuni.lists.csv_rows import Wrong, stamp
 from tuni.lists.files import SubjectFile, open_subjects
 from tuni.lists.rows import ListIndex, read_list
 from tuni.lists.writing import check_table, write_table
@@ -280,9 +280,10 @@ def _accepted(request: ScoreRequest, read: Callable[[Wrong], ListIndex]) -> List
 
 
 def check_out(request: ScoreRequest) -> None:
-    """Refuse an output that could not be written, before an hour is spent on it."""
+    """Refuse a list that is not there and an output that could not be written, before any work."""
     check_outputs(out=request.out)
     check_table(request.out)
+    stamp(request.subjects)
     if request.out.resolve() == request.subjects.resolve():
         raise RequestError("--out: is the file of --subjects", "name another file")
 

@@ -28,6 +28,7 @@ def run(
     """
     settings = open_settings()  # before Prefect is imported, which reads its settings then
 
+    from flows.machine.mistakes import require_paths
     from flows.machine.services.flow_server import start_flow_server
     from flows.machine.settings import read_request
     from tuni.model.reading.source import CheckpointSource
@@ -38,6 +39,7 @@ def run(
         subjects = asked.subjects.model_copy(update={"skip_bad": True})
         asked = asked.model_copy(update={"subjects": subjects})
     # What nothing has to be loaded or started for is refused at once.
+    require_paths(asked)
     kind_of(CheckpointSource(**asked.checkpoint.model_dump(exclude={"name"})))
     if not estimate_only:
         start_flow_server(settings)
