@@ -125,9 +125,7 @@ def test_a_checkpoint_that_cannot_be_used_is_told_apart(
         ({"folder": "nul\u0000byte"}, ("checkpoint.folder",)),
     ],
 )
-def test_a_checkpoint_that_is_not_there_is_named(
-    run_refused, request_file, tmp_path, table, words
-):
+def test_a_checkpoint_that_is_not_there_is_named(run_refused, request_file, tmp_path, table, words):
     (tmp_path / "w.safetensors").touch()
     run_refused(request_file(checkpoint={"name": "tiny", **table}), *words)
 
