@@ -15,7 +15,7 @@ from tuni.features.spec import FeatureSpec
 T = TypeVar("T", bound=bool | int | float | str)
 
 # Raised where studies are asked otherwise: one that was begun before is not gone on with.
-SPACE_REVISION = 2
+SPACE_REVISION = 3
 _ADDED_FIRST = ("jacobian", "noise", "hidden", "geometry")  # other families follow
 
 
