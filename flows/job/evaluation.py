@@ -124,6 +124,7 @@ def evaluate_job(job: Job, bundle: Bundle) -> Evaluated:
     even, rates = evenness_gate(
         tables.texts("decoy_calibration"),
         quantise(scores["decoy_calibration"], scorer.quantum),
+        job.target.token_counts(tables.texts("decoy_calibration")).tolist(),
         job.texts.kind,
         bundle.operating_point,
     )

@@ -13,6 +13,8 @@ from tuni.statistics.spelling import DecoyCheck
 from tuni.statistics.suppression import SMALLEST_SHARED
 from tuni.texts.kind import TextKind
 
+_SHOWN = ("tokens", "frequency")  # of evenness: they decide nothing
+
 
 def label_gates(job: Job, measured: Evaluation, check: DecoyCheck | None) -> list[Gate]:
     """Strangers against decoys, the detector against spelling, the list against decoys."""
@@ -58,16 +60,18 @@ def strangers_alone(job: Job, bundle: Bundle, scores: Floats) -> Gate:
 
 
 def evenness_gate(
-    texts: Sequence[str], scores: Floats, kind: TextKind, point: float
+    texts: Sequence[str], scores: Floats, tokens: Sequence[int], kind: TextKind, point: float
 ) -> tuple[Gate, dict[str, float]]:
     """Whether strangers are accused alike whatever their name parts and culture.
 
     It is told from calibration decoys, each among the others: they are no genuine pairs, and no
-    label is needed.
+    label is needed. Numbers of tokens and frequency of the parts are shown beside, and decide
+    nothing.
 
     Args:
         texts: The calibration decoys.
         scores: Theirs, shape (n,).
+        tokens: How many tokens each has.
         kind: Of the texts.
         point: Operating point.
 
@@ -79,6 +83,8 @@ def evenness_gate(
         "first part": [text.parts[0] for text in parsed],
         "last part": [text.parts[-1] for text in parsed],
         "culture": [text.stratum for text in parsed],
+        "tokens": [str(count) for count in tokens],
+        "frequency": ["common" if text.common else "rarer" for text in parsed],
     }
     p = conformal_p(scores, scores)
     told = {place: even for place, groups in places.items() if (even := evenness(groups, p, point))}
@@ -86,14 +92,16 @@ def evenness_gate(
     parts = [told[place].worst.value for place in ("first part", "last part") if place in told]
     if parts:
         figures["worst_part_decoy_fpr"] = max(parts)
-    if "culture" in told:
-        figures["culture_decoy_fpr_max"] = told["culture"].worst.value
+    for place in ("culture", *_SHOWN):
+        if place in told:
+            figures[f"{place}_decoy_fpr_max"] = told[place].worst.value
     sentences = [
         f"of {even.groups} by {place} the worst is accused in {counted(even.worst)}, "
         f"spread {even.spread:.2f} of chance"
         for place, even in told.items()
     ]
-    passed = all(even.even for even in told.values()) if told else None
+    decide = [even.even for place, even in told.items() if place not in _SHOWN]
+    passed = all(decide) if decide else None
     words = "; ".join(sentences) or "too few decoys of one part"
     return Gate("no name part decides", passed, f"among decoys, {words}"), figures
 

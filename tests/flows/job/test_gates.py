@@ -4,8 +4,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
-from flows.job.gates import label_gates, strangers_alone
+from flows.job.gates import evenness_gate, label_gates, strangers_alone
 from tests.objects import latin_names
 from tuni.statistics.evaluation import JudgedTexts, evaluate
 from tuni.texts.kind import text_kind
@@ -52,3 +53,25 @@ def test_equal_scores_accuse_nobody() -> None:
     gate = strangers_alone(JOB, flat, np.zeros(40))
     assert gate.passed is True
     assert gate.sentence.startswith("0 of 40")
+
+
+FIRSTS = ("Ada", "Bea", "Cyd", "Dee", "Eve", "Fay")
+LASTS = ("Roe", "Poe", "Loe", "Moe", "Noe")
+PAIRS = [f"{first} {last}" for first in FIRSTS for last in LASTS for _ in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "passed"), [("nobody", True), ("Roe", False), ("Ada", False), ("long", True)]
+)
+def test_a_name_part_decides_or_does_not_and_tokens_are_shown(raised: str, passed: bool) -> None:
+    draw = np.random.default_rng(3)
+    tokens = draw.choice([3, 4, 5], len(PAIRS))
+    high = [raised in text.split() for text in PAIRS] if raised != "long" else tokens == 5
+    scores = draw.normal(size=len(PAIRS)) + 2.0 * np.array(high)
+    gate, figures = evenness_gate(PAIRS, scores, tokens.tolist(), NAME, 0.05)
+    assert gate.passed is passed
+    assert "by tokens" in gate.sentence
+    assert (figures["tokens_decoy_fpr_max"] > 0.1) == (raised == "long")
+    assert (figures["worst_part_decoy_fpr"] > 0.15) == (not passed)
+    assert (figures["tokens_spread"] > 3) == (raised == "long")
+    assert 0 <= figures["frequency_decoy_fpr_max"] <= 1
