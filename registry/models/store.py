@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from registry.home import Home
 from registry.keys.signing import SIGNATURE, verify_bundle
 from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from registry.models.connection import all_pages, configure
 from registry.models.folder import write_model_folder
 from registry.models.lookup import absent, all_versions, plain
@@ -33,6 +34,7 @@ from tuni.files import scratch_folder
 if TYPE_CHECKING:  # MLflow reads its environment while it is imported: `configure` comes first
     from mlflow import MlflowClient
 
+_TOLD = 200  # characters of a reason in the trail
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow uses both for it
 
 
@@ -139,7 +141,7 @@ class ModelStore:
             "fingerprint": content.fingerprint,
         }
         with (
-            self._moving(name) as (client, _),
+            self._moving(name) as (client, ledger),
             self.tracking.errors("register the detector"),
             scratch_folder(self._home.root) as scratch,
         ):
@@ -166,6 +168,13 @@ class ModelStore:
             )
             # Last, so that `tidy` knows by it what a process that was killed left behind.
             client.finalize_logged_model(model.model_id, "READY")
+            Trail(ledger).append(
+                "detector registered",
+                checkpoint=name,
+                version=int(version.version),
+                digest=marks["digest"],
+                operating_point=content.operating_point,
+            )
         return plain(version)
 
     def pull(
@@ -237,7 +246,7 @@ class ModelStore:
             else:
                 client.set_model_version_tag(name, str(version), "reason", reason)
             self._clear(client, name, "challenger", version)
-            return self._find(client, name, version)
+            return self._told(client, ledger, name, version, old, reason)
 
     def challenge(self, name: str, reference: str | int, reason: str) -> RegisteredVersion:
         """Make a version ``challenger``: kept beside the champion, which stays.
@@ -275,7 +284,7 @@ class ModelStore:
             self._move(client, ledger, name, "champion", good.version, reason)
             self._move(client, ledger, name, "challenger", bad.version, f"rolled back: {reason}")
             self._clear(client, name, "previous", good.version)
-            return self._find(client, name, good.version)
+            return self._told(client, ledger, name, good.version, bad, reason)
 
     @contextmanager
     def _moving(self, name: str) -> "Iterator[tuple[MlflowClient, Ledger]]":
@@ -289,6 +298,27 @@ class ModelStore:
         finally:
             if self._ledger is None:
                 ledger.close()
+
+    def _told(
+        self,
+        client: "MlflowClient",
+        ledger: Ledger,
+        name: str,
+        version: int,
+        old: RegisteredVersion | None,
+        reason: str,
+    ) -> RegisteredVersion:
+        """The champion, once the audit trail holds what it is and what it replaced."""
+        champion = self._find(client, name, version)
+        Trail(ledger).append(
+            "champion chosen",
+            checkpoint=name,
+            version=version,
+            digest=champion.tags.get("digest"),
+            replaced=None if old is None else old.version,
+            reason=reason[:_TOLD],
+        )
+        return champion
 
     def _move(
         self,

@@ -9,6 +9,7 @@ import pytest
 from registry.home import Home
 from registry.keys.home_key import home_key
 from registry.ledger.ledger import Ledger
+from registry.ledger.trail import Trail
 from registry.models.store import ModelStore
 from registry.models.tracking import JobLabels, JobRun
 from tests.forked import run, run_all
@@ -156,6 +157,30 @@ def test_moves_are_written_to_the_ledger(
         ("previous", 1, "replaced: second"),
         ("champion", 2, "second"),
     ]
+
+
+def test_the_trail_says_what_was_registered_and_which_champion_replaced_which(
+    ledger: Ledger, shared_home: Home, name: str, make_bundle: MakeBundle
+) -> None:
+    store = ModelStore(shared_home, ledger=ledger)
+    registered(store, name, make_bundle, 2)
+    digests = {version.version: version.tags["digest"] for version in store.versions(name)}
+    store.promote(name, 1, "first")
+    store.promote(name, 2, "x" * 500)
+    store.rollback(name, "too many alarms")
+    entries = [e for e in Trail(ledger).entries() if e.details.get("checkpoint") == name]
+    assert [(e.action, e.details["version"]) for e in entries[:2]] == [
+        ("detector registered", 1),
+        ("detector registered", 2),
+    ]
+    assert all(e.details["digest"] == digests[e.details["version"]] for e in entries)
+    told = [(e.action, e.details["version"], e.details["replaced"]) for e in entries[2:]]
+    assert told == [
+        ("champion chosen", 1, None),
+        ("champion chosen", 2, 1),
+        ("champion chosen", 1, 2),
+    ]
+    assert [len(e.details["reason"]) for e in entries[2:]] == [5, 200, 15]
 
 
 def test_champion_is_no_challenger(store: ModelStore, name: str, make_bundle: MakeBundle) -> None:
