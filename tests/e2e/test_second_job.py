@@ -63,7 +63,12 @@ def test_prefect_shows_flows_and_tasks_under_names_for_people(second):
     }
     mine = f"flow_run_id IN (SELECT id FROM flow_run WHERE {MINE})"
     tasks = " ".join(name for (name,) in second.kept(f"SELECT name FROM task_run WHERE {mine}"))
-    for words in ("extract features", "try detectors", "calibrate on decoys", "register"):
+    for words in (
+        "extract what the default detector reads",
+        "try detectors",
+        "calibrate on decoys",
+        "register",
+    ):
         assert words in tasks
     assert second.kept(f"SELECT 1 FROM log WHERE {mine}")
 

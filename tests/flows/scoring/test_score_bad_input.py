@@ -58,7 +58,7 @@ def scored(tuni, registered, csv_file, tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("name\nAnna Abbott\n", ("list.csv", "no column text")),
+        ("person\nAnna Abbott\n", ("list.csv", "no column text")),
         ("", ("list.csv", "is empty")),
         ("text\n", ("list.csv", "no row")),
         (b"text\nJos\xe9 Brown\n", ("list.csv", "UTF-8")),
