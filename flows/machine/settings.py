@@ -377,7 +377,7 @@ def read_request(path: Path) -> Request:
         raise RequestError(
             f"request: {path} cannot be read ({type(error).__name__})", "give a UTF-8 text file"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RequestError(f"request: {path} is not TOML: {error}", "mend that line") from error
     try:
         return absolute(Request.model_validate(content), path.resolve().parent)

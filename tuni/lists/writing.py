@@ -66,7 +66,7 @@ def write_table(
         with output(path) as file:
             for row in rows:
                 line = {column: row.get(column) for column in columns}
-                file.write(json.dumps(line, ensure_ascii=False, default=str).encode() + b"\n")
+                file.write(_bytes(json.dumps(line, ensure_ascii=False, default=str)) + b"\n")
     else:
         write_csv(path, columns, rows)
 
@@ -105,7 +105,7 @@ class _Encoded:
         self._write = write
 
     def write(self, text: str) -> None:
-        self._write(text.encode())
+        self._write(_bytes(text))
 
 
 def _write_parquet(
@@ -118,14 +118,15 @@ def _write_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(column, types.get(column, pa.string())) for column in columns])
-    text = {column for column in columns if pa.types.is_string(schema.field(column).type)}
+    kinds = {column: types.get(column, pa.string()) for column in columns}
+    schema = pa.schema([(_whole(column), kind) for column, kind in kinds.items()])
+    text = {column for column, kind in kinds.items() if pa.types.is_string(kind)}
     left = iter(rows)
     with pq.ParquetWriter(file, schema) as writer:
         while some := list(islice(left, BATCH)):
             table = {
-                column: [_word(row.get(column)) if column in text else row.get(column)
-                         for row in some]
+                _whole(column): [_word(row.get(column)) if column in text else row.get(column)
+                                 for row in some]
                 for column in columns
             }  # fmt: skip
             try:
@@ -140,7 +141,18 @@ def _write_parquet(
 
 def _word(value: Any) -> str | None:  # Any: JSON
     """A value as a string; what is none already as JSON."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
+    if value is None:
+        return None
+    return _whole(value) if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8, in which half of a surrogate pair, which no file can hold, is written out."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _whole(text: str) -> str:
+    return _bytes(text).decode()
 
 
 def _cell(value: object) -> str:

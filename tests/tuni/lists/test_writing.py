@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tuni.errors import RequestError
+from tuni.lists.files import open_subjects
 from tuni.lists.labelled import read_subjects
 from tuni.lists.writing import write_csv, write_table
 from tuni.texts.text import clean_text, refusal
@@ -133,3 +134,14 @@ def test_nested_values_become_json_in_a_csv(tmp_path: Path) -> None:
     write_table(tmp_path / "out.csv", ("more",), [{"more": {"a": [1]}}])
     with (tmp_path / "out.csv").open(newline="") as file:
         assert list(csv.reader(file))[1] == ['{"a": [1]}']
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_half_of_a_surrogate_pair_is_written_out_and_loses_no_file(tmp_path, suffix):
+    """No file can hold it, and JSON Lines can bring it in a column that nobody looks at."""
+    out = tmp_path / f"out{suffix}"
+    write_table(out, ["text", "\ud800"], [{"text": "Ada Roe", "\ud800": "a\udfff"}])
+    read = [row for _, row in open_subjects(out).rows()]
+    ours = {"text": "Ada Roe", "\ud800": "a\udfff"}
+    written_out = {"text": "Ada Roe", "\\ud800": "a\\udfff"}
+    assert read == [ours if suffix == ".jsonl" else written_out]
