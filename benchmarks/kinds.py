@@ -28,6 +28,7 @@ from parts import (
     accused,
     auc,
     interval,
+    refuse_used,
     row,
     validity,
 )
@@ -46,7 +47,6 @@ REGIME: dict[str, Any] = {
 NULLS = {"decoy_fit": 300, "decoy_search": 100, "decoy_calibration": 400, "decoy_check": 50}
 DECOYS = 1500  # of the list, of each kind
 SWAPPED = 225  # rows of each kind
-USED = (71,)  # docs/seeds.md: it tuned something
 MOST_SWAPPED = {"phone": 0.1, "address": 0.1, "email": 0.2}
 
 
@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("kinds.json"))
     parser.add_argument("--smoke", action="store_true", help="a testbed of seconds")
     asked = parser.parse_args()
-    if (used := sorted({*asked.seeds} & {*USED})) and not asked.tuning:
-        parser.error(f"seeds {used} tuned something (docs/seeds.md): take others")
+    if not asked.tuning:
+        refuse_used(parser, asked.seeds)
     if asked.smoke:
         asked.seeds = [75]
     asked.folder.mkdir(parents=True, exist_ok=True)

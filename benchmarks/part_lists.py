@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from lab import Lab, kept_or, say, trained
 from numpy.typing import NDArray
+from parts import refuse_used
 
 POINT, Q = 0.05, 0.1
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 0.9)
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a testbed of seconds")
     asked = parser.parse_args()
     seeds = asked.seeds or SEEDS[asked.vocabulary]
+    refuse_used(parser, seeds)
     if asked.smoke:
         seeds, asked.draws, asked.small = seeds[:1], 1, 1
     beds = [_measured(asked, seed) for seed in seeds]

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from lab import Lab, kept_or, say, trained
 from numpy.typing import NDArray
+from parts import refuse_used
 
 POINT, LEAST_CAPTIONS = 0.05, 5
-USED = (1, 2, 7, 11, 12, 13, 21, 22, 23, 31, 32)  # docs/seeds.md: they tuned or chose something
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -32,8 +32,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("pictures.json"))
     parser.add_argument("--smoke", action="store_true", help="testbeds of seconds")
     asked = parser.parse_args()
-    if used := sorted(set(asked.seeds) & set(USED)):
-        parser.error(f"seeds {used} tuned or chose something (docs/seeds.md): take others")
+    refuse_used(parser, asked.seeds)
     seeds = asked.seeds[:1] if asked.smoke else asked.seeds
     rows = []
     for looks in ("free", "by-name"):
